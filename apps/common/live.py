@@ -1,0 +1,38 @@
+"""Pokes: a tiny message on the channel layer that says "look again". The rows are the truth; a poke may be lost."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import redis
+import structlog
+from channels.layers import get_channel_layer
+from django.conf import settings
+from django.db import transaction
+
+log = structlog.get_logger(__name__)
+
+
+@cache
+def _publisher() -> redis.Redis:
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
+
+
+def poke_now(group: str, **ids: Any) -> None:
+    """Publish at once.
+
+    The channel layer's own ``group_send`` is a coroutine; from sync code it would start an event loop and a
+    connection per call, so this writes the layer's message through a pooled client.
+    """
+    layer: Any = get_channel_layer()
+    message = layer.serialize({"type": "poke", **{key: str(value) for key, value in ids.items()}})
+    try:
+        _publisher().publish(f"{layer.prefix}__group__{group}", message)
+    except redis.RedisError as error:
+        log.warning("poke lost", action="poke", group=group, error=str(error))
+
+
+def poke(group: str, **ids: Any) -> None:
+    """Publish when the running transaction commits (at once outside of one)."""
+    transaction.on_commit(lambda: poke_now(group, **ids))

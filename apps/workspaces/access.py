@@ -1,0 +1,74 @@
+"""Find and authorise in one call: from the URL's workspace to a membership, a role and an open scope."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django_htmx.middleware import HtmxDetails
+
+from apps.accounts.models import User
+from apps.common.tenancy import scope
+from apps.workspaces.models import ApiToken, Membership, Role, Workspace
+
+P = ParamSpec("P")
+
+
+class MemberRequest(HttpRequest):
+    """A request that has passed :func:`member_required`."""
+
+    user: User  # type: ignore[assignment]
+    htmx: HtmxDetails
+    workspace: Workspace
+    membership: Membership
+
+
+class ApiRequest(HttpRequest):
+    """A request that has passed ``api_auth``. ``token`` is None for a signed-in browser."""
+
+    user: User  # type: ignore[assignment]
+    workspace: Workspace
+    role: Role
+    scopes: frozenset[str]
+    token: ApiToken | None
+
+
+def membership_get(user: User, slug: str) -> Membership | None:
+    """The membership of ``user`` in the workspace ``slug``, or None."""
+    if not user.is_active:
+        return None
+    return Membership.objects.select_related("workspace").filter(user=user, workspace__slug=slug).first()
+
+
+View = Callable[Concatenate[Any, P], HttpResponseBase]
+
+
+def member_required(role: Role = Role.VIEWER) -> Callable[[View[P]], Callable[..., HttpResponseBase]]:
+    """Turn the URL's ``workspace`` slug into ``request.workspace`` and ``request.membership`` and open the scope.
+
+    Strangers get 404, members of too low a role 403, visitors the sign-in page.
+    """
+
+    def decorate(view: View[P]) -> Callable[..., HttpResponseBase]:
+        @wraps(view)
+        def inner(request: Any, workspace: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            if not request.user.is_authenticated:
+                return redirect_to_login(request.get_full_path())
+            membership = membership_get(request.user, workspace)
+            if membership is None:
+                raise Http404
+            if not Role(membership.role).includes(role):
+                raise PermissionDenied
+            request.workspace = membership.workspace
+            request.membership = membership
+            with scope(membership.workspace_id):
+                return view(request, *args, **kwargs)
+
+        inner.role = role  # type: ignore[attr-defined]
+        return inner
+
+    return decorate

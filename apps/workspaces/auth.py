@@ -1,0 +1,95 @@
+"""Who calls the API: a bearer token, or a signed-in browser that names its workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.http import HttpRequest
+from django.middleware.csrf import CsrfViewMiddleware
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from apps.common.problems import Problem, not_found
+from apps.common.tenancy import scope_enter, unscoped
+from apps.workspaces.access import membership_get
+from apps.workspaces.models import ApiToken, Membership, Role, TokenScope
+
+WORKSPACE_HEADER = "Millrace-Workspace"
+_USED_EVERY = timedelta(minutes=1)
+
+
+def _unauthorised() -> Problem:
+    problem = Problem(
+        "unauthorised", 401, _("Not signed in"), _("Send `Authorization: Bearer mr_…` with a token that has not expired.")
+    )
+    problem.headers["WWW-Authenticate"] = "Bearer"
+    return problem
+
+
+def _forbidden(needed: str) -> Problem:
+    detail = _("This needs the permission %(scope)s. Ask an admin of the workspace for it.") % {"scope": needed}
+    return Problem("forbidden", 403, _("Not allowed"), detail)
+
+
+def role_scopes(role: Role) -> frozenset[str]:
+    """What a signed-in member may do over the API: viewers read, editors and above write."""
+    return frozenset(TokenScope.values) if role.includes(Role.EDITOR) else frozenset({TokenScope.READ.value})
+
+
+def _by_token(request: Any, secret: str) -> None:
+    now = timezone.now()
+    with unscoped("a token is what tells the workspace"):
+        token = (
+            ApiToken.objects.select_related("workspace", "created_by")
+            .filter(digest=ApiToken.digest_of(secret), revoked_at=None, expires_at__gt=now, created_by__is_active=True)
+            .first()
+        )
+    if token is None:
+        raise _unauthorised()
+    # A token never outlives or outranks the membership of who made it.
+    membership = Membership.objects.filter(workspace_id=token.workspace_id, user_id=token.created_by_id).first()
+    if membership is None:
+        raise _unauthorised()
+    if token.last_used_at is None or now - token.last_used_at > _USED_EVERY:
+        ApiToken.objects.for_workspace(token.workspace_id).filter(id=token.id).update(last_used_at=now)
+    request.token = token
+    request.user = token.created_by
+    request.workspace = token.workspace
+    request.role = Role(membership.role)
+    request.scopes = frozenset(token.scopes) & role_scopes(request.role)
+
+
+def _by_session(request: Any) -> None:
+    if not request.user.is_authenticated:
+        raise _unauthorised()
+    refused = CsrfViewMiddleware(lambda _: None).process_view(request, lambda: None, (), {})  # type: ignore[arg-type,return-value]
+    if refused is not None:
+        raise Problem("csrf", 403, _("Not allowed"), _("Reload the page and try again."))
+    membership = membership_get(request.user, request.headers.get(WORKSPACE_HEADER, ""))
+    if membership is None:
+        raise not_found()
+    request.token = None
+    request.workspace = membership.workspace
+    request.role = Role(membership.role)
+    request.scopes = role_scopes(request.role)
+
+
+def api_auth(needed: str) -> Callable[[HttpRequest], bool]:
+    """Authentication for one API operation that needs the scope ``needed``; opens the tenant scope."""
+
+    def authenticate(request: HttpRequest) -> bool:
+        request._dont_enforce_csrf_checks = False  # type: ignore[attr-defined]
+        scheme, _space, secret = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            _by_token(request, secret.strip())
+        else:
+            _by_session(request)
+        if needed not in request.scopes:  # type: ignore[attr-defined]
+            raise _forbidden(needed)
+        scope_enter(request.workspace.id)  # type: ignore[attr-defined]
+        return True
+
+    authenticate.scope = needed  # type: ignore[attr-defined]
+    return authenticate

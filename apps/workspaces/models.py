@@ -1,0 +1,115 @@
+"""The tenant: workspaces, who is in them, and the tokens that act for them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import ClassVar
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from apps.common.ids import uuid7
+from apps.common.models import TenantModel
+
+
+class Role(models.TextChoices):
+    """What a member may do, each including the ones before it."""
+
+    VIEWER = "viewer", _("Viewer")
+    EDITOR = "editor", _("Editor")
+    ADMIN = "admin", _("Admin")
+    OWNER = "owner", _("Owner")
+
+    @property
+    def rank(self) -> int:
+        """0 for a viewer to 3 for an owner."""
+        return [Role.VIEWER, Role.EDITOR, Role.ADMIN, Role.OWNER].index(self)
+
+    def includes(self, other: Role) -> bool:
+        """Whether this role may do what ``other`` may."""
+        return self.rank >= other.rank
+
+
+class TokenScope(models.TextChoices):
+    """What an API token may do. ``read`` covers every GET."""
+
+    READ = "read", _("Read everything")
+    PROJECTS_WRITE = "projects:write", _("Change projects and workflows")
+    RUNS_WRITE = "runs:write", _("Start and cancel runs")
+    ASSETS_WRITE = "assets:write", _("Upload and delete assets")
+    GENERATIONS_WRITE = "generations:write", _("Start and cancel generations")
+    MONITOR_WRITE = "monitor:write", _("Report runs from elsewhere")
+
+
+class Workspace(models.Model):
+    """A tenant. Everything that is made belongs to exactly one."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    slug = models.SlugField(max_length=60, unique=True)
+    name = models.CharField(_("name"), max_length=100)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="workspaces")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    """A person in a workspace. Not scoped: it is what decides the scope."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role.choices)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    last_opened_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "user"], name="workspaces_membership_once"),
+            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="workspaces_membership_role"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.role}"
+
+
+class ApiToken(TenantModel):
+    """A bearer token. Only its hash is kept; the token itself is shown once."""
+
+    PREFIX: ClassVar[str] = "mr_"
+
+    name = models.CharField(_("name"), max_length=100)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    digest = models.BinaryField(max_length=32, unique=True)
+    hint = models.CharField(max_length=12)
+    scopes = ArrayField(models.CharField(max_length=40, choices=TokenScope.choices))
+    expires_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @staticmethod
+    def digest_of(secret: str) -> bytes:
+        """SHA-256 of the token. 256 random bits need no slow hash."""
+        return hashlib.sha256(secret.encode()).digest()
+
+
+class IdempotentAnswer(TenantModel):
+    """The first answer to a request with an ``Idempotency-Key``, replayed to every repeat."""
+
+    key = models.CharField(max_length=255)
+    request_digest = models.BinaryField(max_length=32)
+    status = models.PositiveSmallIntegerField()
+    body = models.JSONField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "key"], name="workspaces_answer_once")]
+
+    def __str__(self) -> str:
+        return self.key

@@ -1,0 +1,78 @@
+"""Celery: three lanes, ids only, PostgreSQL is the truth and messages may be lost or repeated.
+
+Each setting's reason is in docs/decisions/0004-celery-settings.md.
+"""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+from celery.signals import setup_logging
+from kombu import Queue
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+# Must be longer than the longest task: a message older than this is delivered again while the first copy still runs.
+VISIBILITY_TIMEOUT_S = 900
+
+app = Celery("millrace")
+app.conf.update(
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={
+        "visibility_timeout": VISIBILITY_TIMEOUT_S,
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+        "socket_timeout": 30,
+        "socket_keepalive": True,
+        "health_check_interval": 25,
+        "global_keyprefix": "millrace:",
+    },
+    task_acks_late=True,
+    task_reject_on_worker_lost=False,
+    task_retry_on_worker_lost=True,
+    task_ignore_result=True,
+    task_default_queue="control",
+    task_queues=[Queue("control"), Queue("io"), Queue("work")],
+    task_soft_time_limit=270,
+    task_time_limit=300,
+    task_serializer="json",
+    accept_content=["json"],
+    worker_prefetch_multiplier=1,
+    worker_soft_shutdown_timeout=10,
+    worker_enable_soft_shutdown_on_idle=True,
+    worker_eta_task_limit=1000,
+    worker_hijack_root_logger=False,
+    visibility_timeout=VISIBILITY_TIMEOUT_S,
+    worker_cancel_long_running_tasks_on_connection_loss=True,
+    timezone="UTC",
+)
+
+
+@setup_logging.connect
+def _logs(**_: object) -> None:
+    from config.logs import configure
+
+    configure()
+
+
+@app.on_after_finalize.connect
+def _schedule(sender: Celery, **_: object) -> None:
+    """Collect the apps' ``BEAT`` entries (``{name: {"task", "schedule"}}``) from their ``tasks`` modules."""
+    from importlib import import_module
+    from importlib.util import find_spec
+
+    from django.apps import apps
+
+    for config in apps.get_app_configs():
+        if config.name.startswith("apps.") and find_spec(f"{config.name}.tasks"):
+            sender.conf.beat_schedule.update(getattr(import_module(f"{config.name}.tasks"), "BEAT", {}))
+
+
+def _configure() -> None:
+    from django.conf import settings
+
+    app.conf.broker_url = settings.REDIS_URL
+
+
+_configure()
+app.autodiscover_tasks()

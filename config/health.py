@@ -1,0 +1,57 @@
+"""Is the process alive, and can it reach what it needs?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import redis
+import structlog
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.db import connection
+from django.http import HttpRequest, JsonResponse
+
+from config.celery import app
+
+log = structlog.get_logger(__name__)
+
+
+def healthz(request: HttpRequest) -> JsonResponse:
+    """200 as long as this process answers."""
+    return JsonResponse({"ok": True})
+
+
+def _database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def _redis() -> None:
+    redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2).ping()
+
+
+def _storage() -> None:
+    default_storage.exists("readyz")
+
+
+def _workers() -> None:
+    queues = {queue["name"] for found in (app.control.inspect(timeout=1).active_queues() or {}).values() for queue in found}
+    if missing := {"control", "io", "work"} - queues:
+        raise RuntimeError(f"no worker listens on {', '.join(sorted(missing))}")
+
+
+PARTS: dict[str, Callable[[], None]] = {"database": _database, "redis": _redis, "storage": _storage, "workers": _workers}
+
+
+def readyz(request: HttpRequest) -> JsonResponse:
+    """JSON per part; 503 when one cannot be reached."""
+    answer: dict[str, object] = {}
+    for name, probe in PARTS.items():
+        try:
+            probe()
+            answer[name] = {"ok": True}
+        except Exception as error:  # any failure of a part is the answer, not an accident
+            log.warning("part not ready", action="readyz", part=name, error=str(error))
+            answer[name] = {"ok": False, "error": type(error).__name__}
+    ok = all(part["ok"] for part in answer.values() if isinstance(part, dict))
+    return JsonResponse({"ok": ok, **answer}, status=200 if ok else 503)

@@ -1,0 +1,200 @@
+"""Settings of Millrace, driven by the environment. Product knobs are at the end, a reason beside each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+from django.utils.translation import gettext_lazy as _
+
+from config.environment import BASE_DIR, VAR_DIR, flag, number, text, words
+
+PORT = number("PORT", 8000)
+# Commands that touch no service (checks, makemigrations --check) run before the embedded stack exists.
+OFFLINE = "unset"
+
+DEBUG = flag("DEBUG", False)
+SECRET_KEY = text("SECRET_KEY", OFFLINE)
+ALLOWED_HOSTS = words("ALLOWED_HOSTS", "127.0.0.1,localhost")
+PUBLIC_URL = text("PUBLIC_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
+CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS", PUBLIC_URL)
+SITE_ID = 1
+
+INSTALLED_APPS = [
+    "daphne",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "channels",
+    "django_htmx",
+    "django_vite",
+    "storages",
+    "template_partials",
+    "apps.common",
+    "apps.accounts",
+    "apps.workspaces",
+    "apps.billing",
+    "apps.assets",
+    "apps.projects",
+    "apps.generations",
+    "apps.runs",
+    "apps.sandbox",
+    "apps.console",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "apps.common.tenancy.TenancyMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+ASGI_APPLICATION = "config.asgi.application"
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "apps.workspaces.context.workspace",
+            ],
+        },
+    }
+]
+
+DATABASE_URL = text("DATABASE_URL", "postgres://offline@127.0.0.1:1/offline")
+_database: dict[str, Any] = {**dj_database_url.parse(DATABASE_URL), "CONN_MAX_AGE": 0}
+if "offline" not in DATABASE_URL:
+    # psycopg's pool: under ASGI every request would otherwise open its own connection.
+    _pool = {"min_size": 1, "max_size": number("DATABASE_POOL", 20), "timeout": 10}
+    _database["OPTIONS"] = {**_database.get("OPTIONS", {}), "pool": _pool}
+DATABASES = {"default": _database}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "accounts.User"
+# Uniqueness of the address is a constraint on its lower case.
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]
+
+REDIS_URL = text("REDIS_URL", "redis://127.0.0.1:1/0")
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [REDIS_URL], "prefix": "millrace"},
+    }
+}
+
+S3_ENDPOINT_URL = text("S3_ENDPOINT_URL", "")
+S3_BUCKET = text("S3_BUCKET", "millrace")
+# What browsers use to reach the store, where that differs from what workers use.
+S3_PUBLIC_URL = text("S3_PUBLIC_URL", S3_ENDPOINT_URL)
+S3_REGION = text("S3_REGION", "us-east-1")
+S3_ACCESS_KEY = text("S3_ACCESS_KEY", "")
+S3_SECRET_KEY = text("S3_SECRET_KEY", "")
+STORAGES: dict[str, Any] = {
+    "default": {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": S3_BUCKET,
+            "endpoint_url": S3_ENDPOINT_URL or None,
+            "access_key": S3_ACCESS_KEY or None,
+            "secret_key": S3_SECRET_KEY or None,
+            "region_name": S3_REGION,
+            "addressing_style": "path",
+            "signature_version": "s3v4",
+            "file_overwrite": True,
+            "default_acl": None,
+            "querystring_auth": True,
+        },
+    },
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+}
+
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS: list[Path] = [BASE_DIR / "static" / "dist"]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_IMMUTABLE_FILE_TEST = r"^.+[-.][0-9a-zA-Z_-]{8,12}\..+$"
+DJANGO_VITE = {"default": {"dev_mode": False, "manifest_path": BASE_DIR / "static" / "dist" / "manifest.json"}}
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("zh-hans", _("Chinese (Simplified)"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_CONFIRM_EMAIL_ON_GET = False
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if PUBLIC_URL.startswith("https") else "http"
+
+# The embedded stack writes mail to files; EMAIL_HOST sends it.
+EMAIL_HOST = text("EMAIL_HOST", "")
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend"
+EMAIL_PORT = number("EMAIL_PORT", 587)
+EMAIL_HOST_USER = text("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = text("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = flag("EMAIL_USE_TLS", True)
+EMAIL_TIMEOUT = 15
+EMAIL_FILE_PATH = str(VAR_DIR / "mail")
+DEFAULT_FROM_EMAIL = text("DEFAULT_FROM_EMAIL", "Millrace <studio@millrace.local>")
+
+_secure = PUBLIC_URL.startswith("https")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _secure
+SESSION_COOKIE_NAME = f"millrace_{PORT}"  # two checkouts on one host do not sign each other out
+CSRF_COOKIE_NAME = f"millrace_csrf_{PORT}"
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+# 5 MB of graph JSON plus its envelope; uploads never pass through Django.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 6 * 1024 * 1024
+
+LOGGING_CONFIG = None  # config.logs configures structlog and the standard library together
+
+# --- Product knobs -------------------------------------------------------------------------------------------------
+# A lost poke costs at most this long before a watcher looks for itself.
+WATCH_INTERVAL_S = 10
+# How long a driver may be silent before a sweeper lets another take its run.
+RUN_LEASE_S = 15
+# Address and key of the sandbox vendor; it is served by this same site unless told otherwise.
+SANDBOX_URL = text("SANDBOX_URL", f"http://127.0.0.1:{PORT}")
+SANDBOX_KEY = text("SANDBOX_KEY", SECRET_KEY)
+# Where a provider reaches our webhooks.
+WEBHOOK_URL = text("WEBHOOK_URL", f"http://127.0.0.1:{PORT}")
+# Largest file a person may upload, bytes.
+UPLOAD_MAX_BYTES = number("UPLOAD_MAX_BYTES", 2 * 1024**3)

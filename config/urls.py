@@ -1,0 +1,33 @@
+"""Every page of the site, collected from the apps."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.i18n import JavaScriptCatalog
+
+from config.api import api
+from config.health import healthz, readyz
+
+workspace_urls = [
+    path("", include("apps.workspaces.urls")),
+    path("", include("apps.projects.urls")),
+    path("", include("apps.runs.urls")),
+    path("", include("apps.assets.urls")),
+    path("", include("apps.generations.urls")),
+    path("", include("apps.billing.urls")),
+]
+
+urlpatterns = [
+    path("", include("apps.accounts.urls")),
+    path("w/<slug:workspace>/", include(workspace_urls)),
+    path("accounts/", include("allauth.urls")),
+    path("admin/", admin.site.urls),
+    path("api/v1/", api.urls),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("i18n/catalog.js", JavaScriptCatalog.as_view(domain="djangojs"), name="javascript_catalog"),
+    path("sandbox/", include("apps.sandbox.urls")),
+    path("hooks/", include("apps.generations.hooks")),
+    path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
+]
