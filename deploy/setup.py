@@ -1,4 +1,4 @@
-"""Install what is missing, and only that: uv, the Python packages, the island's packages and its build, the translations.
+"""Install what is missing, and only that: uv, the Python packages, the island's packages, its build, the translations.
 
 Usage: ``python3 deploy/setup.py [--dev]``. Each step is remembered by a hash of what it was made from (in ``.venv`` and
 ``node_modules``), so that running it again costs milliseconds and needs no network. Standard library only.
@@ -47,7 +47,9 @@ def main() -> int:
 def _check_python() -> None:
     if sys.version_info < (3, 11):
         found = ".".join(map(str, sys.version_info[:3]))
-        raise SetupError(f"Python 3.11 or newer is needed; {sys.executable} is {found}. Name another: make up PYTHON=python3.12")
+        raise SetupError(
+            f"Python 3.11 or newer is needed; {sys.executable} is {found}. Name another: make up PYTHON=python3.12"
+        )
 
 
 def _check_node() -> None:
@@ -56,7 +58,9 @@ def _check_node() -> None:
     major = re.match(r"v(\d+)", version)
     if not major or int(major[1]) < 20:
         found = f"found {version.strip()}" if version else "none was found"
-        raise SetupError(f"Node 20 or newer is needed to build the pages ({found}). Install it from your system's packages.")
+        raise SetupError(
+            f"Node 20 or newer is needed to build the pages ({found}). Install it from your system's packages."
+        )
 
 
 def _python_packages(kind: str) -> None:
@@ -66,6 +70,8 @@ def _python_packages(kind: str) -> None:
     present = stamp.read_text() if stamp.exists() and PYTHON.exists() else ""
     if present == wanted["dev"] or (kind == "base" and present == wanted["base"]):
         return
+    if (VENV / "bin" / "pytest").exists():
+        kind = "dev"  # `make up` takes nothing away from a developer
     uv = _uv()
     if not PYTHON.exists():
         _run("Making .venv", [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(VENV)])
@@ -89,7 +95,7 @@ def _uv() -> str:
             _run("Making a place for uv", [sys.executable, "-m", "venv", "--clear", str(folder)])
         except SetupError as error:
             raise SetupError(
-                "Python's venv module does not work here. Install it (on Debian: apt install python3-venv), or install uv."
+                "Python's venv module does not work here. Install it (Debian: apt install python3-venv), or install uv."
             ) from error
         pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--require-hashes"]
         _run("Installing uv", [*pip, "-r", "requirements/bootstrap.txt"])
@@ -107,7 +113,11 @@ def _node_packages() -> None:
 
 def _frontend() -> None:
     """Build the pages' styles and scripts when one of their sources, or a template that names classes, changed."""
-    sources = [*ROOT.glob("static/src/**/*"), *ROOT.glob("templates/**/*.html"), *ROOT.glob("apps/**/templates/**/*.html")]
+    sources = [
+        *ROOT.glob("static/src/**/*"),
+        *ROOT.glob("templates/**/*.html"),
+        *ROOT.glob("apps/**/templates/**/*.html"),
+    ]
     sources += [*ROOT.glob("*.config.*"), ROOT / "package.json", ROOT / "package-lock.json", ROOT / "tsconfig.json"]
     wanted = _digest(path for path in sorted(sources) if path.is_file())
     stamp = BUILT / ".millrace-stamp"

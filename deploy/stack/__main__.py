@@ -12,7 +12,7 @@ from typing import Any
 
 from deploy.stack.application import management_environment
 from deploy.stack.layout import Layout, Settings, StackError
-from deploy.stack.processes import is_same_process, tail
+from deploy.stack.processes import is_same_process
 from deploy.stack.supervisor import Options, Supervisor, is_running, read_state, stop_leftovers
 
 DEMO_EMAIL = "demo@millrace.local"
@@ -96,7 +96,9 @@ def _repeat_words(layout: Layout, daemon: subprocess.Popen[bytes] | None) -> Non
 
 def _print_addresses(layout: Layout) -> None:
     if web := read_state(layout).get("web"):
-        print(f"\n  Millrace   {web}\n  sign in    {DEMO_EMAIL}\n  password   {Settings.load(layout).passwords['demo']}")
+        print(
+            f"\n  Millrace   {web}\n  sign in    {DEMO_EMAIL}\n  password   {Settings.load(layout).passwords['demo']}"
+        )
         print(f"  mail       {layout.shown(layout.var / 'mail')}\n  logs       {layout.shown(layout.log)}\n")
 
 
@@ -113,14 +115,16 @@ def down(layout: Layout) -> int:
     deadline = time.monotonic() + 90
     while is_running(layout):
         if time.monotonic() > deadline:
-            raise StackError(f"It does not stop. What it waits for: make status; end it by force: kill -9 {state['pid']}")
+            raise StackError(
+                f"It does not stop. What it waits for: make status; end it by force: kill -9 {state['pid']}"
+            )
         time.sleep(0.03)
     print(f"Stopped. The data stays in {layout.shown(layout.var)}.")
     return 0
 
 
 def status(layout: Layout) -> int:
-    """Say what runs. Exit code 0 if all is well, 3 if it does not run (as init scripts do), 1 if a part is in trouble."""
+    """Say what runs. Exit code 0: all is well; 1: a part is in trouble; 3 (as init scripts do): it does not run."""
     state = read_state(layout)
     if not is_running(layout):
         print("The stack does not run. Start it: make up")

@@ -14,7 +14,7 @@ from pathlib import Path
 from deploy.stack.layout import Layout
 from deploy.stack.processes import Program
 
-# Threads wait for others (the database, providers); `work` computes, so it gets processes and as many as most machines have cores.
+# Threads wait for others (the database, providers); `work` computes, so it gets processes.
 LANES = {
     "control": ("--pool=threads", "--concurrency=8"),
     "io": ("--pool=threads", "--concurrency=32"),
@@ -57,7 +57,7 @@ def answers(url: str) -> bool:
 
 
 def migrations_digest(layout: Layout) -> str:
-    """Changes whenever a migration, or a package that may bring its own, changes; the schema need not be asked otherwise."""
+    """Changes whenever a migration changes, or a package that may bring its own; else the schema need not be asked."""
     digest = hashlib.sha256(os.environ.get("DATABASE_URL", "").encode())
     files = [*sorted(layout.root.glob("apps/*/migrations/*.py")), layout.root / "requirements" / "base.txt"]
     files += seed_command(layout)

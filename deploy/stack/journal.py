@@ -10,7 +10,7 @@ import structlog
 
 
 class Journal:
-    """Writes var/log/stack.jsonl, and remembers what it last wrote about each part, so that only changes are written."""
+    """Writes var/log/stack.jsonl; remembers what it last wrote about each part, so that only changes are written."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -35,6 +35,6 @@ class Journal:
             target.setLevel(logging.INFO)
             target.propagate = False
             target.handlers = [handler]
-            processors = [structlog.processors.TimeStamper(fmt="iso", utc=True), structlog.processors.JSONRenderer()]
-            self._logger = structlog.wrap_logger(target, processors=processors)
+            stamp, render = structlog.processors.TimeStamper(fmt="iso", utc=True), structlog.processors.JSONRenderer()
+            self._logger = structlog.wrap_logger(target, processors=[stamp, render])
         return self._logger

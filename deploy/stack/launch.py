@@ -1,7 +1,7 @@
 """Become another program, tied to the supervisor's life and, for PostgreSQL under root, as an unprivileged user.
 
-Usage: ``launch.py PARENT DEATH_SIGNAL UID GID COMMAND...`` (UID ``-`` keeps the user). It runs in a process of its own because
-changing users between fork and exec is not safe in a program that has threads. Standard library only.
+Usage: ``launch.py PARENT DEATH_SIGNAL UID GID COMMAND...`` (UID ``-`` keeps the user). It runs in a process of its own
+because changing users between fork and exec is not safe in a program that has threads. Standard library only.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal_number), 0, 0, 0)
     if os.getppid() != int(parent):
         sys.exit(0)  # The supervisor died before we were tied to it.
-    os.execv(command[0], command)
+    os.execv(command[0], command)  # noqa: S606
 
 
 def _drop_root(uid: int, gid: int, program: str) -> None:
@@ -52,7 +52,8 @@ def _keep_capability(libc: ctypes.CDLL, capability: int) -> bool:
     bit = 1 << capability
     header = struct.pack("Ii", CAPABILITY_VERSION_3, 0)
     data = struct.pack("IIIIII", bit, bit, bit, 0, 0, 0)  # effective, permitted, inheritable; then the upper halves
-    return libc.capset(header, data) == 0 and libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) == 0
+    raised = libc.capset(header, data) == 0 and libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) == 0
+    return bool(raised)
 
 
 if __name__ == "__main__":

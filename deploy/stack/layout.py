@@ -37,7 +37,9 @@ class Layout:
         """The stack of this checkout, or of the folder in MILLRACE_VAR. Raises StackError for a PORT that is none."""
         text = os.environ.get("PORT") or "8000"
         if not text.isdigit() or not 0 < int(text) < 65536:
-            raise StackError(f"PORT is {text!r}, which is not a port. Use a number from 1024 to 65535: make up PORT=8001")
+            raise StackError(
+                f"PORT is {text!r}, which is not a port. Use a number from 1024 to 65535: make up PORT=8001"
+            )
         return cls(var=Path(os.environ.get("MILLRACE_VAR") or CHECKOUT / "var").resolve(), web_port=int(text))
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -146,7 +147,7 @@ class Child:
 
 
 def process_started(pid: int) -> float | None:
-    """When that process started, seconds since the epoch; None if there is none. Tells a reused pid from the old one."""
+    """When that process started, in seconds since the epoch; None if there is none. Tells a reused pid apart."""
     try:
         process = psutil.Process(pid)
         return process.create_time() if process.status() != psutil.STATUS_ZOMBIE else None
@@ -176,12 +177,10 @@ def stop_leftover(pid: int, started: float, number: signal.Signals, patience_s: 
 
 
 def kill_group(pid: int) -> None:
-    """Kill what a finished session leader left behind. The number cannot belong to anybody else while members live."""
+    """Kill what a finished session leader left behind. While members live, nobody else can have its number."""
     if pid:
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
 
 
 def rotate(log: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import json
 import os
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg import sql
 
-from deploy.stack.layout import Layout, Settings, StackError, write_private
+from deploy.stack.layout import Settings, StackError, write_private
 from deploy.stack.processes import Program, launch_command, tail
 
 if TYPE_CHECKING:
@@ -46,12 +47,15 @@ def embedded_services(settings: Settings, *, durable: bool) -> dict[str, Service
     if not os.environ.get("REDIS_URL"):
         services["valkey"] = _valkey(settings, durable=durable)
     if not os.environ.get("S3_ENDPOINT_URL"):
-        services["s3"] = _seaweedfs(settings)
+        services["s3"] = _seaweedfs(settings, durable=durable)
     return services
 
 
 class Postgres:
-    """PostgreSQL 18 in var/postgres, on TCP with passwords. The application's role is no superuser: row security binds it."""
+    """PostgreSQL 18 in var/postgres, on TCP with passwords.
+
+    The application's role is no superuser, so that row-level security binds it.
+    """
 
     def __init__(self, settings: Settings, *, durable: bool) -> None:
         self.settings = settings
@@ -114,8 +118,9 @@ class Postgres:
         shown = self.layout.shown(self.folder)
         if os.geteuid() != 0 and self.folder.stat().st_uid != os.geteuid():
             raise StackError(
-                f"{shown} belongs to user {self.folder.stat().st_uid}, since the stack ran as root before. Run it as root "
-                f"again, or give yourself the whole folder: sudo chown -R $(id -u):$(id -g) {self.layout.shown(self.layout.var)}"
+                f"{shown} belongs to user {self.folder.stat().st_uid}: the stack ran as root before. Run it as root "
+                "again, or give yourself the whole folder: "
+                f"sudo chown -R $(id -u):$(id -g) {self.layout.shown(self.layout.var)}"
             )
         version = self.folder / "PG_VERSION"
         if not version.exists() or not (self.folder / "global" / "pg_control").exists():
@@ -123,15 +128,15 @@ class Postgres:
             self.folder.rename(aside)
             if any(aside.iterdir()):
                 print(
-                    f"{shown} was not a complete database. It was moved to {self.layout.shown(aside)}, nothing in it was "
-                    "deleted, and a new, empty database is made. If it held work of yours, put its missing files back, "
-                    "stop the stack, and give it its old name.",
+                    f"{shown} was not a complete database. It was moved to {self.layout.shown(aside)}, nothing in it "
+                    "was deleted, and a new, empty database is made. If it held work of yours, put its missing files "
+                    "back, stop the stack, and give it its old name.",
                     file=sys.stderr,
                 )
         elif (found := version.read_text().strip()) != POSTGRES_MAJOR:
             raise StackError(
                 f"{shown} was written by PostgreSQL {found}; this version of Millrace brings {POSTGRES_MAJOR}. "
-                f"Dump it with the old version, or rename the folder to begin with an empty database. Nothing was changed."
+                "Dump it with the old version, or rename the folder to begin with an empty one. Nothing was changed."
             )
 
     def _initialise(self) -> None:
@@ -145,8 +150,8 @@ class Postgres:
             os.chown(password_file, *owner)
         try:
             self._run(
-                "initdb", "-D", str(new), "-U", "postgres", f"--pwfile={password_file}", "-A", "scram-sha-256", "-E", "UTF8",
-                "--locale-provider=builtin", "--locale=C.UTF-8", *([] if self.durable else ["--no-sync"]),
+                "initdb", "-D", str(new), "-U", "postgres", f"--pwfile={password_file}", "-A", "scram-sha-256",
+                "-E", "UTF8", "--locale-provider=builtin", "--locale=C.UTF-8", *([] if self.durable else ["--no-sync"]),
             )  # fmt: skip
         finally:
             password_file.unlink()
@@ -242,7 +247,7 @@ def _valkey(settings: Settings, *, durable: bool) -> Service:
     return Service(prepare, program, ready)
 
 
-def _seaweedfs(settings: Settings) -> Service:
+def _seaweedfs(settings: Settings, *, durable: bool) -> Service:
     layout, ports = settings.layout, settings.ports
     folder = layout.var / "s3"
     configuration = layout.run / "s3.json"
@@ -253,8 +258,9 @@ def _seaweedfs(settings: Settings) -> Service:
         identity = {"name": "millrace", "credentials": keys, "actions": ["Admin", "Read", "Write", "List", "Tagging"]}
         write_private(configuration, json.dumps({"identities": [identity]}))
         for port in (ports[name] + more for name in ports if name.startswith("s3") for more in (0, 10_000)):
-            for socket_file in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # left by a copy that was killed
-                socket_file.unlink(missing_ok=True)
+            for socket_file in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108 (left by a killed copy)
+                with contextlib.suppress(OSError):
+                    socket_file.unlink()
 
     async def ready() -> bool:
         return await asyncio.to_thread(_bucket_works, settings)
@@ -266,7 +272,7 @@ def _seaweedfs(settings: Settings) -> Service:
         log=layout.log / "s3.log",
         cwd=folder,
         # It writes straight to its files, then waits 15 s for nobody; those who write to it are stopped before.
-        stop_signals=((signal.SIGTERM, 2.0),),
+        stop_signals=((signal.SIGTERM if durable else signal.SIGKILL, 2.0),),
     )
     return Service(prepare, program, ready)
 
@@ -304,10 +310,8 @@ def _bucket_works(settings: Settings) -> bool:
     }
     try:
         client = _s3_client(addresses)
-        try:
+        with contextlib.suppress(client.exceptions.BucketAlreadyOwnedByYou, client.exceptions.BucketAlreadyExists):
             client.create_bucket(Bucket=addresses["S3_BUCKET"])
-        except (client.exceptions.BucketAlreadyOwnedByYou, client.exceptions.BucketAlreadyExists):
-            pass
         client.put_object(Bucket=addresses["S3_BUCKET"], Key=".ready", Body=b"ready")
         client.put_bucket_cors(Bucket=addresses["S3_BUCKET"], CORSConfiguration={"CORSRules": [rule]})  # type: ignore[list-item]
     except (BotoCoreError, ClientError):

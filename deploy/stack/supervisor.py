@@ -35,7 +35,7 @@ HEALTHY_WITHIN_S = 90.0
 
 @dataclass(frozen=True)
 class Options:
-    """What to leave out: tests need the data services alone, or the application alone beside services that run already."""
+    """What to leave out: tests need the data services alone, or the application beside services that run already."""
 
     services_only: bool = False
     durable: bool = True
@@ -56,7 +56,7 @@ class Supervisor:
         self.journal = Journal(layout.log / "stack.jsonl")
 
     async def run(self, when_healthy: Callable[[], None] | None = None) -> None:
-        """Start everything, keep it until a signal says stop, then stop everything. Raises StackError if it cannot start."""
+        """Start everything, keep it until a signal says stop, then stop everything. StackError if it cannot start."""
         with self._lock():
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -140,7 +140,8 @@ class Supervisor:
         rotate(log)
         with open(log, "ab") as stream:
             result = subprocess.run(
-                [sys.executable, "manage.py", *command], cwd=self.layout.root, stdout=stream, stderr=stream, check=False,
+                [sys.executable, "manage.py", *command],
+                cwd=self.layout.root, stdout=stream, stderr=stream, check=False,
                 env={**os.environ, **management_environment(self.layout)}, stdin=subprocess.DEVNULL,
             )  # fmt: skip
         if result.returncode:
@@ -206,7 +207,7 @@ class Supervisor:
             "parts": parts,
         }
         write_private(self.layout.run / "stack.json", json.dumps(document, indent=2))
-        self.journal.record_parts({name: part["state"] for name, part in parts.items()})
+        self.journal.record_parts({name: child.state for name, child in self.children.items()})
 
 
 def hold_lock(layout: Layout) -> IO[str] | None:
@@ -240,7 +241,7 @@ def is_running(layout: Layout) -> bool:
 
 
 def stop_leftovers(layout: Layout, announce: Callable[[str], None]) -> None:
-    """End what a killed supervisor left running, application first. A second SeaweedFS on the same files would harm them."""
+    """End what a killed supervisor left, application first. A second SeaweedFS on the same files would harm them."""
     parts: dict[str, Any] = read_state(layout).get("parts", {})
     living = {name: part for name, part in parts.items() if is_same_process(part["pid"], part["started"])}
     if living:
@@ -255,7 +256,8 @@ def port_taken(port: int) -> str:
     owner = "another program"
     with contextlib.suppress(psutil.Error):
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            address = connection.laddr
+            if address and address.port == port and connection.status == psutil.CONN_LISTEN and connection.pid:
                 owner = f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
                 break
     return f"Port {port} is taken by {owner}. Stop that, or use another port: make up PORT={port + 1}"
