@@ -1,5 +1,4 @@
 import tailwindcss from "@tailwindcss/vite";
-import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
 // Entries are named by their source path: that is the key django-vite looks up in the manifest.
@@ -7,8 +6,18 @@ const entries = ["static/src/page.ts", "static/src/island/main.tsx", "static/src
 
 export default defineConfig(({ command }) => ({
   base: command === "build" ? "/static/dist/" : "/",
-  plugins: [react(), tailwindcss()],
+  plugins: [tailwindcss()],
   publicDir: false,
+  // React Flow runs on Preact's compat layer: 58 kB of JavaScript less than with react-dom.
+  resolve: {
+    alias: {
+      "react/jsx-dev-runtime": "preact/jsx-dev-runtime",
+      "react/jsx-runtime": "preact/jsx-runtime",
+      "react-dom/client": "preact/compat/client",
+      "react-dom": "preact/compat",
+      react: "preact/compat",
+    },
+  },
   build: {
     outDir: "static/dist",
     emptyOutDir: true,
