@@ -47,8 +47,8 @@ def _drop_root(uid: int, gid: int, program: str) -> None:
     # Read-and-search is the smaller right; containers often withhold it and leave the larger one.
     if not any(_keep_capability(libc, capability) for capability in (CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE)):
         print(
-            f"PostgreSQL does not run as root, and user {uid} may not pass the folders above {program}. Run the stack as "
-            "an ordinary user, or move the checkout to a folder that all may pass, such as /srv.",
+            f"PostgreSQL does not run as root, and user {uid} may not pass the folders above {program}. Run the stack "
+            "as an ordinary user, or move the checkout to a folder that all may pass, such as /srv.",
             file=sys.stderr,
         )
         sys.exit(126)
