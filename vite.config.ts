@@ -1,12 +1,13 @@
 import tailwindcss from "@tailwindcss/vite";
 import react from "@vitejs/plugin-react";
+import { existsSync } from "node:fs";
 import { defineConfig } from "vitest/config";
 
 // Entries are named by their source path: that is the key django-vite looks up in the manifest.
-const entries = ["static/src/page.ts", "static/src/island/main.tsx", "static/src/styles/app.css"];
+const entries = ["static/src/page.ts", "static/src/island/main.tsx", "static/src/styles/app.css"].filter((path) => existsSync(path));
 
 export default defineConfig(({ command }) => ({
-  base: command === "build" ? "/static/dist/" : "/",
+  base: command === "build" ? "/static/" : "/",
   plugins: [react(), tailwindcss()],
   publicDir: false,
   build: {
