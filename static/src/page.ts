@@ -1,5 +1,6 @@
 // What every page loads: htmx, its sockets, and the manners of the frame.
 import "./elements/htmx";
+import "./elements/node-status";
 import { start as chrome } from "./elements/chrome";
 import { start as dialogs } from "./elements/dialogs";
 import { start as palette } from "./elements/palette";

@@ -1,0 +1,200 @@
+"""The ledger: accounts, transactions of entries that sum to zero, and holds.
+
+Amounts are integer micro-credits. Entries are the truth and are append-only; ``Account.posted`` and ``Account.held``
+are projections that the database guards, so that spending is one conditional update and never goes below zero.
+``ledger_audit`` recomputes them.
+
+Path not taken: lots (which grant paid for which charge, so that promotional credits burn first and a refund returns
+to its own bucket). They cost a row lock per lot on every capture and nothing expires yet; when credits are bought,
+add ``Lot`` and ``Entry.lot`` beside what is here.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from apps.common.ids import uuid7
+from apps.common.models import TenantManager, TenantModel
+
+# A billion credits. Keeps every amount exact in JavaScript's numbers and sums far away from a bigint's end.
+AMOUNT_MAX = 10**15
+
+
+class AccountKind(models.TextChoices):
+    """What an account stands for. Only wallets belong to a workspace; the others are ours."""
+
+    WALLET = "wallet", _("Wallet")
+    GRANTS = "grants", _("Grants")
+    REVENUE = "revenue", _("Revenue")
+    LOSS = "loss", _("Loss")
+
+
+# Known in advance, so that a posting needs no look-up and makes the account when it is the first.
+SYSTEM_ACCOUNTS: dict[AccountKind, UUID] = {
+    AccountKind.GRANTS: UUID("00000000-0000-7000-8000-000000000001"),
+    AccountKind.REVENUE: UUID("00000000-0000-7000-8000-000000000002"),
+    AccountKind.LOSS: UUID("00000000-0000-7000-8000-000000000003"),
+}
+
+
+class Account(models.Model):
+    """One side of the ledger.
+
+    ``posted`` (what entries add up to), ``held`` (what open holds add up to) and ``last_seq`` (number of the last
+    entry) are kept for wallets only: a shared account that every capture updates would queue all workspaces behind
+    one row. A system account's balance is the sum of its entries.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    workspace = models.ForeignKey("workspaces.Workspace", on_delete=models.PROTECT, null=True, related_name="+")
+    kind = models.CharField(max_length=10, choices=AccountKind.choices)
+    posted = models.BigIntegerField(default=0)
+    held = models.BigIntegerField(default=0)
+    last_seq = models.BigIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = TenantManager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "kind"], name="billing_account_once"),
+            models.UniqueConstraint(
+                fields=["kind"], condition=models.Q(workspace=None), name="billing_account_system_once"
+            ),
+            models.CheckConstraint(condition=models.Q(kind__in=AccountKind.values), name="billing_account_kind"),
+            models.CheckConstraint(
+                condition=models.Q(kind="wallet", workspace__isnull=False)
+                | (~models.Q(kind="wallet") & models.Q(workspace__isnull=True)),
+                name="billing_account_owner",
+            ),
+            models.CheckConstraint(condition=models.Q(held__gte=0), name="billing_account_held"),
+            models.CheckConstraint(
+                condition=~models.Q(kind="wallet") | models.Q(posted__gte=models.F("held")),
+                name="billing_account_covered",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.workspace_id or ''}".strip()
+
+
+class TransactionKind(models.TextChoices):
+    """Why the ledger moved."""
+
+    GRANT = "grant", _("Grant")
+    CAPTURE = "capture", _("Charge")
+    RELEASE = "release", _("Not charged")
+
+
+class LedgerTransaction(TenantModel):
+    """Something that happened, once: ``(kind, source, source_id)`` is what makes a repeat harmless.
+
+    A release moves nothing; it is recorded so that the ledger shows what was *not* charged, with what went back in
+    ``returned``. ``actor_id``, ``run_id``, ``project_id`` and ``generation_id`` are plain ids: the ledger outlives
+    the rows they name, and some of those live above this app.
+    """
+
+    workspace = models.ForeignKey("workspaces.Workspace", on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=10, choices=TransactionKind.choices)
+    source = models.CharField(max_length=40)
+    source_id = models.CharField(max_length=255)
+    description = models.CharField(max_length=300)
+    returned = models.BigIntegerField(default=0)
+    actor_id = models.UUIDField(null=True)
+    run_id = models.UUIDField(null=True)
+    project_id = models.UUIDField(null=True)
+    generation_id = models.UUIDField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "source", "source_id"], name="billing_transaction_once"),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=TransactionKind.values), name="billing_transaction_kind"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["workspace", "run_id"],
+                condition=models.Q(run_id__isnull=False),
+                name="billing_transaction_run",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.source}:{self.source_id}"
+
+
+class Entry(TenantModel):
+    """One amount on one account. Never changed, never deleted: triggers refuse both, and a sum that is not zero.
+
+    On a wallet ``seq`` counts without gaps and ``balance_after`` is the balance it left.
+    """
+
+    transaction = models.ForeignKey(
+        LedgerTransaction,
+        on_delete=models.PROTECT,
+        related_name="entries",
+        db_constraint=False,  # the composite key (migration 0002) covers it
+    )
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="entries", db_index=False)
+    amount = models.BigIntegerField()
+    seq = models.BigIntegerField(null=True)
+    balance_after = models.BigIntegerField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account", "seq"], name="billing_entry_seq")]
+
+    def __str__(self) -> str:
+        return f"{self.amount} on {self.account_id}"
+
+
+class HoldState(models.TextChoices):
+    """A hold is settled once: captured or released."""
+
+    OPEN = "open", _("Open")
+    CAPTURED = "captured", _("Captured")
+    RELEASED = "released", _("Released")
+
+
+class Hold(TenantModel):
+    """Credits set aside before something is paid for. The caller gives the id, so a repeat finds the first.
+
+    A run holds its quoted maximum; each generation's hold is split from it (``parent``). While it is open,
+    ``amount`` is what it holds now; afterwards ``captured`` of it was charged.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    account = models.ForeignKey(
+        Account,
+        on_delete=models.PROTECT,
+        related_name="holds",
+        db_index=False,
+        db_constraint=False,  # the composite key (migration 0002) covers it
+    )
+    parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="parts", db_constraint=False)
+    amount = models.BigIntegerField()
+    captured = models.BigIntegerField(default=0)
+    state = models.CharField(max_length=10, choices=HoldState.choices, default=HoldState.OPEN)
+    description = models.CharField(max_length=300)
+    run_id = models.UUIDField(null=True)
+    project_id = models.UUIDField(null=True)
+    generation_id = models.UUIDField(null=True)
+    settled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(state__in=HoldState.values), name="billing_hold_state"),
+            models.CheckConstraint(
+                condition=models.Q(captured__gte=0, amount__gte=models.F("captured")), name="billing_hold_amounts"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["account"], condition=models.Q(state="open"), name="billing_hold_open"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.state} {self.amount}"
