@@ -62,9 +62,10 @@ def _underway(generation: Generation, job: Job, now: datetime) -> None:
         "progress_message": job.message[:200],
     }
     if running and generation.started_at is None:
-        seen["started_at"] = generation.started_at = now
+        seen["started_at"] = now
     changed = {name: value for name, value in seen.items() if getattr(generation, name) != value}
     generation.progress = job.progress
+    generation.started_at = seen.get("started_at", generation.started_at)
     look_later(generation, now, at_least_s=job.poll_after_s)
     if changed and _rows(generation).update(**changed):
         events.progressed(generation)
