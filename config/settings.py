@@ -189,8 +189,14 @@ LOGGING_CONFIG = None  # config.logs configures structlog and the standard libra
 # --- Product knobs -------------------------------------------------------------------------------------------------
 # A lost poke costs at most this long before a watcher looks for itself.
 WATCH_INTERVAL_S = 10
-# How long a driver may be silent before a sweeper lets another take its run.
-RUN_LEASE_S = 15
+# How long a driver may be silent before a sweeper lets another take its run; renewed with every batch.
+RUN_LEASE_S = 10
+# How long a running run may go without its driver looking; covers a lost poke.
+RUN_QUIET_S = 20
+# How long a lane's worker may miss its heartbeat (every 3 s) before the step is given to another.
+STEP_LEASE_S = 12
+# How long a step may stay queued before its message is sent again; a repeat of a live message is harmless.
+STEP_RESEND_S = 60
 # Address and key of the sandbox vendor; it is served by this same site unless told otherwise.
 SANDBOX_URL = text("SANDBOX_URL", f"http://127.0.0.1:{PORT}")
 SANDBOX_KEY = text("SANDBOX_KEY", SECRET_KEY)

@@ -68,9 +68,9 @@ class Execution:
         """The next step whose upstream is settled, each once; None when nothing is ready."""
         return self.plan.steps[self._ready.popleft()] if self._ready else None
 
-    def resolve(self, step: PlanStep) -> Work | Skip:
-        """The step's inputs, one mapping per item; Skip when it cannot or should not run."""
-        if self.stopped:
+    def resolve(self, step: PlanStep, *, begun: bool = False) -> Work | Skip:
+        """The step's inputs, one mapping per item; Skip when it cannot or, unless it has ``begun``, should not run."""
+        if self.stopped and not begun:
             return Skip(self.stopped)
         values: dict[str, Any] = {}
         mapped: dict[str, list[Any]] = {}

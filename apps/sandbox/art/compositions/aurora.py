@@ -43,11 +43,11 @@ class Aurora:
         scene, palette = self._scene, self._scene.palette
         xs = scene.x[0] + np.float32(self._offset + curtain * 7.3 + 0.03 * t)
         row = int(self._rows[curtain])
-        base = self._bases[curtain] + 0.17 * self._wave.line(xs, f=0.75, row=row, t=t)
+        base = float(self._bases[curtain]) + 0.17 * self._wave.line(xs, f=0.75, row=row, t=t)
         fold = self._wave.line(xs, f=0.75, row=row + 3, t=t)
         rays = 0.62 + 0.55 * self._rays.line(xs + fold * 0.25, f=11.0, row=row, t=t * 0.8)
         strength = smoothstep(-0.75, 0.75, self._wave.line(xs, f=0.55, row=row + 9, t=t))
-        tall = self._tall[curtain] * (0.75 + 0.45 * rays)
+        tall = float(self._tall[curtain]) * (0.75 + 0.45 * rays)
         above = (base[None, :] - scene.y) / tall[None, :]
         light = np.exp(-np.maximum(above, 0) * 2.1) * smoothstep(-0.09, 0.05, above)
         light = light * (np.clip(rays, 0.05, 1.3) * strength)[None, :] * np.float32(0.95)

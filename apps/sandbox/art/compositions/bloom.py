@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,12 +35,12 @@ class Bloom:
         self._scene = scene
         self._air = Noise(rng, octaves=3, tempo=0.2)
         self._flowers = self._planted(rng)
-        self._bokeh = [(rng.uniform(-1, 1), rng.uniform(-1, 1), rng.uniform(0.03, 0.11), rng.uniform(0.1, 0.4)) for _ in range(22)]
+        self._bokeh = [tuple(map(float, rng.uniform((-1, -1, 0.03, 0.1), (1, 1, 0.11, 0.4)))) for _ in range(22)]
 
     def frame(self, t: float) -> Plane:
         picture = self._backdrop(t)
         for index, flower in enumerate(self._flowers):
-            picture = self._flower(picture, flower, t + index * 1.7)
+            self._flower(picture, flower, t + index * 1.7)
         return picture
 
     def _planted(self, rng: np.random.Generator) -> list[Flower]:
@@ -64,47 +65,50 @@ class Bloom:
         picture = palette.map(np.clip(0.13 + 0.11 * haze + 0.05 * scene.y, 0.02, 0.5).astype(np.float32))
         light = np.zeros((scene.height, scene.width), np.float32)
         for bx, by, radius, strength in self._bokeh:
-            x = bx * scene.half_width + 0.02 * np.sin(0.5 * t + 9 * bx)
-            y = by * scene.half_height + 0.02 * np.cos(0.4 * t + 7 * by)
-            distance = np.hypot(scene.x - np.float32(x), scene.y - np.float32(y))
-            light += smoothstep(radius, radius * 0.86, distance) * np.float32(strength) * (0.55 + 0.45 * distance / radius)
+            x = bx * scene.half_width + 0.02 * math.sin(0.5 * t + 9 * bx)
+            y = by * scene.half_height + 0.02 * math.cos(0.4 * t + 7 * by)
+            x0, x1 = (_pixel(x + side * radius + scene.half_width, scene.unit, scene.width) for side in (-1, 1))
+            y0, y1 = (_pixel(y + side * radius + scene.half_height, scene.unit, scene.height) for side in (-1, 1))
+            distance = np.hypot(scene.x[:, x0:x1] - np.float32(x), scene.y[y0:y1] - np.float32(y))
+            light[y0:y1, x0:x1] += smoothstep(radius, radius * 0.86, distance) * strength * (0.55 + 0.45 / radius * distance)
         return screen(picture, light[..., None] * palette.color(0.6) * 0.30)
 
-    def _flower(self, picture: Plane, flower: Flower, t: float) -> Plane:
-        """Drawn only inside its own square of the picture."""
+    def _flower(self, picture: Plane, flower: Flower, t: float) -> None:
+        """Each ring is drawn only inside its own square of the picture."""
         scene = self._scene
-        reach = flower.radius * 1.25
-        x0, x1 = (int(np.clip((flower.x + s * reach + scene.half_width) * scene.unit, 0, scene.width)) for s in (-1, 1))
-        y0, y1 = (int(np.clip((flower.y + s * reach + scene.half_height) * scene.unit, 0, scene.height)) for s in (-1, 1))
-        if x1 - x0 < 2 or y1 - y0 < 2:
-            return picture
-        part = picture[y0:y1, x0:x1]
-        x, y = scene.x[:, x0:x1] - np.float32(flower.x), scene.y[y0:y1] - np.float32(flower.y)
-        radius, angle = np.hypot(x, y), np.arctan2(y, x)
-        light = (-(x + y) / (flower.radius * 2.2)).astype(np.float32)
         for ring in range(flower.rings):
-            part = self._ring(part, flower, ring, radius, angle, light, t)
-        result = picture.copy()
-        result[y0:y1, x0:x1] = part
-        return result
+            inner = ring / max(1, flower.rings - 1)
+            breath = 1 + 0.018 * math.sin(0.9 * t + ring * 0.4)
+            reach = flower.radius * (1 - 0.90 * inner**0.86) * breath
+            x0, x1 = (_pixel(flower.x + side * reach * 1.2 + scene.half_width, scene.unit, scene.width) for side in (-1, 1))
+            y0, y1 = (_pixel(flower.y + side * reach * 1.2 + scene.half_height, scene.unit, scene.height) for side in (-1, 1))
+            if x1 - x0 > 1 and y1 - y0 > 1:
+                x, y = scene.x[:, x0:x1] - np.float32(flower.x), scene.y[y0:y1] - np.float32(flower.y)
+                picture[y0:y1, x0:x1] = self._ring(picture[y0:y1, x0:x1], flower, ring, reach, x, y, t)
 
-    def _ring(self, part: Plane, flower: Flower, ring: int, radius: Plane, angle: Plane, light: Plane, t: float) -> Plane:
+    def _ring(self, part: Plane, flower: Flower, ring: int, reach: float, x: Plane, y: Plane, t: float) -> Plane:
         scene, palette = self._scene, self._scene.palette
         inner = ring / max(1, flower.rings - 1)
-        sway = 0.05 * np.sin(0.7 * t + ring * 0.55) * (0.4 + 0.6 * inner)
-        breath = 1 + 0.018 * np.sin(0.9 * t + ring * 0.4)
-        reach = flower.radius * (1 - 0.90 * inner**0.86) * breath
+        radius, angle = np.hypot(x, y), np.arctan2(y, x)
+        light = (x + y) * np.float32(-1 / (flower.radius * 2.2))
+        sway = 0.05 * math.sin(0.7 * t + ring * 0.55) * (0.4 + 0.6 * inner)
         petals = max(4, round(flower.petals * (1 - 0.45 * inner)))
-        bent = angle + flower.turn + ring * GOLDEN + sway + 0.5 * (radius / flower.radius - 0.5) * (0.3 + 0.4 * inner)
-        local = np.mod(bent * np.float32(petals / (2 * np.pi)), 1) * 2 - 1
+        twist = (0.3 + 0.4 * inner) * 0.5
+        turned = angle + radius * (twist / flower.radius) + (flower.turn + ring * GOLDEN + sway - twist / 2 + 8 * math.pi)
+        local = np.mod(turned * (petals / (2 * math.pi)), 1) * 2 - 1
         off = np.abs(local)
-        edge = reach * (1 - 0.42 * off ** np.float32(flower.pointed) + 0.015 * np.cos(local * 9 + ring))
+        profile = 1 - 0.42 * np.linspace(0, 1, 1025) ** flower.pointed
+        edge = reach * (profile.astype(np.float32)[(off * 1024).astype(np.int32)] + 0.015 * np.cos(local * 9 + ring))
         cover = np.clip((edge - radius) * scene.unit + 0.5, 0, 1)
-        near = np.clip(radius / np.maximum(edge, 1e-4), 0, 1)
-        shadow = smoothstep(1.16, 0.98, radius / np.maximum(edge, 1e-4)) * 0.42
-        tone = flower.tone + 0.10 * inner + 0.40 * near**2.6 - 0.16 * off**3 + 0.055 * light * (1 + local)
-        veins = 0.022 * np.cos(local * np.float32(26)) * smoothstep(0.2, 0.9, near) * (1 - off)
-        core = 0.16 * smoothstep(0.9, 1.0, np.full_like(radius, inner))
-        body = palette.map(np.clip(tone + veins + core, 0.02, 0.97).astype(np.float32))
+        ratio = radius / np.maximum(edge, 1e-4)
+        near = np.minimum(ratio, 1)
+        shadow = smoothstep(1.16, 0.98, ratio) * 0.42
+        tone = flower.tone + 0.10 * inner + 0.40 * near * near * np.sqrt(near) - 0.16 * off * off * off + 0.055 * light * (1 + local)
+        veins = 0.022 * np.cos(local * 26) * smoothstep(0.2, 0.9, near) * (1 - off)
+        body = palette.map(np.clip(tone + veins + (0.16 if ring == flower.rings - 1 else 0.0), 0.02, 0.97))
         body = body * (0.66 + 0.34 * smoothstep(0.05, 0.7, near))[..., None]
-        return over(part * (1 - shadow[..., None]), body, cover.astype(np.float32))
+        return over(part * (1 - shadow)[..., None], body, cover)
+
+
+def _pixel(length: float, unit: int, limit: int) -> int:
+    return int(np.clip(length * unit, 0, limit))

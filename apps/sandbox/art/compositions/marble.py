@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from apps.sandbox.art.field import Noise, enlarge, sample, smoothstep
@@ -24,7 +26,7 @@ class Marble:
         self._bend = float(rng.uniform(0.7, 1.0))
         self._frequency = float(rng.uniform(1.15, 1.7))
         self._veins = float(rng.uniform(7, 13))
-        self._drift = rng.normal(0, 0.03, 2)
+        self._drift = [float(speed) for speed in rng.normal(0, 0.03, 2)]
 
     def frame(self, t: float) -> Plane:
         work, f = self._work, self._frequency
@@ -58,7 +60,7 @@ class Marble:
         tone = 0.5 + 0.34 * np.sin(value * np.float32(3.4) + np.float32(self._angle)) + 0.16 * swirl
         slope_y, slope_x = np.gradient(value, 1 / scene.unit)
         steep = 1 / np.sqrt(1 + 0.05 * (slope_x**2 + slope_y**2))
-        lit = (slope_x * np.cos(self._angle) + slope_y * np.sin(self._angle)) * np.float32(0.30) * steep
+        lit = (slope_x * math.cos(self._angle) + slope_y * math.sin(self._angle)) * 0.30 * steep
         picture = scene.palette.map(np.clip(tone + 0.12 * lit, 0.02, 0.96).astype(np.float32))
         bands = np.abs(np.mod(value * np.float32(self._veins) + swirl, 1) - 0.5) * 2
         width = np.hypot(slope_x, slope_y) * np.float32(self._veins / scene.unit * 2)

@@ -27,31 +27,44 @@ class Ridges:
         self._pines = scene.says("forest", "pine", "tree", "wood", "taiga", "fir") or bool(rng.random() < 0.45)
         self._horizon = float(rng.uniform(0.06, 0.16)) * scene.half_height * 2
         self.sky = Sky(scene, horizon=self._horizon - 0.08)
+        shore = self._row(self._horizon + 0.10)
+        self._shore = int(np.clip(shore, scene.height // 3, scene.height - 8))
         self._pan = float(rng.choice([-1, 1])) * 0.035
 
     def frame(self, t: float) -> Plane:
         picture = self.sky.paint(t)
-        for layer in range(LAYERS if not self._lake else LAYERS - 2):
-            picture = self._layer(picture, layer, t)
+        last = LAYERS - 1
+        crests = [self._crest(layer, t) for layer in range(LAYERS)]
+        for layer in range(last - 1 if self._lake else LAYERS):
+            hidden = self._shore if self._lake else None if layer == last else self._row(float(crests[layer + 1].max())) + 2
+            self._layer(picture, layer, crests[layer], hidden, t)
         if self._lake:
             picture = self._mirrored(picture, t)
-            picture = self._layer(picture, LAYERS - 1, t)
+            self._layer(picture, last, crests[last], None, t)
         return picture
 
-    def _layer(self, picture: Plane, layer: int, t: float) -> Plane:
+    def _row(self, y: float) -> int:
+        """The picture row at a height, kept inside the picture."""
+        scene = self._scene
+        return int(np.clip((y + scene.half_height) * scene.unit, 0, scene.height))
+
+    def _layer(self, picture: Plane, layer: int, crest: Plane, hidden: int | None, t: float) -> None:
+        """Paint one layer into the picture, from its highest point down to where the next one hides it anyway."""
         scene, near = self._scene, layer / (LAYERS - 1)
-        crest = self._crest(layer, t)
-        below = scene.y - crest[None, :]
+        top = max(0, self._row(float(crest.min())) - 2)
+        low = scene.height if hidden is None else max(hidden, top + 1)
+        if top >= scene.height:
+            return
+        below = scene.y[top:low] - crest[None, :]
         cover = np.clip(below * scene.unit + 0.5, 0, 1)
         color = self._body(layer, crest, below)
-        haze = self.sky.haze
         mist = smoothstep(0.02, 0.30 + 0.1 * near, below) * (0.62 - 0.5 * near)
         if layer < LAYERS - 1:
-            box = scene.box(t * 0.03 * (1 + layer), layer * 3.0)
-            small = (max(32, scene.width // 4), max(32, scene.height // 4))
-            swirl = self._mist.plane(small, box, fx=1.6, fy=5.0, t=t)
-            mist = mist * (0.85 + 0.45 * enlarge(swirl, scene.size))
-        return over(picture, over(color, haze, np.clip(mist, 0, 1).astype(np.float32)), cover.astype(np.float32))
+            x0, y0, x1, _ = scene.box(t * 0.03 * (1 + layer), layer * 3.0)
+            box = (x0, y0 + top / scene.unit, x1, y0 + low / scene.unit)
+            swirl = self._mist.plane((max(8, scene.width // 4), max(2, (low - top) // 4)), box, fx=1.6, fy=5.0, t=t)
+            mist = mist * (0.85 + 0.45 * enlarge(swirl, (scene.width, low - top)))
+        picture[top:low] = over(picture[top:low], over(color, self.sky.haze, np.clip(mist, 0, 1)), cover)
 
     def _crest(self, layer: int, t: float) -> Plane:
         """The height line of a layer for each column."""
@@ -88,8 +101,9 @@ class Ridges:
         base = over(self.sky.haze * 0.86, self.sky.ground, near**0.8)
         slope = np.gradient(crest, 1 / scene.unit)
         kernel = np.hanning(max(5, scene.unit // 60))
-        slope = np.convolve(slope, kernel / kernel.sum(), mode="same") * np.sign(scene.x[0] - self.sky.sun_x)
-        lean = np.arange(scene.width)[None, :] + np.sin(np.arange(scene.width) / scene.unit * 23)[None, :] * below * 0.8 * scene.unit
+        slope = np.convolve(slope, kernel / kernel.sum(), mode="same").astype(np.float32) * np.sign(scene.x[0] - self.sky.sun_x)
+        columns = np.arange(scene.width, dtype=np.float32)[None, :]
+        lean = columns + np.sin(columns * np.float32(23 / scene.unit)) * below * np.float32(0.8 * scene.unit)
         facets = slope[np.clip(lean, 0, scene.width - 1).astype(np.int32)]
         light = np.clip(facets, 0, 1) * smoothstep(0.13, 0.0, below) * (0.30 * (1 - 0.8 * near))
         rim = smoothstep(0.010, 0.0, below) * (0.16 * (1 - near * 0.7))
@@ -98,10 +112,9 @@ class Ridges:
     def _mirrored(self, picture: Plane, t: float) -> Plane:
         """Still water from the shore down: the picture upside down, rippled, darker near the viewer."""
         scene = self._scene
-        shore = int((self._horizon + 0.10 + scene.half_height) * scene.unit)
-        shore = int(np.clip(shore, scene.height // 3, scene.height - 8))
+        shore = self._shore
         depth = (np.arange(scene.height - shore, dtype=np.float32) + 1)[:, None] / scene.unit
-        small = (max(32, scene.width // 2), max(32, (scene.height - shore) // 1))
+        small = (max(32, scene.width // 2), max(8, scene.height - shore))
         ripple = self._mist.plane(small, (20.0 + t * 0.04, 9.0, 20 + 2 * scene.half_width, 9.0 + 1.4), fx=3.0, fy=26.0, t=3 * t)
         ripple = enlarge(ripple, (scene.width, scene.height - shore))
         source = shore - 1 - (depth * 0.92 + ripple * (0.004 + 0.06 * depth)) * scene.unit
@@ -115,5 +128,7 @@ class Ridges:
         glint = smoothstep(0.35, 0.9, ripple) * 0.10
         result = picture.copy()
         result[shore:] = over(water, self.sky.warm, glint)
-        line = np.exp(-((np.arange(scene.height) - shore) ** 2) / (0.003 * scene.unit) ** 2)[:, None] * 0.35
-        return over(result, self.sky.haze, np.broadcast_to(line, (scene.height, scene.width)).astype(np.float32))
+        edge = np.exp(-((np.arange(-6, 7) / (0.003 * scene.unit)) ** 2)).astype(np.float32)[:, None] * 0.35
+        rows = result[shore - 6 : shore + 7]
+        rows[:] = over(rows, self.sky.haze, np.broadcast_to(edge[: len(rows)], rows.shape[:2]))
+        return result

@@ -15,7 +15,7 @@ NIGHT = ("night", "midnight", "moon", "moonlight", "moonlit", "star", "starry", 
 class Sky:
     """Colours that the land below takes up (`haze`, `ground`, `warm`, `zenith`) and the position of the light."""
 
-    def __init__(self, scene: Scene, *, horizon: float) -> None:
+    def __init__(self, scene: Scene, *, horizon: float, lift: float = 0.0) -> None:
         rng = scene.generator("sky")
         palette = scene.palette
         self._scene, self._horizon = scene, horizon
@@ -24,8 +24,8 @@ class Sky:
         self._crescent = self.moon and bool(rng.random() < 0.4)
         self.sun_x = float(rng.choice([-0.32, -0.2, 0.2, 0.32]) * scene.half_width * 2 * rng.uniform(0.7, 1.1))
         low = scene.says("sunset", "sunrise", "dawn", "dusk", "evening", "morning", "twilight")
-        lift = rng.uniform(0.06, 0.13) if low else rng.uniform(0.16, 0.30)
-        self.sun_y = float(horizon - lift * (1.5 if self.moon else 1.0))
+        above = rng.uniform(0.06, 0.13) if low else rng.uniform(0.16, 0.30)
+        self.sun_y = float(horizon - above * (1.5 if self.moon else 1.0) - lift)
         self._radius = float(rng.uniform(0.05, 0.085) * (0.72 if self.moon else 1.0))
         self.zenith = palette.color(0.03 if self.night else 0.30)
         self._middle = palette.color(0.22 if self.night else 0.58)
