@@ -6,20 +6,15 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from django import forms
-from django.utils.translation import gettext as _
 
 from apps.providers.catalogue import MODELS, Model
-
-# Where these stand in every form; the schema's own order follows.
-_FIRST = ("prompt", "seed")
 
 
 def settings_form(model: Model, data: Mapping[str, Any] | None = None, initial: Mapping[str, Any] | None = None) -> forms.Form:
     """A bound or unbound form with one field per parameter of ``model``."""
-    properties: dict[str, dict[str, Any]] = {**_always(model), **model.params.get("properties", {})}
-    required = set(model.params.get("required", []))
-    names = [name for name in _FIRST if name in properties] + [name for name in properties if name not in _FIRST]
-    fields = {name: _field(name, properties[name], name in required) for name in names}
+    typed = {name: schema for name, schema in model.inputs.items() if schema.get("type") == "string"}
+    properties: dict[str, dict[str, Any]] = {**typed, **model.params["properties"]}
+    fields = {name: _field(schema) for name, schema in properties.items()}
     return cast(forms.Form, type("SettingsForm", (forms.Form,), fields)(data, initial=dict(initial or {})))
 
 
@@ -39,16 +34,11 @@ def model_choices() -> list[tuple[str, str]]:
     return [(model.id, str(model.title)) for model in MODELS.values()]
 
 
-def _always(model: Model) -> dict[str, dict[str, Any]]:
-    """The prompt arrives by a port in a graph, so a schema need not name it."""
-    return {"prompt": {"type": "string", "title": _("Prompt"), "format": "multiline"}}
-
-
-def _field(name: str, schema: dict[str, Any], required: bool) -> forms.Field:
+def _field(schema: dict[str, Any]) -> forms.Field:
     common: dict[str, Any] = {
-        "label": schema.get("title", name),
+        "label": schema["title"],
         "help_text": schema.get("description", ""),
-        "required": required,
+        "required": bool(schema.get("x-required")),
         "initial": schema.get("default"),
     }
     if "enum" in schema:
@@ -57,8 +47,9 @@ def _field(name: str, schema: dict[str, Any], required: bool) -> forms.Field:
         return forms.BooleanField(**{**common, "required": False})
     if schema.get("type") in ("integer", "number"):
         kind = forms.IntegerField if schema["type"] == "integer" else forms.FloatField
-        return kind(**common, min_value=schema.get("minimum"), max_value=schema.get("maximum"))
-    widget = forms.Textarea(attrs={"rows": 4}) if schema.get("format") == "multiline" or name == "prompt" else None
+        bounds = {"min_value": schema.get("minimum"), "max_value": schema.get("maximum")}
+        return kind(**common, **bounds, step_size=schema.get("multipleOf"))
+    widget = forms.Textarea(attrs={"rows": 4}) if schema.get("format") == "multiline" else None
     return forms.CharField(**common, widget=widget, max_length=schema.get("maxLength"))
 
 

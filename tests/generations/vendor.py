@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 from PIL import Image
 
-from apps.providers.base import Job, Output, ProviderError, Submission
+from apps.providers.base import Job, Output, ProviderError, Submission, WebhookRefused
 
 
 def png(width: int = 32, height: int = 24, colour: str = "teal") -> bytes:
@@ -176,7 +176,7 @@ class VendorAdapter:
     def verify_webhook(self, headers: Mapping[str, str], body: bytes) -> str:
         """The provider's own signature, here a word."""
         if headers.get("Vendor-Signature") != "genuine":
-            raise ProviderError("auth", "bad signature", permanent=True, sent=False)
+            raise WebhookRefused("bad signature")
         return str(json.loads(body)["id"])
 
     def _job(self, response: httpx.Response) -> Job:

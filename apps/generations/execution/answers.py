@@ -73,11 +73,12 @@ def _underway(generation: Generation, job: Job, now: datetime) -> None:
 
 def _delivered(generation: Generation, job: Job, now: datetime) -> None:
     """Remember what was made; it is a success only once we hold a copy."""
-    known = (generation.delivery or {}).get("stored", {})
+    before = generation.delivery or {}
     delivery = {
         "outputs": [asdict(output) for output in job.outputs],
         "actual_cost": job.actual_cost,
-        "stored": known,
+        "stored": before.get("stored", {}),
+        "tries": before.get("tries", 0),
     }
     _rows(generation).update(
         delivery=delivery, provider_urls=dict(job.urls) or generation.provider_urls, poll_after=now + timing.COLLECT_HANDED
