@@ -5,7 +5,7 @@ import { defineConfig } from "vitest/config";
 const entries = ["static/src/page.ts", "static/src/island/main.tsx", "static/src/styles/app.css"];
 
 export default defineConfig(({ command }) => ({
-  base: command === "build" ? "/static/dist/" : "/",
+  base: command === "build" ? "/static/" : "/",
   plugins: [tailwindcss()],
   publicDir: false,
   // React Flow runs on Preact's compat layer: 58 kB of JavaScript less than with react-dom.

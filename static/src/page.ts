@@ -1,15 +1,10 @@
-/** What every page loads: htmx with its socket extension, and the small elements of the fragments. */
-
-import htmx from "htmx.org";
-import "htmx-ext-ws";
-
+// What every page loads: htmx, its sockets, and the manners of the frame.
+import "./elements/htmx";
 import "./elements/node-status";
+import { start as chrome } from "./elements/chrome";
+import { start as dialogs } from "./elements/dialogs";
+import { start as palette } from "./elements/palette";
+import { start as times } from "./elements/times";
+import { start as toasts } from "./elements/toasts";
 
-declare global {
-  interface Window {
-    htmx: typeof htmx;
-  }
-}
-
-window.htmx = htmx;
-
+for (const start of [chrome, dialogs, palette, times, toasts]) start();
