@@ -72,13 +72,13 @@ def _one(asset: Asset) -> dict[str, Any]:
 
 def _refused(asset: Asset) -> Problem:
     detail = refusal_sentence(asset.refusal)
-    return Problem(
-        "upload-refused", 422, _("File refused"), detail, code=asset.refusal["code"], asset=str(asset.id)
-    )
+    return Problem("upload-refused", 422, _("File refused"), detail, code=asset.refusal["code"], asset=str(asset.id))
 
 
 def _storage_down() -> Problem:
-    problem = Problem("storage-down", 503, _("Storage not reachable"), _("The file store does not answer. Try again soon."))
+    problem = Problem(
+        "storage-down", 503, _("Storage not reachable"), _("The file store does not answer. Try again soon.")
+    )
     problem.headers["Retry-After"] = "5"
     return problem
 

@@ -90,7 +90,8 @@ def blobs_sweep(now: datetime) -> int:
     """Drop bytes whose last asset went without them being noticed; how many."""
     with unscoped("the sweeper serves every workspace"):
         lonely: Iterable[tuple[UUID, UUID]] = list(
-            Blob.objects.filter(assets__isnull=True, created_at__lt=now - UNCLAIMED_AFTER)
-            .values_list("workspace_id", "id")[:_BATCH]
+            Blob.objects.filter(assets__isnull=True, created_at__lt=now - UNCLAIMED_AFTER).values_list(
+                "workspace_id", "id"
+            )[:_BATCH]
         )
     return sum(blob_drop(workspace_id, blob_id) for workspace_id, blob_id in lonely)

@@ -110,7 +110,8 @@ class Asset(TenantModel):
             models.CheckConstraint(condition=models.Q(state__in=AssetState.values), name="assets_asset_state"),
             # Ready means there are bytes: nobody can hand on a reference to nothing.
             models.CheckConstraint(
-                condition=~models.Q(state=AssetState.READY) | models.Q(blob__isnull=False), name="assets_asset_ready_blob"
+                condition=~models.Q(state=AssetState.READY) | models.Q(blob__isnull=False),
+                name="assets_asset_ready_blob",
             ),
         ]
         indexes = [

@@ -111,7 +111,7 @@ def _poster(path: Path, blob: Blob) -> Image.Image:
             if following is None:
                 break
             frame = following
-        image = frame.to_image()
+        image = cast(Image.Image, frame.to_image())  # type: ignore[no-untyped-call]
         return image.rotate(frame.rotation, expand=True) if frame.rotation else image
 
 
@@ -123,5 +123,7 @@ def _webp(image: Image.Image) -> bytes:
 
 def _colour(image: Image.Image) -> str:
     """The average colour, shown in the picture's place while it loads."""
-    red, green, blue = cast("tuple[int, int, int]", image.convert("RGB").resize((1, 1), Image.Resampling.BOX).getpixel((0, 0)))
+    red, green, blue = cast(
+        "tuple[int, int, int]", image.convert("RGB").resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))
+    )
     return f"#{red:02x}{green:02x}{blue:02x}"

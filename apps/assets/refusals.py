@@ -10,7 +10,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 SENTENCES = {
-    "type_mismatch": gettext_noop("This is not %(declared)s but %(real)s. Rename it, or convert it, and upload it again."),
+    "type_mismatch": gettext_noop(
+        "This is not %(declared)s but %(real)s. Rename it, or convert it, and upload it again."
+    ),
     "active_content": gettext_noop(
         "%(real)s can carry scripts, so it is not taken as a picture. Export it as PNG or WebP and upload that."
     ),
@@ -19,7 +21,9 @@ SENTENCES = {
     "too_many_pixels": gettext_noop(
         "The picture is %(width)s × %(height)s pixels. At most %(limit)s megapixels are taken: scale it down first."
     ),
-    "damaged": gettext_noop("The file is damaged or cut short: it announces %(declared)s but cannot be read to its end."),
+    "damaged": gettext_noop(
+        "The file is damaged or cut short: it announces %(declared)s but cannot be read to its end."
+    ),
     "no_picture": gettext_noop("The file announces %(declared)s but holds no picture track."),
     "no_sound": gettext_noop("The file announces %(declared)s but holds no sound track."),
     "not_text": gettext_noop("The file announces %(declared)s but holds bytes that are not text."),

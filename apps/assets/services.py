@@ -73,7 +73,10 @@ def upload_begin(
     project_id: UUID | None = None,
     created_by_id: UUID | None = None,
 ) -> Upload:
-    """Announce a file and get the form that stores it. Raises TypeNotTaken, TooLarge, Refused (empty), ProjectMissing."""
+    """Announce a file and get the form that stores it.
+
+    Raises TypeNotTaken, TooLarge, Refused (empty), ProjectMissing.
+    """
     accepted = _taken(filename, content_type, size)
     if project_id and not project_known(workspace_id, project_id):
         raise ProjectMissing(ProjectMissing.__doc__)
@@ -108,7 +111,8 @@ def _taken(filename: str, content_type: str, size: int) -> Accepted:
     active = kinds.active_name(filename, content_type)
     if active:
         raise TypeNotTaken(
-            _("%(type)s can carry scripts, so it is not taken. Export it as PNG or WebP and upload that.") % {"type": active}
+            _("%(type)s can carry scripts, so it is not taken. Export it as PNG or WebP and upload that.")
+            % {"type": active}
         )
     accepted = kinds.accepted_for(filename, content_type)
     if accepted is None:
@@ -259,9 +263,11 @@ def asset_url(asset: Asset, *, seconds: int = 3600, download: bool = False) -> s
         raise AssetMissing(AssetMissing.__doc__)
     inline = asset.kind in _INLINE_KINDS and not download
     # Media players and downloads want the name; ASCII for old ones, RFC 5987 for the rest.
-    ascii_name = asset.filename.encode("ascii", "replace").decode().replace("?", "_").replace('"', "_").replace("\\", "_")
+    ascii_name = (
+        asset.filename.encode("ascii", "replace").decode().replace("?", "_").replace('"', "_").replace("\\", "_")
+    )
     disposition = (
-        f'{"inline" if inline else "attachment"}; filename="{ascii_name}"; filename*=UTF-8\'\'{quote(asset.filename)}'
+        f"{'inline' if inline else 'attachment'}; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(asset.filename)}"
     )
     return _link(asset.blob.key, seconds, asset.content_type, disposition)
 

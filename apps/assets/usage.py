@@ -1,4 +1,4 @@
-"""Who uses an asset. Workflows and runs lie above assets, so they register here what they know, in their ``apps.py``."""
+"""Who uses an asset: workflows and runs lie above assets, so they register what they know here, in ``apps.py``."""
 
 from __future__ import annotations
 

@@ -6,10 +6,11 @@ import io
 import struct
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 import numpy as np
+from av.audio.stream import AudioStream
 from PIL import Image
 
 
@@ -36,7 +37,7 @@ def video(path: Path, *, frames: int = 24, width: int = 160, height: int = 96, s
     with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
         stream = container.add_stream("libx264", rate=24)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        audio = container.add_stream("aac", rate=44100) if sound else None
+        audio = cast(AudioStream, container.add_stream("aac", rate=44100)) if sound else None
         noise = np.random.default_rng(1)
         for _ in range(frames):
             pixels = noise.integers(0, 255, (height, width, 3), dtype=np.uint8)

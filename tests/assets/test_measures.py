@@ -46,7 +46,12 @@ def test_video_is_measured(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "codec", "rate"),
-    [("a.wav", "pcm_s16le", 44100), ("a.flac", "flac", 44100), ("a.ogg", "libopus", 48000), ("a.mp3", "libmp3lame", 44100)],
+    [
+        ("a.wav", "pcm_s16le", 44100),
+        ("a.flac", "flac", 44100),
+        ("a.ogg", "libopus", 48000),
+        ("a.mp3", "libmp3lame", 44100),
+    ],
 )
 def test_sound_is_measured(tmp_path: Path, name: str, codec: str, rate: int) -> None:
     path = files.sound(tmp_path / name, codec, rate)

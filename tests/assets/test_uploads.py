@@ -225,9 +225,7 @@ def test_bytes_swapped_after_verification_are_not_copied(alice_api: Client, work
         storage.object_copy(key, f"{key}-copy", etag=held.etag, content_type="image/png")
 
 
-def test_foreign_and_unknown_assets_answer_alike(
-    alice_api: Client, charlie_api: Client
-) -> None:
+def test_foreign_and_unknown_assets_answer_alike(alice_api: Client, charlie_api: Client) -> None:
     asset = _upload(alice_api, files.picture(), "a.png").json()["id"]
     for method, path in [
         ("GET", ""),

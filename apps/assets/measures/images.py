@@ -53,6 +53,6 @@ def _refusal(path: Path, announced: Accepted, error: Exception) -> Refused:
 
 def _header_size(path: Path, announced: Accepted) -> tuple[int, int]:
     """The size in the header of an image that `Image.open` will not hand over: the plug-in itself does not check it."""
-    with Image.OPEN[announced.decoder][0](str(path)) as image:
+    with path.open("rb") as file, Image.OPEN[announced.decoder][0](file, "") as image:
         width, height = image.size
     return width, height
