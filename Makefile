@@ -50,7 +50,7 @@ check-python:
 	@test ! -d templates || $(BIN)/djlint --quiet --lint templates
 
 check-frontend:
-	@test ! -f package.json || npm run --silent --if-present typecheck
+	@test ! -f package.json || npm run --silent --if-present check
 	@test ! -f package.json || npm run --silent --if-present lint
 
 test: check

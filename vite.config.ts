@@ -1,14 +1,23 @@
 import tailwindcss from "@tailwindcss/vite";
-import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
 // Entries are named by their source path: that is the key django-vite looks up in the manifest.
 const entries = ["static/src/page.ts", "static/src/island/main.tsx", "static/src/styles/app.css"];
 
 export default defineConfig(({ command }) => ({
-  base: command === "build" ? "/static/dist/" : "/",
-  plugins: [react(), tailwindcss()],
+  base: command === "build" ? "/static/" : "/",
+  plugins: [tailwindcss()],
   publicDir: false,
+  // React Flow runs on Preact's compat layer: 58 kB of JavaScript less than with react-dom.
+  resolve: {
+    alias: {
+      "react/jsx-dev-runtime": "preact/jsx-dev-runtime",
+      "react/jsx-runtime": "preact/jsx-runtime",
+      "react-dom/client": "preact/compat/client",
+      "react-dom": "preact/compat",
+      react: "preact/compat",
+    },
+  },
   build: {
     outDir: "static/dist",
     emptyOutDir: true,

@@ -25,7 +25,7 @@ NONE_FOUND = (
 
 
 def find_chromium() -> str:
-    """The path of a Chromium: CHROMIUM, PATH, Playwright's own, a packaged one, apt. Fails the test if there is none."""
+    """The path of a Chromium: CHROMIUM, PATH, Playwright's own, apt, a packaged one. Fails if none is there."""
     if named := os.environ.get("CHROMIUM"):
         return named
     for find in (_on_path, _of_playwright, _from_apt, _from_package):

@@ -1,4 +1,4 @@
-"""The whole application as processes against the test database: web server, three workers, beat. Nothing is simulated."""
+"""The whole application as processes against the test database: web server, three workers, beat. Nothing simulated."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Start PostgreSQL, Valkey and S3 for the tests before Django's settings are read, and stop them at the end.
 
-They live below ``var/test`` and are real; only their durability is turned down. A second session in the same checkout gets
-a folder of its own. ``MILLRACE_KEEP_TEST_SERVICES=1`` leaves them running, which saves some seconds per session.
+They live below ``var/test`` and are real; only their durability is turned down. A second session in the same checkout
+gets a folder of its own. ``MILLRACE_KEEP_TEST_SERVICES=1`` leaves them running, which saves some seconds per session.
 ``DATABASE_URL``, ``REDIS_URL`` and ``S3_*`` in the environment are used instead, as everywhere.
 """
 

@@ -71,7 +71,7 @@ def _start(lease: Lease, step: PlanStep, item: int, attempt: int, call: Provider
 
 def _outcome(generation: Generation) -> Outcome:
     if generation.state == "succeeded":
-        return Outcome(tuple(generation.output_refs()), generation.cost, None, False)
+        return Outcome(tuple(generation.outputs), generation.cost, None, False)
     error = {
         "code": generation.error_code or generation.state,
         "message": generation.error or "The generation did not succeed. You were not charged.",

@@ -132,6 +132,8 @@ def status(layout: Layout) -> int:
             print(f"The last start failed: {state['message']}")
         return 3
     print(f"{state['state']}  {state['web']}")
+    if state["message"]:
+        print(state["message"])
     for name, part in state["parts"].items():
         restarts = f"  restarted {part['restarts']} times" if part["restarts"] else ""
         print(f"  {name:<10}{part['state']:<10}process {part['pid']}{restarts}")

@@ -65,8 +65,10 @@ class Layout:
     def make_folders(self) -> None:
         """Create var/ and its folders. Raises StackError when the disk or the rights do not allow it."""
         try:
-            for folder in (self.var, self.log, self.run):
-                folder.mkdir(parents=True, exist_ok=True, mode=0o755)
+            self.var.mkdir(parents=True, exist_ok=True)
+            self.check_space()
+            for folder in (self.log, self.run):
+                folder.mkdir(exist_ok=True)
             probe = self.run / ".write-probe"
             probe.write_text("x")
             probe.unlink()
@@ -75,15 +77,21 @@ class Layout:
                 f"The folder {self.shown(self.var)} cannot be written ({error.strerror}). "
                 "Give this user write access to it, or name another folder: MILLRACE_VAR=/path make up"
             ) from error
-        self.check_space(shutil.disk_usage(self.var).free)
 
-    def check_space(self, free: int) -> None:
+    def check_space(self) -> None:
         """Refuse to start on a nearly full disk: PostgreSQL would stop in the middle of its work."""
-        if free < REQUIRED_FREE_BYTES:
-            raise StackError(
-                f"The disk that holds {self.shown(self.var)} has only {free // 2**20} MB left. "
-                f"Free at least {REQUIRED_FREE_BYTES // 2**20} MB and try again; nothing was changed."
-            )
+        if warning := self.space_warning():
+            raise StackError(f"{warning} Then start again; nothing was changed.")
+
+    def space_warning(self) -> str:
+        """A sentence if the disk is nearly full, else nothing."""
+        free = shutil.disk_usage(self.var).free
+        if free >= REQUIRED_FREE_BYTES:
+            return ""
+        return (
+            f"The disk that holds {self.shown(self.var)} has only {free // 2**20} MB left. "
+            f"Make room there, until {REQUIRED_FREE_BYTES // 2**20} MB are free."
+        )
 
 
 @dataclass

@@ -92,10 +92,10 @@ class Child:
             self._set(f"restarting (it ended with {_ending(code)})")
             await asyncio.sleep(backoff)
             backoff = min(backoff * 2, LONGEST_BACKOFF_S)
-            await self._spawn()
             try:
+                await self._spawn()
                 await self._become_ready(60.0)
-            except StackError:
+            except (StackError, OSError):  # the next round waits longer
                 self._signal(signal.SIGKILL)
 
     async def _spawn(self) -> None:
@@ -163,17 +163,15 @@ def is_same_process(pid: int, started: float) -> bool:
 
 def stop_leftover(pid: int, started: float, number: signal.Signals, patience_s: float) -> None:
     """End a child of a supervisor that was killed: politely, then not. Returns when it is gone, at once if it is."""
-    if is_same_process(pid, started):
-        process = psutil.Process(pid)
-        try:
-            process.send_signal(number)
-            process.wait(patience_s)
-        except psutil.TimeoutExpired:
-            process.kill()
-            process.wait(10)
-        except psutil.NoSuchProcess:
-            pass
-        kill_group(pid)
+    for how, seconds in ((number, patience_s), (signal.SIGKILL, 10.0)):
+        if is_same_process(pid, started):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, how)
+        deadline = time.monotonic() + seconds
+        # Not waitpid: it may be nobody's child, or a zombie that a container's first process never collects.
+        while is_same_process(pid, started) and time.monotonic() < deadline:
+            time.sleep(0.03)
+    kill_group(pid)
 
 
 def kill_group(pid: int) -> None:

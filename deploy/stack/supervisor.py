@@ -53,6 +53,7 @@ class Supervisor:
         self.state = "starting"
         self.message = ""
         self.stopping = asyncio.Event()
+        self._starting: list[asyncio.Task[None]] = []
         self.journal = Journal(layout.log / "stack.jsonl")
 
     async def run(self, when_healthy: Callable[[], None] | None = None) -> None:
@@ -103,11 +104,12 @@ class Supervisor:
         settings.complete()
         services = embedded_services(settings, durable=self.options.durable)
         starting = {name: asyncio.create_task(self._start_service(name, one)) for name, one in services.items()}
+        self._starting = list(starting.values())
         # The application can start, and even the schema be changed, before the slowest (S3) is there.
         await asyncio.gather(*(task for name, task in starting.items() if name != "s3"))
         if not self.options.services_only:
             await self._start_application()
-        await asyncio.gather(*starting.values())
+        await asyncio.gather(*self._starting)
         if not self.options.services_only:
             await self._become_healthy()
 
@@ -164,14 +166,20 @@ class Supervisor:
             await asyncio.sleep(0.1)
 
     async def _watch(self) -> None:
-        """Until told to stop: keep logs short."""
+        """Until told to stop: keep logs short, and say in `status` when the disk runs full."""
         while not self.stopping.is_set():
-            for child in self.children.values():
-                rotate(child.program.log)
+            with contextlib.suppress(OSError):
+                for child in self.children.values():
+                    rotate(child.program.log)
+            self.message = self.layout.space_warning()
+            self._save()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stopping.wait(), 30.0)
 
     async def _stop(self) -> None:
+        for task in self._starting:
+            task.cancel()
+        await asyncio.gather(*self._starting, return_exceptions=True)
         failed = self.state == "failed"
         if not failed:
             self._set_state("stopping")
@@ -206,8 +214,10 @@ class Supervisor:
             "web": "" if self.options.services_only else self.layout.web_address,
             "parts": parts,
         }
-        write_private(self.layout.run / "stack.json", json.dumps(document, indent=2))
-        self.journal.record_parts({name: child.state for name, child in self.children.items()})
+        # A full disk must not end the one process that could tell so.
+        with contextlib.suppress(OSError):
+            write_private(self.layout.run / "stack.json", json.dumps(document, indent=2))
+            self.journal.record_parts({name: child.state for name, child in self.children.items()})
 
 
 def hold_lock(layout: Layout) -> IO[str] | None:

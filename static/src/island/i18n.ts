@@ -19,8 +19,8 @@ export function t(message: string, params?: Params): string {
   return fill(catalogue().gettext?.(message) ?? message, params);
 }
 
-/** Translates with a count; `%(count)s` is filled in. */
-export function tn(one: string, many: string, count: number): string {
+/** Translates with a count; `%(count)s` is filled with it, or with `shown` where it is written in another way. */
+export function tn(one: string, many: string, count: number, shown: string | number = count): string {
   const message = catalogue().ngettext?.(one, many, count) ?? (count === 1 ? one : many);
-  return fill(message, { count });
+  return fill(message, { count: shown });
 }
