@@ -11,7 +11,7 @@ from django.utils import timezone
 from apps.assets.housekeeping import TRASH_KEPT
 from apps.assets.models import Asset, Kind, PreviewState
 from apps.assets.refusals import refusal_sentence
-from apps.assets.services import asset_url, asset_preview_url
+from apps.assets.services import asset_preview_url, asset_url
 
 # Cells are at least this upright and at most this wide; beyond, the picture is cropped in the grid only.
 _RATIO_MIN, _RATIO_MAX = 0.6, 2.4

@@ -11,7 +11,7 @@ from ninja import Schema
 
 from apps.assets.models import Asset
 from apps.assets.refusals import refusal_sentence
-from apps.assets.services import asset_url, asset_preview_url
+from apps.assets.services import asset_preview_url, asset_url
 from apps.assets.usage import usages_of
 
 
