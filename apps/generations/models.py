@@ -121,11 +121,11 @@ class Generation(TenantModel):
             ),
         ]
         indexes = [
-            models.Index("workspace", "-created_at", "-id", name="generations_tape"),
-            models.Index("workspace", "project_id", "-created_at", "-id", name="generations_project"),
-            models.Index("workspace", "model", "-created_at", "-id", name="generations_model"),
-            models.Index("workspace", "run_id", name="generations_run", condition=Q(run_id__isnull=False)),
-            models.Index("poll_after", name="generations_due", condition=Q(state__in=[str(state) for state in LIVE])),
+            models.Index(fields=["workspace", "-created_at", "-id"], name="generations_tape"),
+            models.Index(fields=["workspace", "project_id", "-created_at", "-id"], name="generations_project"),
+            models.Index(fields=["workspace", "model", "-created_at", "-id"], name="generations_model"),
+            models.Index(fields=["workspace", "run_id"], name="generations_run", condition=Q(run_id__isnull=False)),
+            models.Index(fields=["poll_after"], name="generations_due", condition=Q(state__in=[str(state) for state in LIVE])),
         ]
 
     def __str__(self) -> str:
@@ -149,7 +149,7 @@ class GenerationOutput(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["generation", "position"], name="generations_output_once"),
         ]
-        indexes = [models.Index("workspace", "generation", name="generations_output_rows")]
+        indexes = [models.Index(fields=["workspace", "generation"], name="generations_output_rows")]
 
     def __str__(self) -> str:
         return f"{self.generation_id} {self.position}"

@@ -141,7 +141,7 @@ def _settings(
     if "seed" in found.params.get("properties", {}) and settings.get("seed") is None:
         # Chosen here, so that the tape can tell how to make the same thing again.
         settings["seed"] = secrets.randbelow(SEED_MAX)
-    problems = [{"field": name, "message": message} for name, message in params_problems(model, settings)]
+    problems = [{"field": name, "message": message} for name, message in params_problems(model, settings, complete=True)]
     references, missing = _references(workspace_id, given)
     problems += missing
     if problems:

@@ -72,7 +72,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Job:
-    """A vendor's job as it said at this moment. ``progress`` is 0..1 or unknown; ``actual_cost`` micro-credits or unknown."""
+    """A vendor's job as it was told just now. ``progress`` is 0..1 or None, ``actual_cost`` micro-credits or None."""
 
     provider_request_id: str
     state: JobState

@@ -71,8 +71,10 @@ def _priced(price: Callable[[Mapping[str, Any]], int]) -> Callable[[Mapping[str,
     return lambda params: Quote(price(params), price(params))
 
 
-def _model(id: str, kind: ModelKind, price: Callable[[Mapping[str, Any]], int], about: Mapping[str, Any]) -> Model:
-    return Model(id=id, kind=kind, cost=_priced(price), **about)
+def _model(
+    model_id: str, kind: ModelKind, price: Callable[[Mapping[str, Any]], int], about: Mapping[str, Any]
+) -> Model:
+    return Model(id=model_id, kind=kind, cost=_priced(price), **about)
 
 
 MODELS: dict[str, Model] = {

@@ -37,7 +37,14 @@ CODES: dict[str, ErrorCode] = {
     "rate_limited": "rate_limited",
 }
 # What a status means when the body does not say.
-STATUSES: dict[int, ErrorCode] = {400: "invalid", 401: "auth", 403: "auth", 404: "not_found", 410: "not_found", 422: "invalid"}
+STATUSES: dict[int, ErrorCode] = {
+    400: "invalid",
+    401: "auth",
+    403: "auth",
+    404: "not_found",
+    410: "not_found",
+    422: "invalid",
+}
 
 
 class SandboxProvider:
@@ -62,7 +69,9 @@ class SandboxProvider:
         }
         try:
             # A connection of its own: a kept one may be closed under the POST, and then nobody knows whether it went.
-            answer = httpx.post(f"{self._root}/jobs", json=body, headers=self._headers, timeout=TIMEOUT, trust_env=False)
+            answer = httpx.post(
+                f"{self._root}/jobs", json=body, headers=self._headers, timeout=TIMEOUT, trust_env=False
+            )
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
             raise ProviderError("unavailable", "The sandbox could not be reached.", sent=False) from error
         except httpx.HTTPError as error:
@@ -102,7 +111,10 @@ class SandboxProvider:
         """Stream to ``to``; raises ProviderError("not_found", permanent) once the address has expired."""
         taken = 0
         try:
-            with httpx.stream("GET", output.url, timeout=FETCH_TIMEOUT, trust_env=False) as answer, to.open("wb") as file:
+            with (
+                httpx.stream("GET", output.url, timeout=FETCH_TIMEOUT, trust_env=False) as answer,
+                to.open("wb") as file,
+            ):
                 if answer.is_error:
                     answer.read()
                 _check(answer)

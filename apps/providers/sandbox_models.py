@@ -188,12 +188,13 @@ SPEECH: dict[str, Any] = {
 
 def image_price(params: Mapping[str, Any]) -> int:
     """Micro-credits of one image."""
-    return 4 * CREDIT * max(1, math.ceil(params["width"] * params["height"] / MEGAPIXEL))
+    megapixels: int = math.ceil(params["width"] * params["height"] / MEGAPIXEL)
+    return 4 * CREDIT * max(1, megapixels)
 
 
 def video_price(params: Mapping[str, Any]) -> int:
     """Micro-credits of one film."""
-    return round(5 * CREDIT * params["seconds"])
+    return round(5 * CREDIT * float(params["seconds"]))
 
 
 def text_price(params: Mapping[str, Any]) -> int:

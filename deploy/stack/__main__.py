@@ -7,8 +7,8 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
 import time
-from typing import Any
 
 from deploy.stack.application import management_environment
 from deploy.stack.layout import Layout, Settings, StackError
@@ -132,8 +132,8 @@ def status(layout: Layout) -> int:
             print(f"The last start failed: {state['message']}")
         return 3
     print(f"{state['state']}  {state['web']}")
-    if state["message"]:
-        print(state["message"])
+    if warning := layout.space_warning():
+        print(warning)
     for name, part in state["parts"].items():
         restarts = f"  restarted {part['restarts']} times" if part["restarts"] else ""
         print(f"  {name:<10}{part['state']:<10}process {part['pid']}{restarts}")
@@ -150,21 +150,30 @@ def demo(layout: Layout, options: Options) -> int:
     """Run the stack here, run the demo workflow to its end, and serve until Ctrl-C."""
     if is_running(layout):
         _await_start(layout, None)
-        return _run_demo(layout).wait()
-    started: list[subprocess.Popen[bytes]] = []
+        return _run_demo(layout)
+    codes: list[int] = []
 
     def begin() -> None:
         _print_addresses(layout)
-        started.append(_run_demo(layout))
+        threading.Thread(target=lambda: codes.append(_run_demo(layout)), daemon=True).start()
 
     asyncio.run(Supervisor(layout, options, _say).run(begin))
     print("Stopped. The data stays; make demo or make up continue with it.")
-    return started[0].wait() if started else 0
+    return max(codes, default=0)
 
 
-def _run_demo(layout: Layout) -> subprocess.Popen[bytes]:
-    environment: dict[str, Any] = {**os.environ, **management_environment(layout)}
-    return subprocess.Popen([sys.executable, "manage.py", "demo"], cwd=layout.root, env=environment)
+def _run_demo(layout: Layout) -> int:
+    environment = {**os.environ, **management_environment(layout)}
+    code = subprocess.run(
+        [sys.executable, "manage.py", "demo"], cwd=layout.root, env=environment, check=False
+    ).returncode
+    if code == 0:
+        _say(f"\nServing on {layout.web_address}. Ctrl-C stops it.")
+    elif code > 0:
+        _say(
+            f"\nThe demo did not end well; why stands above and in {layout.shown(layout.log)}. Ctrl-C stops the stack."
+        )
+    return code
 
 
 def _say(sentence: str) -> None:

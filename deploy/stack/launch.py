@@ -13,11 +13,14 @@ import sys
 
 PR_SET_PDEATHSIG = 1
 PR_SET_KEEPCAPS = 8
+PR_SET_SECUREBITS = 28
+SECBIT_NO_SETUID_FIXUP = 4
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
 CAPABILITY_VERSION_3 = 0x20080522
 CAP_DAC_OVERRIDE = 1
 CAP_DAC_READ_SEARCH = 2
+CAP_SETPCAP = 8
 
 
 def main(arguments: list[str]) -> None:
@@ -43,17 +46,29 @@ def _drop_root(uid: int, gid: int, program: str) -> None:
         return
     # Read-and-search is the smaller right; containers often withhold it and leave the larger one.
     if not any(_keep_capability(libc, capability) for capability in (CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE)):
-        print(f"User {uid} may not pass the folders above {program}.", file=sys.stderr)
+        print(
+            f"PostgreSQL does not run as root, and user {uid} may not pass the folders above {program}. Run the stack "
+            "as an ordinary user, or move the checkout to a folder that all may pass, such as /srv.",
+            file=sys.stderr,
+        )
         sys.exit(126)
 
 
 def _keep_capability(libc: ctypes.CDLL, capability: int) -> bool:
     """Make `capability` survive exec as the only one. Returns whether the kernel agreed."""
-    bit = 1 << capability
+    return (
+        _set_capabilities(libc, 1 << capability | 1 << CAP_SETPCAP)
+        # Without this bit access(2), with which PostgreSQL looks for its own files, ignores capabilities.
+        and libc.prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0) == 0
+        and _set_capabilities(libc, 1 << capability)
+        and libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) == 0
+    )
+
+
+def _set_capabilities(libc: ctypes.CDLL, bits: int) -> bool:
     header = struct.pack("Ii", CAPABILITY_VERSION_3, 0)
-    data = struct.pack("IIIIII", bit, bit, bit, 0, 0, 0)  # effective, permitted, inheritable; then the upper halves
-    raised = libc.capset(header, data) == 0 and libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) == 0
-    return bool(raised)
+    data = struct.pack("IIIIII", bits, bits, bits, 0, 0, 0)  # effective, permitted, inheritable; then the upper halves
+    return bool(libc.capset(header, data) == 0)
 
 
 if __name__ == "__main__":

@@ -166,13 +166,11 @@ class Supervisor:
             await asyncio.sleep(0.1)
 
     async def _watch(self) -> None:
-        """Until told to stop: keep logs short, and say in `status` when the disk runs full."""
+        """Until told to stop: keep logs short."""
         while not self.stopping.is_set():
             with contextlib.suppress(OSError):
                 for child in self.children.values():
                     rotate(child.program.log)
-            self.message = self.layout.space_warning()
-            self._save()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stopping.wait(), 30.0)
 

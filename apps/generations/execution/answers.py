@@ -62,9 +62,10 @@ def _underway(generation: Generation, job: Job, now: datetime) -> None:
         "progress_message": job.message[:200],
     }
     if running and generation.started_at is None:
-        seen["started_at"] = generation.started_at = now
+        seen["started_at"] = now
     changed = {name: value for name, value in seen.items() if getattr(generation, name) != value}
     generation.progress = job.progress
+    generation.started_at = seen.get("started_at", generation.started_at)
     look_later(generation, now, at_least_s=job.poll_after_s)
     if changed and _rows(generation).update(**changed):
         events.progressed(generation)
@@ -72,11 +73,12 @@ def _underway(generation: Generation, job: Job, now: datetime) -> None:
 
 def _delivered(generation: Generation, job: Job, now: datetime) -> None:
     """Remember what was made; it is a success only once we hold a copy."""
-    known = (generation.delivery or {}).get("stored", {})
+    before = generation.delivery or {}
     delivery = {
         "outputs": [asdict(output) for output in job.outputs],
         "actual_cost": job.actual_cost,
-        "stored": known,
+        "stored": before.get("stored", {}),
+        "tries": before.get("tries", 0),
     }
     _rows(generation).update(
         delivery=delivery, provider_urls=dict(job.urls) or generation.provider_urls, poll_after=now + timing.COLLECT_HANDED

@@ -13,7 +13,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from apps.assets.models import Asset
-from apps.assets.services import asset_store
+from apps.assets.services import Refused, asset_store
 from apps.generations.execution import timing
 from apps.generations.execution.answers import look_later
 from apps.generations.execution.settlement import settle_success, settle_without_charge
@@ -63,8 +63,9 @@ def _claim(workspace_id: UUID, generation_id: UUID) -> Generation | None:
 
 
 def _let_go(generation: Generation) -> None:
+    generation.delivery["tries"] += 1
     rows = Generation.objects.for_workspace(generation.workspace_id).filter(id=generation.id, state__in=POLLED)
-    if rows.filter(fence=generation.fence).update(lease_until=None):
+    if rows.filter(fence=generation.fence).update(lease_until=None, delivery=generation.delivery):
         look_later(generation, timezone.now(), at_least_s=2)
 
 
@@ -89,17 +90,25 @@ def _fetch(generation: Generation, output: Output) -> Asset:
         try:
             provider_get(generation.provider).fetch(output, path)
         except ProviderError as error:
-            if error.code in {"not_found", "content_policy"} and error.permanent:
+            # An expired address may be renewed by the next look; a file that is never there is the vendor's fault.
+            if error.permanent and (error.code != "not_found" or generation.delivery["tries"] >= timing.FETCH_TRIES):
                 raise BadOutput(str(error)) from error
             raise
         size = path.stat().st_size
         if not 0 < size <= settings.UPLOAD_MAX_BYTES:
             raise BadOutput(f"the file has {size} bytes.")
+        return _store(generation, path, output.filename)
+
+
+def _store(generation: Generation, path: Path, filename: str) -> Asset:
+    try:
         return asset_store(
             workspace_id=generation.workspace_id,
             path=path,
-            filename=output.filename,
+            filename=filename,
             source="generation",
             project_id=generation.project_id,
             created_by_id=generation.actor_id,
         )
+    except Refused as error:
+        raise BadOutput(str(error)) from error

@@ -64,7 +64,7 @@ def _ask(rows: list[Generation]) -> Iterator[tuple[Generation, Answer]]:
 
 async def _ask_all(rows: list[Generation], answers: SimpleQueue[tuple[Generation, Answer]]) -> None:
     slots = asyncio.Semaphore(AT_ONCE)
-    async with httpx.AsyncClient(timeout=TIMEOUT) as client:
+    async with httpx.AsyncClient(timeout=TIMEOUT, trust_env=False) as client:
 
         async def ask(row: Generation) -> None:
             async with slots:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -111,7 +111,7 @@ def _refused(generation: Generation, error: ProviderError, now: datetime) -> Non
     if error.sent:
         _lost(generation, now)
     elif not error.permanent and generation.tries < timing.SUBMIT_TRIES:
-        _back(generation, now)
+        _back(generation, now, timedelta(seconds=error.retry_after_s or 0))
     else:
         settle_without_charge(
             generation, STATE.FAILED, code=error.code, detail=str(error), permanent=error.permanent, now=now
@@ -131,9 +131,10 @@ def _lost(generation: Generation, now: datetime) -> None:
     _move(generation, STATE.UNKNOWN, poll_after=now + timing.FIRST_POLL)
 
 
-def _back(generation: Generation, now: datetime) -> None:
+def _back(generation: Generation, now: datetime, at_least: timedelta) -> None:
     """Nothing was sent: prepared again, unless a cancel came meanwhile."""
-    _move(generation, STATE.PREPARED, poll_after=now + timing.submit_backoff(generation.tries), submitted_at=None)
+    wait = max(timing.submit_backoff(generation.tries), min(at_least, timing.SUBMIT_WAIT_MAX))
+    _move(generation, STATE.PREPARED, poll_after=now + wait, submitted_at=None)
     generation.refresh_from_db()
     if generation.cancel_requested_at:
         settle_without_charge(generation, STATE.CANCELLED, code="cancelled", now=now, only_from=(STATE.PREPARED,))

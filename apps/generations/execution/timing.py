@@ -14,6 +14,9 @@ HAND_OUT_AGAIN = timedelta(seconds=10)
 SUBMIT_LIMIT = timedelta(seconds=90)
 # "Nothing was sent" and 429 are tried again this often before we tell the person.
 SUBMIT_TRIES = 6
+SUBMIT_WAIT_MAX = timedelta(seconds=55)
+# A finished job's output that could not be fetched this often is a broken delivery, not a passing weakness.
+FETCH_TRIES = 5
 # A claimed row is due again after this long if its claimant died.
 POLL_CLAIM = timedelta(seconds=30)
 COLLECT_CLAIM = timedelta(seconds=60)

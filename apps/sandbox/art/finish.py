@@ -49,7 +49,7 @@ class Finish:
         return (np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8)
 
     def _glow(self, picture: Plane) -> Plane:
-        bright = np.ascontiguousarray(picture[:: 4, :: 4]) ** 3
+        bright = np.ascontiguousarray(picture[::4, ::4]) ** 3
         size = self._scene.size
         small = enlarge(bright, (max(8, size[0] // 40), max(8, size[1] // 40)))
         return enlarge(np.clip(small, 0, 1), size) * np.float32(self._bloom)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Plane = npt.NDArray[np.float32]
+# Kept at 32 bit for speed; the type is wider because NumPy's stubs widen float32 with a Python float.
+Plane = npt.NDArray[np.floating[Any]]
 
 RAMP_STEPS = 2048
 
@@ -39,31 +41,34 @@ STOPS: dict[str, str] = {
     "crimson": "0f0409 3a0a1c 7d1531 c4314b f08a7b fde8dc",
 }
 
-WORDS: dict[str, str] = {
-    "dusk": "sunset", "evening": "sunset", "twilight": "lavender", "orange": "sunset", "sunrise": "dawn", "morning": "dawn",
-    "pastel": "dawn", "peach": "dawn", "sea": "ocean", "water": "ocean", "wave": "ocean", "waves": "ocean", "lake": "ocean",
-    "river": "ocean", "blue": "ocean", "teal": "ocean", "underwater": "ocean", "coast": "ocean", "beach": "tropic",
-    "island": "tropic", "tropical": "tropic", "summer": "tropic", "palm": "tropic", "parrot": "tropic", "wood": "forest",
-    "woods": "forest", "jungle": "forest", "green": "forest", "moss": "forest", "trees": "forest", "tree": "forest",
-    "pine": "forest", "pines": "forest", "fern": "forest", "midnight": "night", "moon": "night", "moonlight": "night",
-    "moonlit": "night", "indigo": "night", "dream": "lavender", "cyberpunk": "neon", "cyber": "neon", "synthwave": "neon",
-    "electric": "neon", "city": "neon", "tokyo": "neon", "arcade": "neon", "vapor": "neon", "golden": "gold", "honey": "gold",
-    "amber": "gold", "brass": "gold", "yellow": "gold", "luxury": "gold", "monochrome": "ink", "black": "ink", "white": "ink",
-    "charcoal": "ink", "calligraphy": "ink", "grey": "ink", "gray": "ink", "paper": "ink", "winter": "ice", "snow": "ice",
-    "snowy": "ice", "frost": "ice", "frozen": "ice", "glacier": "ice", "arctic": "ice", "lava": "fire", "ember": "fire",
-    "flame": "fire", "volcano": "fire", "burning": "fire", "dragon": "fire", "sand": "desert", "dune": "desert",
-    "dunes": "desert", "canyon": "desert", "sahara": "desert", "mars": "desert", "cherry": "blossom", "rose": "blossom",
-    "roses": "blossom", "pink": "blossom", "flower": "blossom", "flowers": "blossom", "peony": "blossom", "sakura": "blossom",
-    "fall": "autumn", "leaves": "autumn", "maple": "autumn", "october": "autumn", "rain": "storm", "rainy": "storm",
-    "fog": "storm", "foggy": "storm", "cloud": "storm", "clouds": "storm", "thunder": "storm", "misty": "storm",
-    "galaxy": "cosmos", "nebula": "cosmos", "space": "cosmos", "stars": "cosmos", "star": "cosmos", "planet": "cosmos",
-    "cosmic": "cosmos", "universe": "cosmos", "northern": "aurora", "polar": "aurora", "violet": "lavender",
-    "purple": "lavender", "lilac": "lavender", "espresso": "coffee", "brown": "coffee", "chocolate": "coffee",
-    "leather": "coffee", "jade": "mint", "fresh": "mint", "tea": "mint", "spring": "meadow", "field": "meadow",
-    "garden": "meadow", "grass": "meadow", "hills": "meadow", "sweet": "candy", "bubblegum": "candy", "playful": "candy",
-    "patina": "copper", "bronze": "copper", "rust": "copper", "red": "crimson", "ruby": "crimson", "wine": "crimson",
-    "poppy": "crimson", "blood": "crimson",
-}  # fmt: skip
+# Words of a prompt that ask for a palette beside its own name.
+ASKING: dict[str, str] = {
+    "sunset": "dusk evening orange",
+    "lavender": "twilight dream violet purple lilac",
+    "dawn": "sunrise morning pastel peach",
+    "ocean": "sea water wave waves lake river blue teal underwater coast",
+    "tropic": "beach island tropical summer palm parrot",
+    "forest": "wood woods jungle green moss trees tree pine pines fern",
+    "night": "midnight moon moonlight moonlit indigo",
+    "neon": "cyberpunk cyber synthwave electric city tokyo arcade vapor",
+    "gold": "golden honey amber brass yellow luxury",
+    "ink": "monochrome black white charcoal calligraphy grey gray paper",
+    "ice": "winter snow snowy frost frozen glacier arctic",
+    "fire": "lava ember flame volcano burning dragon",
+    "desert": "sand dune dunes canyon sahara mars",
+    "blossom": "cherry rose roses pink flower flowers peony sakura",
+    "autumn": "fall leaves maple october",
+    "storm": "rain rainy fog foggy cloud clouds thunder misty",
+    "cosmos": "galaxy nebula space stars star planet cosmic universe",
+    "aurora": "northern polar",
+    "coffee": "espresso brown chocolate leather",
+    "mint": "jade fresh tea",
+    "meadow": "spring field garden grass hills",
+    "candy": "sweet bubblegum playful",
+    "copper": "patina bronze rust",
+    "crimson": "red ruby wine poppy blood",
+}
+WORDS = {word: name for name, words in ASKING.items() for word in (name, *words.split())}
 
 PLACES = ("ocean", "forest", "night", "ice", "desert", "storm", "meadow", "coffee", "ink", "tropic")
 
@@ -109,7 +114,7 @@ class Palette:
 
 def palette_for(words: list[str], rng: np.random.Generator) -> Palette:
     """The palette the words ask for; two that are asked for are blended; none: a harmonious one from the generator."""
-    names = list(dict.fromkeys(WORDS.get(word, word) for word in words if word in STOPS or word in WORDS))[:2]
+    names = list(dict.fromkeys(WORDS[word] for word in words if word in WORDS))[:2]
     shift = float(rng.normal(0.0, 0.06))
     if not names:
         return _ramp("harmony", _turned(_harmony(rng), 0.0))

@@ -52,7 +52,8 @@ class Aurora:
         light = np.exp(-np.maximum(above, 0) * 2.1) * smoothstep(-0.09, 0.05, above)
         light = light * (np.clip(rays, 0.05, 1.3) * strength)[None, :] * np.float32(0.95)
         low, high = palette.color(0.70), palette.color(0.90) * np.array([0.82, 0.55, 1.0], np.float32)
-        return over(low, high, smoothstep(0.25, 1.5, above)) * light[..., None]
+        result: Plane = over(low, high, smoothstep(0.25, 1.5, above)) * light[..., None]
+        return result
 
     def _ridge(self, picture: Plane) -> Plane:
         scene, palette = self._scene, self._scene.palette

@@ -46,16 +46,28 @@ class Bloom:
     def _planted(self, rng: np.random.Generator) -> list[Flower]:
         scene = self._scene
         side = float(rng.choice([-1, 1]))
-        spots = [(side * -0.72, 0.62, 0.26), (side * -0.95, -0.35, 0.20), (side * 0.95, -0.80, 0.22), (side * -0.28, 0.98, 0.18)]
+        spots = [
+            (side * -0.72, 0.62, 0.26),
+            (side * -0.95, -0.35, 0.20),
+            (side * 0.95, -0.80, 0.22),
+            (side * -0.28, 0.98, 0.18),
+        ]
         flowers = []
         for x, y, radius in [*spots[: int(rng.integers(2, 5))], (side * 0.18, -0.04, 0.43)]:
             grown = radius * float(rng.uniform(0.9, 1.12))
             place = (x * scene.half_width + rng.normal(0, 0.03), y * scene.half_height + rng.normal(0, 0.03))
             rings = int(rng.integers(9, 12)) if radius > 0.4 else int(rng.integers(6, 9))
-            flowers.append(
-                Flower(*map(float, place), grown, int(rng.integers(7, 13)), rings, float(rng.uniform(0.28, 0.46)),
-                       float(rng.uniform(0, 6)), float(rng.uniform(1.4, 3.2)))  # fmt: skip
+            flower = Flower(
+                x=float(place[0]),
+                y=float(place[1]),
+                radius=grown,
+                petals=int(rng.integers(7, 13)),
+                rings=rings,
+                tone=float(rng.uniform(0.28, 0.46)),
+                turn=float(rng.uniform(0, 6)),
+                pointed=float(rng.uniform(1.4, 3.2)),
             )
+            flowers.append(flower)
         return flowers
 
     def _backdrop(self, t: float) -> Plane:
@@ -70,7 +82,9 @@ class Bloom:
             x0, x1 = (_pixel(x + side * radius + scene.half_width, scene.unit, scene.width) for side in (-1, 1))
             y0, y1 = (_pixel(y + side * radius + scene.half_height, scene.unit, scene.height) for side in (-1, 1))
             distance = np.hypot(scene.x[:, x0:x1] - np.float32(x), scene.y[y0:y1] - np.float32(y))
-            light[y0:y1, x0:x1] += smoothstep(radius, radius * 0.86, distance) * strength * (0.55 + 0.45 / radius * distance)
+            light[y0:y1, x0:x1] += (
+                smoothstep(radius, radius * 0.86, distance) * strength * (0.55 + 0.45 / radius * distance)
+            )
         return screen(picture, light[..., None] * palette.color(0.6) * 0.30)
 
     def _flower(self, picture: Plane, flower: Flower, t: float) -> None:
@@ -80,8 +94,12 @@ class Bloom:
             inner = ring / max(1, flower.rings - 1)
             breath = 1 + 0.018 * math.sin(0.9 * t + ring * 0.4)
             reach = flower.radius * (1 - 0.90 * inner**0.86) * breath
-            x0, x1 = (_pixel(flower.x + side * reach * 1.2 + scene.half_width, scene.unit, scene.width) for side in (-1, 1))
-            y0, y1 = (_pixel(flower.y + side * reach * 1.2 + scene.half_height, scene.unit, scene.height) for side in (-1, 1))
+            x0, x1 = (
+                _pixel(flower.x + side * reach * 1.2 + scene.half_width, scene.unit, scene.width) for side in (-1, 1)
+            )
+            y0, y1 = (
+                _pixel(flower.y + side * reach * 1.2 + scene.half_height, scene.unit, scene.height) for side in (-1, 1)
+            )
             if x1 - x0 > 1 and y1 - y0 > 1:
                 x, y = scene.x[:, x0:x1] - np.float32(flower.x), scene.y[y0:y1] - np.float32(flower.y)
                 picture[y0:y1, x0:x1] = self._ring(picture[y0:y1, x0:x1], flower, ring, reach, x, y, t)
@@ -94,7 +112,9 @@ class Bloom:
         sway = 0.05 * math.sin(0.7 * t + ring * 0.55) * (0.4 + 0.6 * inner)
         petals = max(4, round(flower.petals * (1 - 0.45 * inner)))
         twist = (0.3 + 0.4 * inner) * 0.5
-        turned = angle + radius * (twist / flower.radius) + (flower.turn + ring * GOLDEN + sway - twist / 2 + 8 * math.pi)
+        turned = (
+            angle + radius * (twist / flower.radius) + (flower.turn + ring * GOLDEN + sway - twist / 2 + 8 * math.pi)
+        )
         local = np.mod(turned * (petals / (2 * math.pi)), 1) * 2 - 1
         off = np.abs(local)
         profile = 1 - 0.42 * np.linspace(0, 1, 1025) ** flower.pointed
@@ -103,7 +123,13 @@ class Bloom:
         ratio = radius / np.maximum(edge, 1e-4)
         near = np.minimum(ratio, 1)
         shadow = smoothstep(1.16, 0.98, ratio) * 0.42
-        tone = flower.tone + 0.10 * inner + 0.40 * near * near * np.sqrt(near) - 0.16 * off * off * off + 0.055 * light * (1 + local)
+        tone = (
+            flower.tone
+            + 0.10 * inner
+            + 0.40 * near * near * np.sqrt(near)
+            - 0.16 * off * off * off
+            + 0.055 * light * (1 + local)
+        )
         veins = 0.022 * np.cos(local * 26) * smoothstep(0.2, 0.9, near) * (1 - off)
         body = palette.map(np.clip(tone + veins + (0.16 if ring == flower.rings - 1 else 0.0), 0.02, 0.97))
         body = body * (0.66 + 0.34 * smoothstep(0.05, 0.7, near))[..., None]

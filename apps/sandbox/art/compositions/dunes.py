@@ -44,12 +44,18 @@ class Dunes:
         base = self._horizon + 0.02 + (scene.half_height - self._horizon) * 0.86 * near**1.35
         return xs, swell, base - (0.035 + 0.13 * near) * (1 - np.abs(swell) * 1.5)
 
-    def _dune(self, picture: Plane, layer: int, line: tuple[Plane, Plane, Plane], hidden: float | None, t: float) -> None:
+    def _dune(
+        self, picture: Plane, layer: int, line: tuple[Plane, Plane, Plane], hidden: float | None, t: float
+    ) -> None:
         """Paint one dune from its highest point down to where the next hides it."""
         scene, near = self._scene, layer / (LAYERS - 1)
         xs, swell, crest = line
         top = int(np.clip((float(crest.min()) + scene.half_height) * scene.unit - 2, 0, scene.height - 1))
-        low = scene.height if hidden is None else int(np.clip((hidden + scene.half_height) * scene.unit + 3, top + 1, scene.height))
+        low = (
+            scene.height
+            if hidden is None
+            else int(np.clip((hidden + scene.half_height) * scene.unit + 3, top + 1, scene.height))
+        )
         below = scene.y[top:low] - crest[None, :]
         cover = np.clip(below * scene.unit + 0.5, 0, 1)
         shade = self._shade(xs, swell, below, near, int(self._rows[layer]))

@@ -78,7 +78,9 @@ class Nebula:
             core = np.float32((0.0032 * (0.6 + strength)) ** 2)
             halo = core / (square + core) + 0.05 * np.exp(-np.sqrt(square) * 26)
             reach = 0.055 * strength
-            spikes = np.exp(-np.abs(x) / reach) * np.exp(-((y / 0.0011) ** 2)) + np.exp(-np.abs(y) / reach) * np.exp(-((x / 0.0011) ** 2))
+            spikes = np.exp(-np.abs(x) / reach) * np.exp(-((y / 0.0011) ** 2)) + np.exp(-np.abs(y) / reach) * np.exp(
+                -((x / 0.0011) ** 2)
+            )
             light += power * (halo + 0.55 * spikes)
         return light[..., None] * np.array([1.0, 0.97, 0.94], np.float32)
 

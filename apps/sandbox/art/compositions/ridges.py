@@ -23,7 +23,9 @@ class Ridges:
         self._mist = Noise(rng, octaves=3, tempo=0.25)
         self._rows = rng.integers(0, 128, LAYERS)
         self._offsets = rng.uniform(0, 60, LAYERS)
-        self._lake = scene.says("lake", "river", "sea", "ocean", "water", "fjord", "reflection", "coast", "bay", "harbour")
+        self._lake = scene.says(
+            "lake", "river", "sea", "ocean", "water", "fjord", "reflection", "coast", "bay", "harbour"
+        )
         self._pines = scene.says("forest", "pine", "tree", "wood", "taiga", "fir") or bool(rng.random() < 0.45)
         self._horizon = float(rng.uniform(0.06, 0.16)) * scene.half_height * 2
         self.sky = Sky(scene, horizon=self._horizon - 0.08)
@@ -36,7 +38,9 @@ class Ridges:
         last = LAYERS - 1
         crests = [self._crest(layer, t) for layer in range(LAYERS)]
         for layer in range(last - 1 if self._lake else LAYERS):
-            hidden = self._shore if self._lake else None if layer == last else self._row(float(crests[layer + 1].max())) + 2
+            hidden = (
+                self._shore if self._lake else None if layer == last else self._row(float(crests[layer + 1].max())) + 2
+            )
             self._layer(picture, layer, crests[layer], hidden, t)
         if self._lake:
             picture = self._mirrored(picture, t)
@@ -79,7 +83,8 @@ class Ridges:
         line = floor - height
         if self._pines and layer >= LAYERS - 3:
             line = line - self._trees(xs, 0.018 + 0.034 * (layer - LAYERS + 3))
-        return line.astype(np.float32)
+        result: Plane = line.astype(np.float32)
+        return result
 
     def _trees(self, xs: Plane, size: float) -> Plane:
         """Silhouettes of firs along a crest: two rows of spikes with notched sides."""
@@ -101,7 +106,9 @@ class Ridges:
         base = over(self.sky.haze * 0.86, self.sky.ground, near**0.8)
         slope = np.gradient(crest, 1 / scene.unit)
         kernel = np.hanning(max(5, scene.unit // 60))
-        slope = np.convolve(slope, kernel / kernel.sum(), mode="same").astype(np.float32) * np.sign(scene.x[0] - self.sky.sun_x)
+        slope = np.convolve(slope, kernel / kernel.sum(), mode="same").astype(np.float32) * np.sign(
+            scene.x[0] - self.sky.sun_x
+        )
         columns = np.arange(scene.width, dtype=np.float32)[None, :]
         lean = columns + np.sin(columns * np.float32(23 / scene.unit)) * below * np.float32(0.8 * scene.unit)
         facets = slope[np.clip(lean, 0, scene.width - 1).astype(np.int32)]
@@ -115,7 +122,9 @@ class Ridges:
         shore = self._shore
         depth = (np.arange(scene.height - shore, dtype=np.float32) + 1)[:, None] / scene.unit
         small = (max(32, scene.width // 2), max(8, scene.height - shore))
-        ripple = self._mist.plane(small, (20.0 + t * 0.04, 9.0, 20 + 2 * scene.half_width, 9.0 + 1.4), fx=3.0, fy=26.0, t=3 * t)
+        ripple = self._mist.plane(
+            small, (20.0 + t * 0.04, 9.0, 20 + 2 * scene.half_width, 9.0 + 1.4), fx=3.0, fy=26.0, t=3 * t
+        )
         ripple = enlarge(ripple, (scene.width, scene.height - shore))
         source = shore - 1 - (depth * 0.92 + ripple * (0.004 + 0.06 * depth)) * scene.unit
         rows = np.clip(np.abs(source), 0, shore - 1.001)

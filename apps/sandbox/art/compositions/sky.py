@@ -9,7 +9,20 @@ from apps.sandbox.art.finish import over, screen
 from apps.sandbox.art.palette import Plane
 from apps.sandbox.art.scene import Scene
 
-NIGHT = ("night", "midnight", "moon", "moonlight", "moonlit", "star", "starry", "nocturne", "neon", "galaxy", "space", "dark")
+NIGHT = (
+    "night",
+    "midnight",
+    "moon",
+    "moonlight",
+    "moonlit",
+    "star",
+    "starry",
+    "nocturne",
+    "neon",
+    "galaxy",
+    "space",
+    "dark",
+)
 
 
 class Sky:
@@ -65,7 +78,8 @@ class Sky:
                 self._scene.x - np.float32(self.sun_x + shift), self._scene.y - np.float32(self.sun_y - shift * 0.5)
             )
             disc = disc * np.clip((bite - self._radius * 0.95) * unit + 0.5, 0, 1)
-        return disc.astype(np.float32)
+        result: Plane = disc.astype(np.float32)
+        return result
 
     def _cloudy(self, picture: Plane, distance: Plane, height: Plane, t: float) -> Plane:
         scene = self._scene

@@ -93,7 +93,9 @@ class Skyline:
         ripple = self._ripple.plane((scene.width, rows), box, fx=2.0, fy=24.0, t=t)
         sway = (ripple * (0.006 + 0.05 * depth) * scene.unit).astype(np.float32)
         top = np.clip(shore - 1 - np.abs(depth * 1.35 * scene.unit + sway * 1.5), 0, shore - 1).astype(np.int32)
-        columns = np.clip(np.arange(scene.width, dtype=np.float32)[None, :] + sway * 0.7, 0, scene.width - 1).astype(np.int32)
+        columns = np.clip(np.arange(scene.width, dtype=np.float32)[None, :] + sway * 0.7, 0, scene.width - 1).astype(
+            np.int32
+        )
         small = (scene.width, max(8, shore // 14))
         smeared = enlarge(enlarge(picture[:shore], small), (scene.width, shore))
         mirror = smeared[top, columns] * 0.85 + picture[top, columns] * 0.25

@@ -1,4 +1,4 @@
-"""Ribbons that follow a field of directions, laid over each other from thin and far to broad and near; light runs along them."""
+"""Ribbons that follow a field of directions, laid over each other from thin and far to broad and near."""
 
 from __future__ import annotations
 
@@ -67,7 +67,9 @@ class Strands:
     @cached_property
     def _phase(self) -> Image.Image:
         """Only films need it: drawn at the first moment that asks."""
-        image = Image.new("RGB", (round(self._canvas[0] / self._scale), round(self._canvas[1] / self._scale)), (128, 128, 0))
+        image = Image.new(
+            "RGB", (round(self._canvas[0] / self._scale), round(self._canvas[1] / self._scale)), (128, 128, 0)
+        )
         pen = ImageDraw.Draw(image)
         for path, width, offset, depth in self._ribbons:
             points = [tuple(point) for point in (path / self._scale).tolist()]
@@ -101,9 +103,11 @@ class Strands:
     def _ribbon(self, pen: ImageDraw.ImageDraw, path: Points, width: float, tone: float) -> None:
         """One ribbon: a shadow beneath it, its body, a lit edge; its ends are tapered round."""
         palette, count = self._scene.palette, len(path)
-        normal = np.gradient(path, axis=0)[:, ::-1] * np.array([-1.0, 1.0])
+        normal: Points = np.gradient(path, axis=0)[:, ::-1] * np.array([-1.0, 1.0])
         normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9
-        ends = np.minimum(np.arange(count), np.arange(count)[::-1]) * STEP * self._scene.unit * self._scale / (width / 2)
+        ends = (
+            np.minimum(np.arange(count), np.arange(count)[::-1]) * STEP * self._scene.unit * self._scale / (width / 2)
+        )
         half = normal * (width / 2 * np.sqrt(np.clip(1 - (1 - np.minimum(ends, 1)) ** 2, 0, 1)))[:, None]
         if width >= 3:
             _band(pen, path + width * 0.13, half * 1.22, _rgb(palette.color(tone * 0.25) * 0.7))
@@ -151,5 +155,5 @@ def _band(pen: ImageDraw.ImageDraw, path: Points, half: Points, color: tuple[int
 
 
 def _rgb(color: Plane) -> tuple[int, int, int]:
-    red, green, blue = (int(round(float(np.clip(channel, 0, 1)) * 255)) for channel in color)
+    red, green, blue = (round(float(np.clip(channel, 0, 1)) * 255) for channel in color)
     return red, green, blue

@@ -27,6 +27,7 @@ export function typesFit(source: PortType, target: PortType): boolean {
   if (source === target || source === "any" || target === "any") return true;
   if (target === "asset") return ASSETS.includes(source);
   if (source === "asset") return ASSETS.includes(target);
+  if (target === "json") return source === "text" || source === "number" || source === "boolean";
   return target === "text" && (source === "number" || source === "boolean");
 }
 
