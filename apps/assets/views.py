@@ -148,7 +148,7 @@ def asset_content(request: MemberRequest, asset_id: UUID) -> HttpResponse:
 def asset_preview(request: MemberRequest, asset_id: UUID, side: int) -> HttpResponse:
     """A lasting address for the preview; while it is drawn, an image stands for itself."""
     asset = _asset(request, asset_id)
-    preview = services.asset_preview_url(asset, side, seconds=_LINK_SECONDS)
+    preview = services.preview_url(asset, side, seconds=_LINK_SECONDS)
     if preview is None and asset.kind == Kind.IMAGE and asset.blob:
         return redirect(services.asset_url(asset, seconds=_LINK_SECONDS))
     return _to(preview)
