@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from ninja import NinjaAPI
@@ -40,6 +41,12 @@ def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     ]
     first = f"{errors[0]['field']}: {errors[0]['message']}" if errors else _("The request is not valid.")
     return problem_response(request, Problem("invalid-request", 422, _("Invalid request"), first, fields=errors))
+
+
+@api.exception_handler(RequestDataTooBig)
+def _too_big(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
+    detail = _("A request may carry at most 5 MB of JSON. Put large texts, tables and files into assets.")
+    return problem_response(request, Problem("request-too-large", 413, _("Request too large"), detail))
 
 
 @api.exception_handler(HttpError)

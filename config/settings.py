@@ -23,6 +23,7 @@ SITE_ID = 1
 
 INSTALLED_APPS = [
     "daphne",
+    "unfold",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -30,6 +31,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
+    "django.forms",
     "allauth",
     "allauth.account",
     "channels",
@@ -60,6 +62,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "apps.common.toasts.ToastsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "apps.common.tenancy.TenancyMiddleware",
 ]
@@ -82,6 +85,8 @@ TEMPLATES: list[dict[str, Any]] = [
         },
     }
 ]
+
+FORM_RENDERER = "apps.common.forms.Renderer"
 
 DATABASE_URL = text("DATABASE_URL", "postgres://offline@127.0.0.1:1/offline")
 _database: dict[str, Any] = {**dj_database_url.parse(DATABASE_URL), "CONN_MAX_AGE": 0}
@@ -156,7 +161,10 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_LOGIN_METHODS = {"email"}
-ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]  # the field can show what was typed, so it is asked once
+ACCOUNT_SIGNUP_FORM_CLASS = "apps.accounts.forms.SignupForm"
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_CONFIRM_EMAIL_ON_GET = False
@@ -189,8 +197,14 @@ LOGGING_CONFIG = None  # config.logs configures structlog and the standard libra
 # --- Product knobs -------------------------------------------------------------------------------------------------
 # A lost poke costs at most this long before a watcher looks for itself.
 WATCH_INTERVAL_S = 10
-# How long a driver may be silent before a sweeper lets another take its run.
-RUN_LEASE_S = 15
+# How long a driver may be silent before a sweeper lets another take its run; renewed with every batch.
+RUN_LEASE_S = 10
+# How long a running run may go without its driver looking; covers a lost poke.
+RUN_QUIET_S = 20
+# How long a lane's worker may miss its heartbeat (every 3 s) before the step is given to another.
+STEP_LEASE_S = 12
+# How long a step may stay queued before its message is sent again; a repeat of a live message is harmless.
+STEP_RESEND_S = 60
 # Address and key of the sandbox vendor; it is served by this same site unless told otherwise.
 SANDBOX_URL = text("SANDBOX_URL", f"http://127.0.0.1:{PORT}")
 SANDBOX_KEY = text("SANDBOX_KEY", SECRET_KEY)

@@ -19,6 +19,7 @@ workspace_urls = [
 ]
 
 urlpatterns = [
+    path("", include("apps.workspaces.start")),
     path("", include("apps.accounts.urls")),
     path("w/<slug:workspace>/", include(workspace_urls)),
     path("accounts/", include("allauth.urls")),

@@ -1,5 +1,188 @@
+"""Assets over the API: uploads by POST policy, the list, the trash."""
+
 from __future__ import annotations
 
-from ninja import Router
+from typing import Annotated, Any
+from uuid import UUID
+
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from ninja import Query, Router, Schema
+from ninja.responses import Status
+from pydantic import Field
+
+from apps.assets import services
+from apps.assets.filters import assets_filtered
+from apps.assets.models import Asset, AssetState, Kind, Source
+from apps.assets.refusals import refusal_sentence
+from apps.assets.services import AssetMissing, NotArrived, ProjectMissing, Refused, TooLarge, TypeNotTaken
+from apps.assets.shapes import AssetOut, AssetPage, asset_documents
+from apps.assets.storage import StorageDown
+from apps.common.paging import keyset_page
+from apps.common.problems import Problem, not_found
+from apps.workspaces.access import ApiRequest
+from apps.workspaces.auth import api_auth
 
 router = Router(tags=["assets"])
+
+
+class UploadIn(Schema):
+    """A file about to be uploaded. ``sha256`` (hexadecimal) saves the upload when its bytes are here already."""
+
+    filename: Annotated[str, Field(min_length=1, max_length=255)]
+    size: Annotated[int, Field(ge=0)]
+    content_type: Annotated[str, Field(max_length=200)] = ""
+    sha256: Annotated[str, Field(pattern=r"^([0-9a-fA-F]{64})?$")] | None = None
+    project: UUID | None = None
+
+
+class UploadOut(Schema):
+    """The asset's id, and the form to POST to ``url``: ``fields`` first, ``file`` last. No form: the bytes are here."""
+
+    asset: UUID
+    state: AssetState
+    url: str | None
+    fields: dict[str, str]
+
+
+class AssetIn(Schema):
+    """What may be changed of an asset."""
+
+    title: Annotated[str, Field(max_length=200)]
+
+
+class AssetQuery(Schema):
+    """Filters of the list. ``ids`` is a comma-separated list of ids."""
+
+    kind: Kind | None = None
+    source: Source | None = None
+    state: AssetState = AssetState.READY
+    project: UUID | None = None
+    published: bool | None = None
+    trashed: bool = False
+    q: Annotated[str, Field(max_length=200)] = ""
+    ids: Annotated[str, Field(max_length=40_000)] = ""
+    limit: int = 50
+    cursor: str | None = None
+
+
+def _one(asset: Asset) -> dict[str, Any]:
+    return asset_documents(asset.workspace_id, [asset])[0]
+
+
+def _refused(asset: Asset) -> Problem:
+    detail = refusal_sentence(asset.refusal)
+    return Problem("upload-refused", 422, _("File refused"), detail, code=asset.refusal["code"], asset=str(asset.id))
+
+
+def _storage_down() -> Problem:
+    problem = Problem(
+        "storage-down", 503, _("Storage not reachable"), _("The file store does not answer. Try again soon.")
+    )
+    problem.headers["Retry-After"] = "5"
+    return problem
+
+
+@router.post("/assets/uploads", auth=api_auth("assets:write"), response={201: UploadOut, 200: UploadOut})
+def upload_begin(request: HttpRequest, body: UploadIn) -> Status[dict[str, Any]]:
+    """Begin an upload: an S3 POST policy for exactly this file, good for ten minutes."""
+    caller = _caller(request)
+    try:
+        upload = services.upload_begin(
+            workspace_id=caller.workspace.id,
+            filename=body.filename,
+            size=body.size,
+            content_type=body.content_type,
+            sha256=body.sha256 or "",
+            project_id=body.project,
+            created_by_id=caller.user.id,
+        )
+    except TypeNotTaken as error:
+        raise Problem("type-not-taken", 415, _("Type not taken"), str(error)) from error
+    except TooLarge as error:
+        raise Problem("too-large", 413, _("File too large"), str(error)) from error
+    except Refused as error:
+        raise Problem("upload-refused", 422, _("File refused"), str(error), code=error.refusal["code"]) from error
+    except ProjectMissing as error:
+        raise not_found() from error
+    form = upload.form or {"url": None, "fields": {}}
+    return Status(201 if upload.form else 200, {"asset": upload.asset.id, "state": upload.asset.state, **form})
+
+
+@router.post("/assets/{uuid:asset_id}/complete", auth=api_auth("assets:write"), response={200: AssetOut, 202: AssetOut})
+def upload_complete(request: HttpRequest, asset_id: UUID) -> Status[dict[str, Any]]:
+    """The bytes are there: verify them. 200 when ready, 202 while a worker looks, 422 when refused. Safe to repeat."""
+    try:
+        asset = services.upload_complete(workspace_id=_caller(request).workspace.id, asset_id=asset_id)
+    except AssetMissing as error:
+        raise not_found() from error
+    except NotArrived as error:
+        raise Problem("not-arrived", 409, _("Not arrived"), str(error)) from error
+    except StorageDown as error:
+        raise _storage_down() from error
+    if asset.state == AssetState.REFUSED:
+        raise _refused(asset)
+    return Status(200 if asset.state == AssetState.READY else 202, _one(asset))
+
+
+@router.get("/assets", auth=api_auth("read"), response=AssetPage)
+def asset_list(request: HttpRequest, query: Query[AssetQuery]) -> dict[str, Any]:
+    """Assets, newest first; those in the trash only with ``trashed=true``."""
+    workspace_id = _caller(request).workspace.id
+    narrowed = query.dict(exclude={"ids", "limit", "cursor"}, exclude_none=True)
+    rows = assets_filtered(workspace_id, **narrowed)
+    if query.ids:
+        rows = rows.filter(id__in=_ids(query.ids))
+    assets, following = keyset_page(rows, limit=query.limit, cursor=query.cursor)
+    return {"items": asset_documents(workspace_id, assets), "next": following}
+
+
+def _ids(text: str) -> list[UUID]:
+    try:
+        return [UUID(part) for part in text.split(",")]
+    except ValueError as error:
+        raise Problem("bad-ids", 422, _("Bad ids"), _("`ids` must be a comma-separated list of ids.")) from error
+
+
+@router.get("/assets/{uuid:asset_id}", auth=api_auth("read"), response=AssetOut)
+def asset_get(request: HttpRequest, asset_id: UUID) -> dict[str, Any]:
+    """One asset, in the trash or not."""
+    try:
+        return _one(services.asset_get(workspace_id=_caller(request).workspace.id, asset_id=asset_id))
+    except AssetMissing as error:
+        raise not_found() from error
+
+
+@router.patch("/assets/{uuid:asset_id}", auth=api_auth("assets:write"), response=AssetOut)
+def asset_rename(request: HttpRequest, asset_id: UUID, body: AssetIn) -> dict[str, Any]:
+    """Give an asset a title."""
+    try:
+        return _one(
+            services.asset_rename(workspace_id=_caller(request).workspace.id, asset_id=asset_id, title=body.title)
+        )
+    except AssetMissing as error:
+        raise not_found() from error
+
+
+@router.delete("/assets/{uuid:asset_id}", auth=api_auth("assets:write"), response={204: None})
+def asset_trash(request: HttpRequest, asset_id: UUID) -> Status[None]:
+    """Put an asset into the trash; it can be restored for 30 days."""
+    try:
+        services.asset_trash(workspace_id=_caller(request).workspace.id, asset_id=asset_id)
+    except AssetMissing as error:
+        raise not_found() from error
+    return Status(204, None)
+
+
+@router.post("/assets/{uuid:asset_id}/restore", auth=api_auth("assets:write"), response=AssetOut)
+def asset_restore(request: HttpRequest, asset_id: UUID) -> dict[str, Any]:
+    """Take an asset out of the trash."""
+    try:
+        return _one(services.asset_restore(workspace_id=_caller(request).workspace.id, asset_id=asset_id))
+    except AssetMissing as error:
+        raise not_found() from error
+
+
+def _caller(request: HttpRequest) -> ApiRequest:
+    """``api_auth`` has filled the request."""
+    return request  # type: ignore[return-value]

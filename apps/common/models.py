@@ -36,14 +36,22 @@ class TenantManager(models.Manager.from_queryset(TenantQuerySet)):  # type: igno
         return rows.filter(workspace_id=workspace_id)
 
 
-class TenantModel(models.Model):
+class TenantRow(models.Model):
+    """A row of one workspace. Its key is its own affair."""
+
+    workspace = models.ForeignKey("workspaces.Workspace", on_delete=models.CASCADE, related_name="+")
+
+    objects = TenantManager()
+
+    class Meta:
+        abstract = True
+
+
+class TenantModel(TenantRow):
     """A row of one workspace: UUIDv7 key, the workspace, when it was made."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    workspace = models.ForeignKey("workspaces.Workspace", on_delete=models.CASCADE, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
-
-    objects = TenantManager()
 
     class Meta:
         abstract = True

@@ -8,6 +8,7 @@ import json
 from datetime import datetime
 from typing import Any, TypeVar
 
+from django.core.exceptions import ValidationError
 from django.db.models import Model, Q, QuerySet
 from django.utils.translation import gettext as _
 
@@ -24,6 +25,11 @@ def cursor_encode(values: list[Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps(plain, default=str).encode()).decode().rstrip("=")
 
 
+def bad_cursor() -> Problem:
+    """The refusal of a cursor that this list did not hand out."""
+    return Problem("bad-cursor", 422, _("Bad cursor"), _("Use the `next` value of the previous page as `cursor`."))
+
+
 def cursor_decode(cursor: str, length: int) -> list[Any]:
     """The values of a cursor; Problem 422 when it is not one of ours."""
     try:
@@ -31,7 +37,7 @@ def cursor_decode(cursor: str, length: int) -> list[Any]:
     except (binascii.Error, ValueError):
         values = None
     if not isinstance(values, list) or len(values) != length:
-        raise Problem("bad-cursor", 422, _("Bad cursor"), _("Use the `next` value of the previous page as `cursor`."))
+        raise bad_cursor()
     return values
 
 
@@ -55,7 +61,10 @@ def keyset_page(
         for index, name in enumerate(names):
             same = {names[i]: values[i] for i in range(index)}
             after |= Q(**same, **{f"{name}__{comparison}": values[index]})
-        queryset = queryset.filter(after)
+        try:
+            queryset = queryset.filter(after)
+        except (TypeError, ValueError, ValidationError) as error:  # well-formed, but of other columns than these
+            raise bad_cursor() from error
     rows = list(queryset.order_by(*order)[: limit + 1])
     if len(rows) <= limit:
         return rows, None

@@ -1,5 +1,199 @@
+"""Generations over the API: one provider call without a graph, and the tape."""
+
 from __future__ import annotations
 
-from ninja import Router
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from ninja import Field, Query, Router, Schema
+
+from apps.billing.services import InsufficientCredits
+from apps.common.paging import LIMIT_DEFAULT, keyset_page
+from apps.common.problems import Problem, not_found
+from apps.generations.fragments import outputs_with_urls
+from apps.generations.models import Generation
+from apps.generations.services import (
+    GenerationNotFound,
+    GenerationNotUnclear,
+    InvalidGeneration,
+    generation_cancel,
+    generation_give_up,
+    generation_start,
+)
+from apps.generations.tape import TapeFilter
+from apps.projects.models import Project
+from apps.workspaces.access import ApiRequest
+from apps.workspaces.auth import api_auth
 
 router = Router(tags=["generations"])
+
+
+class GenerationIn(Schema):
+    """``inputs`` are asset ids by the model's input name, such as ``{"image": "…"}``."""
+
+    model: str = Field(max_length=120)
+    params: dict[str, Any] = Field(default_factory=dict)
+    inputs: dict[str, UUID] = Field(default_factory=dict)
+    project: UUID | None = None
+
+
+class Price(Schema):
+    """Micro-credits, fixed when the call was made; the most is what was held."""
+
+    low: int
+    high: int
+
+
+class GenerationOut(Schema):
+    """One paid call. ``cost`` is 0 unless it succeeded; ``outputs`` are asset references with an expiring ``url``."""
+
+    id: UUID
+    state: str
+    kind: str
+    provider: str
+    model: str
+    prompt: str
+    params: dict[str, Any]
+    inputs: dict[str, Any]
+    seed: int | None
+    project: UUID | None
+    workflow: UUID | None
+    run: UUID | None
+    node: str
+    item: int
+    attempt: int
+    price: Price
+    cost: int
+    progress: float | None
+    progress_message: str
+    error: str | None
+    error_code: str | None
+    permanent: bool
+    outputs: list[dict[str, Any]]
+    created_at: datetime
+    submitted_at: datetime | None
+    started_at: datetime | None
+    settled_at: datetime | None
+    cancel_requested_at: datetime | None
+    latency_ms: int | None
+    url: str
+
+
+class GenerationPage(Schema):
+    """A page of the tape; ``next`` is the cursor of the following one."""
+
+    items: list[GenerationOut]
+    next: str | None
+
+
+class GenerationQuery(Schema):
+    """Filters; ``state`` may be ``live`` for everything unfinished, ``q`` searches the prompts."""
+
+    project: UUID | None = None
+    run: UUID | None = None
+    node: str = Field("", max_length=64)
+    model: str = Field("", max_length=120)
+    kind: Literal["", "image", "video", "audio", "text"] = ""
+    state: Literal[
+        "", "live", "prepared", "submitting", "submitted", "running", "succeeded", "failed", "cancelled", "expired", "unknown"
+    ] = ""
+    q: str = Field("", max_length=200)
+    limit: int = LIMIT_DEFAULT
+    cursor: str | None = None
+
+
+@router.post("/generations", auth=api_auth("generations:write"), response={202: GenerationOut})
+def generation_create(request: ApiRequest, body: GenerationIn) -> Any:
+    """Make one provider call. Answers at once; watch `GET` on its `url`, or the workspace's socket."""
+    _project_check(request, body.project)
+    return 202, _started(request, body)
+
+
+@router.get("/generations", auth=api_auth("read"), response=GenerationPage)
+def generation_list(request: ApiRequest, query: Query[GenerationQuery]) -> Any:
+    """The tape, newest first."""
+    chosen = TapeFilter(**query.dict(exclude={"limit", "cursor"}))
+    rows, following = keyset_page(chosen.rows(request.workspace.id), limit=query.limit, cursor=query.cursor)
+    return {"items": [generation_json(row) for row in rows], "next": following}
+
+
+@router.get("/generations/{uuid:generation_id}", auth=api_auth("read"), response=GenerationOut)
+def generation_detail(request: ApiRequest, generation_id: UUID) -> Any:
+    """One paid call."""
+    row = Generation.objects.for_workspace(request.workspace.id).filter(id=generation_id).first()
+    if row is None:
+        raise not_found()
+    return generation_json(row)
+
+
+@router.post("/generations/{uuid:generation_id}/cancel", auth=api_auth("generations:write"), response={202: GenerationOut})
+def generation_cancel_create(request: ApiRequest, generation_id: UUID) -> Any:
+    """Cancel it. What the provider delivered before the cancel reached it is kept and charged."""
+    try:
+        return 202, generation_json(generation_cancel(workspace_id=request.workspace.id, generation_id=generation_id))
+    except GenerationNotFound as error:
+        raise not_found() from error
+
+
+@router.post("/generations/{uuid:generation_id}/give-up", auth=api_auth("generations:write"), response=GenerationOut)
+def generation_give_up_create(request: ApiRequest, generation_id: UUID) -> Any:
+    """Mark a generation whose answer was lost (`unknown`) as failed: not charged."""
+    try:
+        return generation_json(generation_give_up(workspace_id=request.workspace.id, generation_id=generation_id))
+    except GenerationNotFound as error:
+        raise not_found() from error
+    except GenerationNotUnclear as error:
+        detail = _("Only a generation in the state `unknown` can be given up.")
+        raise Problem("generation-not-unclear", 409, _("Not unclear"), detail) from error
+
+
+def generation_json(row: Generation) -> dict[str, Any]:
+    """The shape of :class:`GenerationOut`. Touches no other table."""
+    same = (
+        "id state kind provider model prompt params inputs seed node item attempt cost progress progress_message permanent "
+        "created_at submitted_at started_at settled_at cancel_requested_at latency_ms"
+    )
+    return {
+        **{name: getattr(row, name) for name in same.split()},
+        "project": row.project_id,
+        "workflow": row.workflow_id,
+        "run": row.run_id,
+        "price": {"low": row.price_low, "high": row.price_high},
+        "error": row.error or None,
+        "error_code": row.error_code or None,
+        "outputs": outputs_with_urls(row),
+        "url": reverse("api-1:generation_detail", args=[row.id]),
+    }
+
+
+def _project_check(request: ApiRequest, project_id: UUID | None) -> None:
+    projects = Project.objects.for_workspace(request.workspace.id).filter(id=project_id, trashed_at=None)
+    if project_id is not None and not projects.exists():
+        raise Problem(
+            "invalid-generation",
+            422,
+            _("Invalid request"),
+            _("There is no such project in this workspace."),
+            fields=[{"field": "project", "message": _("There is no such project in this workspace.")}],
+        )
+
+
+def _started(request: ApiRequest, body: GenerationIn) -> dict[str, Any]:
+    try:
+        row = generation_start(
+            workspace_id=request.workspace.id,
+            project_id=body.project,
+            model=body.model,
+            params=body.params,
+            inputs={name: {"$asset": str(asset)} for name, asset in body.inputs.items()},
+            actor_id=request.user.id,
+        )
+    except InvalidGeneration as error:
+        raise Problem("invalid-generation", 422, _("Invalid request"), str(error), fields=error.fields) from error
+    except InsufficientCredits as error:
+        raise error.problem() from error
+    return generation_json(row)

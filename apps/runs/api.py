@@ -1,5 +1,268 @@
+"""Runs over HTTP, and what a run needs to know beforehand: the catalogue, validation, the price."""
+
 from __future__ import annotations
 
-from ninja import Router
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Sum
+from django.http import HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from ninja import Router, Status
+
+from apps.billing.models import Hold, HoldState
+from apps.common.paging import LIMIT_DEFAULT, keyset_page
+from apps.common.problems import Problem, not_found
+from apps.engine.validation import order_of, validate
+from apps.nodes.registry import catalogue_json, node_type_get
+from apps.projects.models import Workflow, WorkflowVersion
+from apps.projects.services import workflow_document
+from apps.providers.catalogue import MODELS
+from apps.runs import schemas, services
+from apps.runs.listing import step_json, steps_page
+from apps.runs.models import Run, RunEvent, RunState
+from apps.runs.refusals import as_problems
+from apps.runs.watch import Event, events_after, follow
+from apps.workspaces.access import ApiRequest
+from apps.workspaces.auth import api_auth
+from apps.workspaces.idempotency import idempotent
 
 router = Router(tags=["runs"])
+read = api_auth("read")
+write = api_auth("runs:write")
+
+
+def _workflow(workflow_id: UUID) -> Workflow:
+    workflow: Workflow | None = Workflow.objects.filter(
+        id=workflow_id, trashed_at=None, project__trashed_at=None
+    ).first()
+    if workflow is None:
+        raise not_found()
+    return workflow
+
+
+def _run(run_id: UUID) -> Run:
+    run: Run | None = Run.objects.filter(id=run_id).first()
+    if run is None:
+        raise not_found()
+    return run
+
+
+def run_links(workspace_slug: str, run: Run) -> dict[str, str]:
+    """Where a run is looked at, and where its events stream."""
+    return {
+        "url": reverse("runs:run_detail", args=[workspace_slug, run.id]),
+        "events": f"/api/v1/runs/{run.id}/events",
+    }
+
+
+def _held(runs: list[Run]) -> dict[UUID, int]:
+    live = [run.id for run in runs if run.finished_at is None and run.price_high]
+    if not live:
+        return {}
+    rows = Hold.objects.filter(run_id__in=live, state=HoldState.OPEN).values("run_id").annotate(held=Sum("amount"))
+    return {row["run_id"]: row["held"] for row in rows}
+
+
+def run_json(request: ApiRequest, run: Run, held: int) -> dict[str, Any]:
+    """A run as the API shows it."""
+    fields = ("id", "version", "state", "created_at", "started_at", "finished_at", "cost", "error", "last_seq")
+    return {
+        **{name: getattr(run, name) for name in fields},
+        "workflow": run.workflow_id,
+        "held": held,
+        **run_links(request.workspace.slug, run),
+    }
+
+
+@router.get("/node-types", auth=read)
+def node_type_list(request: ApiRequest) -> dict[str, Any]:
+    """The catalogue of node types."""
+    return {"items": catalogue_json(), "next": None}
+
+
+@router.get("/models", auth=read)
+def model_list(request: ApiRequest) -> dict[str, Any]:
+    """The catalogue of models."""
+    return {"items": [model.as_dict() for model in MODELS.values()], "next": None}
+
+
+@router.post("/workflows/{workflow_id}/validate", auth=read, response=schemas.Validation, by_alias=True)
+def workflow_validate(request: ApiRequest, workflow_id: UUID, body: schemas.DocumentIn | None = None) -> dict[str, Any]:
+    """What is wrong with the graph, and the order it would run in."""
+    body = body or schemas.DocumentIn()
+    document = _document(_workflow(workflow_id), body)
+    problems = validate(document, node_type_get, body.targets)
+    return {
+        "ok": not problems,
+        "errors": [problem.as_dict() for problem in problems],
+        "order": order_of(document)[0],
+        "schema": _schema(document),
+    }
+
+
+def _document(workflow: Workflow, body: schemas.DocumentIn) -> dict[str, Any]:
+    if body.graph is None:
+        return workflow_document(workflow)[0]
+    with as_problems():
+        return services.document_parse(body.graph)
+
+
+def _schema(document: dict[str, Any]) -> dict[str, Any]:
+    """The types at every port, and JSON Schema of the variables by their defaults."""
+    ports = {
+        node["id"]: {
+            "inputs": {port.name: port.type for port in node_type.inputs},
+            "outputs": {port.name: port.type for port in node_type.outputs},
+        }
+        for node in document["nodes"]
+        if (node_type := node_type_get(node["type"]))
+    }
+    properties = {name: {"default": value} for name, value in document["variables"].items()}
+    return {"nodes": ports, "variables": {"type": "object", "properties": properties}}
+
+
+@router.post("/workflows/{workflow_id}/estimate", auth=read, response=schemas.Estimate)
+def workflow_estimate(request: ApiRequest, workflow_id: UUID, body: schemas.DocumentIn | None = None) -> Any:
+    """What a run would cost, low and high, per node."""
+    body = body or schemas.DocumentIn()
+    document = _document(_workflow(workflow_id), body)
+    with as_problems():
+        return services.estimate(document=document, variables=body.variables, targets=body.targets)
+
+
+@router.post("/workflows/{workflow_id}/runs", auth=write, response={202: schemas.RunStarted})
+def run_create(request: ApiRequest, workflow_id: UUID, body: schemas.RunIn | None = None) -> HttpResponse:
+    """Start a run. With `Idempotency-Key` the first answer is replayed to every repeat."""
+    body = body or schemas.RunIn()
+    workflow = _workflow(workflow_id)
+    with idempotent(request, body) as answer:
+        if answer.known:
+            return answer.response()
+        with as_problems():
+            run = services.run_start(
+                workflow=workflow,
+                actor_id=request.user.id,
+                document=_versioned(workflow, body),
+                version=body.version,
+                variables=body.variables,
+                targets=body.targets,
+                max_credits=body.max_credits,
+            )
+        return answer.keep(202, {"id": run.id, "state": run.state, **run_links(request.workspace.slug, run)})
+
+
+def _versioned(workflow: Workflow, body: schemas.RunIn) -> dict[str, Any] | None:
+    if body.version is None:
+        return body.graph
+    if body.graph is not None:
+        raise Problem("version-or-graph", 422, _("Invalid request"), _("Give either `version` or `graph`, not both."))
+    version = WorkflowVersion.objects.filter(workflow=workflow, number=body.version).first()
+    if version is None:
+        raise not_found()
+    document: dict[str, Any] = version.document
+    return document
+
+
+@router.get("/workflows/{workflow_id}/runs", auth=read, response=schemas.RunPage)
+def run_list(
+    request: ApiRequest, workflow_id: UUID, limit: int = LIMIT_DEFAULT, cursor: str | None = None
+) -> dict[str, Any]:
+    """A workflow's runs, newest first."""
+    return _page(request, Run.objects.filter(workflow=_workflow(workflow_id)), limit, cursor)
+
+
+@router.get("/runs", auth=read, response=schemas.RunPage)
+def run_list_all(
+    request: ApiRequest, limit: int = LIMIT_DEFAULT, cursor: str | None = None, state: RunState | None = None
+) -> dict[str, Any]:
+    """The workspace's runs, newest first."""
+    runs = Run.objects.filter(state=state) if state else Run.objects.all()
+    return _page(request, runs, limit, cursor)
+
+
+def _page(request: ApiRequest, runs: Any, limit: int, cursor: str | None) -> dict[str, Any]:
+    rows, following = keyset_page(runs, limit=limit, cursor=cursor)
+    held = _held(rows)
+    return {"items": [run_json(request, row, held.get(row.id, 0)) for row in rows], "next": following}
+
+
+@router.get("/runs/{run_id}", auth=read, response=schemas.RunOut)
+def run_get(request: ApiRequest, run_id: UUID) -> dict[str, Any]:
+    """A run."""
+    run = _run(run_id)
+    return run_json(request, run, _held([run]).get(run.id, 0))
+
+
+@router.get("/runs/{run_id}/steps", auth=read, response=schemas.StepPage)
+def step_list(
+    request: ApiRequest, run_id: UUID, limit: int = LIMIT_DEFAULT, cursor: str | None = None
+) -> dict[str, Any]:
+    """A run's steps in running order, those still to come included."""
+    run = _run(run_id)
+    steps, following = steps_page(run, limit=limit, cursor=cursor)
+    return {"items": [step_json(run, step) for step in steps], "next": following}
+
+
+@router.get("/runs/{run_id}/steps/{node}/{item}/logs", auth=read)
+def step_logs(request: ApiRequest, run_id: UUID, node: str, item: int) -> HttpResponse:
+    """The log of a step as plain text, a line per entry."""
+    rows = RunEvent.objects.filter(run=_run(run_id), kind="step_log", body__node=node, body__item=item).order_by("seq")
+    lines = [f"{at.isoformat()} {body['line']}\n" for at, body in rows.values_list("at", "body")]
+    return HttpResponse("".join(lines), content_type="text/plain; charset=utf-8")
+
+
+@router.post("/runs/{run_id}/cancel", auth=write, response={202: schemas.RunOut})
+def run_cancel(request: ApiRequest, run_id: UUID) -> Status[Any]:
+    """Ask a run to end."""
+    run = services.run_cancel(run=_run(run_id))
+    return Status(202, run_json(request, run, _held([run]).get(run.id, 0)))
+
+
+@router.post("/runs/{run_id}/retry", auth=write, response={202: schemas.RunStarted})
+def run_retry(request: ApiRequest, run_id: UUID) -> HttpResponse:
+    """A new run of the same graph that does again only what did not succeed."""
+    with idempotent(request, None) as answer:
+        if answer.known:
+            return answer.response()
+        with as_problems():
+            run = services.run_retry(run=_run(run_id), actor_id=request.user.id)
+        return answer.keep(202, {"id": run.id, "state": run.state, **run_links(request.workspace.slug, run)})
+
+
+@router.get("/runs/{run_id}/events", auth=read)
+def run_events(request: ApiRequest, run_id: UUID, after: int = 0, format: str = "sse") -> HttpResponseBase:
+    """The run's events as Server-Sent Events from `after` (or `Last-Event-ID`) on, or as JSON what exists."""
+    run = _run(run_id)
+    last = request.headers.get("Last-Event-ID", "")
+    after = int(last) if last.isdigit() else after
+    if format == "json":
+        events = events_after(run, after)
+        following = events[-1].seq if len(events) and events[-1].seq < run.last_seq else None
+        return JsonResponse({"items": [_event_json(event) for event in events], "next": following})
+    return StreamingHttpResponse(
+        _sse(run, after),
+        content_type="text/event-stream",
+        headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
+    )
+
+
+def _event_json(event: Event) -> dict[str, Any]:
+    return {"seq": event.seq, "kind": event.kind, "at": event.at, **event.body}
+
+
+async def _sse(run: Run, after: int) -> AsyncIterator[str]:
+    async for events in follow(run, after):
+        if not events:
+            yield ": nothing new\n\n"
+        yield "".join(
+            f"id: {event.seq}\nevent: {event.kind}\ndata: {json.dumps(_event_json(event), default=_rfc3339)}\n\n"
+            for event in events
+        )
+
+
+def _rfc3339(value: Any) -> str:
+    return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)

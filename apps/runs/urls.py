@@ -1,6 +1,17 @@
+"""Pages and fragments of runs."""
+
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
+
+from apps.runs import views
 
 app_name = "runs"
-urlpatterns: list[URLPattern] = []
+urlpatterns: list[URLPattern] = [
+    path("runs/", views.run_list, name="run_list"),
+    path("runs/<uuid:run_id>/", views.run_detail, name="run_detail"),
+    path("runs/<uuid:run_id>/console/", views.run_console, name="run_console"),
+    path("runs/<uuid:run_id>/cancel/", views.run_cancel, name="run_cancel"),
+    path("runs/<uuid:run_id>/retry/", views.run_retry, name="run_retry"),
+    path("workflows/<uuid:workflow_id>/runs/", views.drawer, name="drawer"),
+]

@@ -1,15 +1,28 @@
-"""What every template may show of the workspace."""
+"""What every template may show of the workspace, the person's other workspaces, and the theme they chose."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from apps.workspaces.models import Workspace
+
+THEME_COOKIE = "millrace_theme"
+THEMES = frozenset({"dark", "light"})
+
+
+def _mine(request: HttpRequest) -> list[Workspace]:
+    return list(Workspace.objects.filter(memberships__user=request.user).order_by("name", "id")[:100])
 
 
 def workspace(request: HttpRequest) -> dict[str, Any]:
-    """The workspace and membership of this page, or None on pages outside of one."""
+    """``workspace`` and ``membership`` of this page, or None on pages outside of one; ``theme`` is "" for the system's."""
+    chosen = request.COOKIES.get(THEME_COOKIE, "")
     return {
         "workspace": getattr(request, "workspace", None),
         "membership": getattr(request, "membership", None),
+        "my_workspaces": SimpleLazyObject(lambda: _mine(request)),
+        "theme": chosen if chosen in THEMES else "",
     }

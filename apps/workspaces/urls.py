@@ -1,6 +1,19 @@
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
+
+from apps.workspaces import views
 
 app_name = "workspaces"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("palette/", views.palette, name="palette"),
+    path("settings/", views.settings, name="settings"),
+    path("settings/members/", views.members, name="members"),
+    path("settings/members/invite/", views.member_invite, name="member_invite"),
+    path("settings/members/<uuid:user>/role/", views.member_change_role, name="member_change_role"),
+    path("settings/members/<uuid:user>/remove/", views.member_remove, name="member_remove"),
+    path("settings/invitations/<uuid:invitation>/revoke/", views.invitation_revoke, name="invitation_revoke"),
+    path("settings/tokens/", views.tokens, name="tokens"),
+    path("settings/tokens/<uuid:token>/revoke/", views.token_revoke, name="token_revoke"),
+]

@@ -1,0 +1,67 @@
+# What one person needs: `make demo` to see it, `make up` to work with it, `make test` before a change is handed in.
+SHELL := /bin/sh
+PYTHON ?= python3
+BIN := .venv/bin
+export PORT ?= 8000
+export PYTHONDONTWRITEBYTECODE :=
+# Vite, npm and the rest must not phone home.
+export CHECKPOINT_DISABLE := 1
+export DO_NOT_TRACK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo up down status test check check-python check-frontend bench lock
+
+help:
+	@echo "make demo    set up, run the demo workflow, serve until Ctrl-C   (PORT=8000)"
+	@echo "make up      the same stack in the background; down stops it, status shows it"
+	@echo "make test    every check and every test, in a real browser too"
+	@echo "make check   format, lint, types, layers, migrations, templates; no services needed"
+	@echo "make bench   the benchmarks (ONLY=chain runs one)"
+	@echo "make lock    pin the dependencies of pyproject.toml anew"
+
+setup:
+	@$(PYTHON) deploy/setup.py
+
+setup-dev:
+	@$(PYTHON) deploy/setup.py --dev
+
+demo: setup
+	@$(BIN)/python -m deploy.stack demo
+
+up: setup
+	@$(BIN)/python -m deploy.stack up
+
+# These two must work when the installation is broken, and must not install anything.
+down:
+	@test -x $(BIN)/python || { echo "The stack does not run: nothing is installed here yet."; exit 0; }; $(BIN)/python -m deploy.stack down
+
+status:
+	@test -x $(BIN)/python || { echo "Nothing is installed here yet. Begin with: make demo"; exit 3; }; $(BIN)/python -m deploy.stack status
+
+check: setup-dev check-python check-frontend
+
+check-python:
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python manage.py check --fail-level WARNING
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	@test ! -d templates || $(BIN)/djlint --quiet --lint templates
+
+check-frontend:
+	@test ! -f package.json || npm run --silent --if-present check
+	@test ! -f package.json || npm run --silent --if-present lint
+
+test: check
+	@test ! -f package.json || npm run --silent --if-present test
+	$(BIN)/python -m pytest $(ARGS)
+
+bench: setup-dev
+	@$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
+
+lock:
+	uv pip compile $(LOCK) pyproject.toml -o requirements/base.txt
+	uv pip compile $(LOCK) --group dev -c requirements/base.txt pyproject.toml -o requirements/dev.txt
+	echo uv | uv pip compile $(LOCK) - -o requirements/bootstrap.txt
+LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links

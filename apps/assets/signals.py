@@ -1,0 +1,8 @@
+"""What assets tell the apps above."""
+
+from __future__ import annotations
+
+from django.dispatch import Signal
+
+# asset_id, workspace_id: the bytes are verified and stored. Sent after the commit.
+asset_ready = Signal()

@@ -1,0 +1,118 @@
+"""The small parts of every page; ``templates/components/README.md`` shows each in use."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from django import template
+from django.utils import formats, timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince, timeuntil
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from apps.common.icons import icon_svg
+from apps.common.states import look_of
+
+register = template.Library()
+MICRO = 1_000_000
+
+
+@register.simple_tag
+def icon(name: str, label: str = "") -> SafeString:
+    """``{% icon "play" %}``: one Lucide icon, 16 px, in the colour of the text."""
+    return icon_svg(name, label)
+
+
+def credits_number(amount: int) -> str:
+    """Micro-credits as a localised number: at most two decimals, more only where two would show nothing."""
+    value = Decimal(amount) / MICRO
+    places = Decimal("0.01") if abs(value) >= Decimal("0.01") or not value else Decimal("0.0001")
+    value = value.quantize(places, rounding=ROUND_HALF_UP).normalize()
+    decimals = max(0, -int(value.as_tuple().exponent))
+    return formats.number_format(value, decimal_pos=decimals, use_l10n=True, force_grouping=True)
+
+
+@register.filter
+def credits(amount: int | None) -> str:
+    """Micro-credits for people: ``{{ cost|credits }}`` → "12.5 credits"; nothing for None."""
+    if amount is None:
+        return ""
+    number = credits_number(amount)
+    return ngettext("%(number)s credit", "%(number)s credits", 1 if amount == MICRO else 2) % {"number": number}
+
+
+@register.filter
+def credits_bare(amount: int | None) -> str:
+    """The number alone, for columns whose head says credits."""
+    return "" if amount is None else credits_number(amount)
+
+
+@register.filter
+def seconds(value: float | None) -> str:
+    """A duration in seconds, shortly: "340 ms", "4.2 s", "3 min 20 s", "2 h 5 min"."""
+    if value is None:
+        return ""
+    if value < 1:
+        return _("%(n)s ms") % {"n": round(value * 1000)}
+    if value < 60:
+        return _("%(n)s s") % {"n": formats.number_format(round(value, 1), decimal_pos=1)}
+    minutes, rest = divmod(round(value), 60)
+    if minutes < 60:
+        return _("%(m)s min %(s)s s") % {"m": minutes, "s": rest}
+    hours, minutes = divmod(minutes, 60)
+    return _("%(h)s h %(m)s min") % {"h": hours, "m": minutes}
+
+
+@register.simple_tag
+def ago(moment: datetime | None, empty: str = "—") -> SafeString | str:
+    """``{% ago run.created_at %}``: "3 minutes ago", the exact time on hover, kept true by the page's script."""
+    if moment is None:
+        return empty
+    now = timezone.now()
+    if moment > now:
+        words = _("in %(time)s") % {"time": timeuntil(moment, now, depth=1)}
+    elif (now - moment).total_seconds() < 60:
+        words = _("now")
+    else:
+        words = _("%(time)s ago") % {"time": timesince(moment, now, depth=1)}
+    exact = formats.date_format(timezone.localtime(moment), "DATETIME_FORMAT")
+    return format_html('<time data-relative datetime="{}" title="{}">{}</time>', moment.isoformat(), exact, words)
+
+
+@register.simple_tag
+def state(value: str, pill: bool = False, word: str = "") -> SafeString:
+    """``{% state run.state %}``: the state's shape, hue and word. ``pill=True`` on a tinted ground."""
+    look = look_of(value)
+    return format_html(
+        '<span class="state{}" data-shape="{}" style="--hue: var(--state-{})">{}{}</span>',
+        " pill" if pill else "",
+        look.shape,
+        look.shape,
+        icon_svg(look.icon),
+        word or look.word,
+    )
+
+
+@register.simple_tag
+def state_shape(value: str) -> SafeString:
+    """Only the shape, with its word for screen readers and on hover: for tight rows."""
+    look = look_of(value)
+    return format_html(
+        '<span class="state" data-shape="{}" style="--hue: var(--state-{})" title="{}">{}</span>',
+        look.shape,
+        look.shape,
+        look.word,
+        icon_svg(look.icon, str(look.word)),
+    )
+
+
+@register.inclusion_tag("components/more.html", takes_context=True)
+def load_more(context: dict[str, Any], cursor: str | None, target: str = "this") -> dict[str, Any]:
+    """The row that fetches the next page of a list when it comes into view. Nothing when ``cursor`` is None."""
+    query = context["request"].GET.copy()
+    query["cursor"] = cursor or ""
+    return {"cursor": cursor, "query": query.urlencode(), "path": context["request"].path, "target": target}

@@ -1,0 +1,183 @@
+"""The state of a run in memory: what is ready, what flows where, what is skipped, and when it is over.
+
+Pure: no clock, no database. The driver asks :meth:`Execution.next_ready`, resolves it, and settles items; the same
+calls with rows read from the journal bring a run back after a crash.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from apps.engine.node_types import NodeFailure
+from apps.engine.plan import Plan, PlanInput, PlanStep
+from apps.engine.states import RunState, StepState
+from apps.engine.values import maps_over, value_fit
+
+_ABSENT = object()
+
+
+@dataclass(frozen=True)
+class Skip:
+    """The step will not run, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Work:
+    """The inputs of each item of a step; ``mapped`` when a list maps the node (then outputs are gathered)."""
+
+    items: tuple[Mapping[str, Any], ...]
+    mapped: bool
+
+
+@dataclass
+class _Progress:
+    mapped: bool
+    open: int
+    outputs: list[Mapping[str, Any]]
+    states: list[StepState]
+
+
+@dataclass
+class Execution:
+    """One run of a plan."""
+
+    plan: Plan
+    _needs: list[int] = field(init=False)
+    _outputs: list[Mapping[str, Any] | None] = field(init=False)
+    _states: list[StepState] = field(init=False)
+    _progress: dict[int, _Progress] = field(init=False, default_factory=dict)
+    _ready: deque[int] = field(init=False)
+    _open: int = field(init=False)
+    failed: str | None = field(init=False, default=None)
+    stopped: str | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        steps = self.plan.steps
+        self._needs = [step.needs for step in steps]
+        self._outputs = [None] * len(steps)
+        self._states = [StepState.PENDING] * len(steps)
+        self._ready = deque(step.position for step in steps if step.needs == 0)
+        self._open = len(steps)
+
+    def next_ready(self) -> PlanStep | None:
+        """The next step whose upstream is settled, each once; None when nothing is ready."""
+        return self.plan.steps[self._ready.popleft()] if self._ready else None
+
+    def resolve(self, step: PlanStep, *, begun: bool = False) -> Work | Skip:
+        """The step's inputs, one mapping per item; Skip when it cannot or, unless it has ``begun``, should not run."""
+        if self.stopped and not begun:
+            return Skip(self.stopped)
+        values: dict[str, Any] = {}
+        mapped: dict[str, list[Any]] = {}
+        for item in step.inputs:
+            value = self._value(item)
+            if value is _ABSENT:
+                if item.port.required:
+                    return Skip(self._why_absent(item))
+                continue
+            if maps_over(value, item.port):
+                mapped[item.port.name] = [value_fit(one, item.port) for one in value]
+            else:
+                values[item.port.name] = _fit(value, item)
+        if not mapped:
+            return Work((values,), False)
+        lengths = {len(value) for value in mapped.values()}
+        if len(lengths) > 1:
+            raise NodeFailure("The lists at its inputs have different lengths.", code="unequal-lists")
+        rows = ({**values, **{name: column[i] for name, column in mapped.items()}} for i in range(lengths.pop()))
+        return Work(tuple(rows), True)
+
+    def _value(self, item: PlanInput) -> Any:
+        found = []
+        for position, port in item.sources:
+            outputs = self._outputs[position]
+            if outputs is not None and port in outputs:
+                found.append(outputs[port])
+        if not found:
+            return _ABSENT
+        return found if item.port.many else found[0]
+
+    def _why_absent(self, item: PlanInput) -> str:
+        position, port = item.sources[0]
+        upstream, state = self.plan.steps[position], self._states[position]
+        if state is StepState.FAILED:
+            return f"{upstream.title} failed."
+        if state in (StepState.SKIPPED, StepState.CANCELLED):
+            return f"{upstream.title} was {state}."
+        return f"{upstream.title} took another branch than {port}."
+
+    def start(self, step: PlanStep, work: Work) -> None:
+        """Begin to wait for the items of a step. A step mapped over an empty list is done at once."""
+        count = len(work.items)
+        self._progress[step.position] = _Progress(work.mapped, count, [{}] * count, [StepState.PENDING] * count)
+        if count == 0:
+            self._settle(step, StepState.COMPLETED)
+
+    def settle(self, step: PlanStep, item: int, state: StepState, outputs: Mapping[str, Any] | None = None) -> None:
+        """An item has ended; when it is the last one, the step has, and what it feeds may become ready."""
+        progress = self._progress[step.position]
+        progress.states[item] = state
+        progress.outputs[item] = outputs or {}
+        progress.open -= 1
+        if progress.open == 0:
+            self._settle(step, max(progress.states, key=_WORST.index))
+
+    def skip(self, step: PlanStep, state: StepState = StepState.SKIPPED) -> None:
+        """The step has ended without running."""
+        self._progress[step.position] = _Progress(False, 0, [{}], [state])
+        self._settle(step, state)
+
+    def stop(self, reason: str) -> None:
+        """Start nothing more; what runs may end."""
+        self.stopped = self.stopped or reason
+
+    def _settle(self, step: PlanStep, state: StepState) -> None:
+        progress = self._progress.pop(step.position)
+        self._states[step.position] = state
+        self._open -= 1
+        if state.emitted:
+            self._outputs[step.position] = _gather(step, progress) if progress.mapped else progress.outputs[0]
+        elif state is StepState.FAILED:
+            self.failed = self.failed or step.node
+            self.stop(f"{step.title} failed.")
+        for position in step.feeds:
+            self._needs[position] -= 1
+            if self._needs[position] == 0:
+                self._ready.append(position)
+
+    @property
+    def over(self) -> bool:
+        """Whether every step has ended."""
+        return self._open == 0
+
+    def outcome(self, *, cancelled: bool) -> RunState:
+        """How the run ended, once it is over."""
+        if self.failed:
+            return RunState.FAILED
+        return RunState.CANCELLED if cancelled else RunState.COMPLETED
+
+
+# When items of one step end differently, the step has the worst of their states.
+_WORST = [
+    StepState.PENDING,
+    StepState.CACHED,
+    StepState.COMPLETED,
+    StepState.SKIPPED,
+    StepState.CANCELLED,
+    StepState.FAILED,
+]
+
+
+def _fit(value: Any, item: PlanInput) -> Any:
+    if item.port.many:
+        return [value_fit(one, item.port) for one in value]
+    return value_fit(value, item.port)
+
+
+def _gather(step: PlanStep, progress: _Progress) -> Mapping[str, Any]:
+    return {port.name: [outputs.get(port.name) for outputs in progress.outputs] for port in step.type.outputs}

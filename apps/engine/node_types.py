@@ -1,0 +1,192 @@
+"""What a node type declares, and the ports through which a node reaches the world while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+import jsonschema_rs
+
+from apps.engine.types import PortType
+
+
+class Effect(StrEnum):
+    """What a node does to the world; it decides caching, durability and retries."""
+
+    PURE = "pure"
+    PAID = "paid"
+    WRITE = "write"
+    WAIT = "wait"
+
+
+class Lane(StrEnum):
+    """Where a node runs: inside the driver, in a thread that waits for others, or in a process of its own."""
+
+    INLINE = "inline"
+    IO = "io"
+    WORK = "work"
+
+
+@dataclass(frozen=True)
+class Port:
+    """One input or output of a node type. ``many`` takes several edges; its value is a list in edge order."""
+
+    name: str
+    type: PortType
+    title: str = ""
+    required: bool = True
+    many: bool = False
+
+
+@dataclass(frozen=True)
+class Quote:
+    """A price in micro-credits, lowest and highest."""
+
+    low: int = 0
+    high: int = 0
+
+
+@dataclass(frozen=True)
+class ProviderCall:
+    """A paid node's request: which model, with what settings and inputs."""
+
+    model: str
+    params: Mapping[str, Any]
+    inputs: Mapping[str, Any]
+    output_port: str
+
+
+@dataclass(frozen=True)
+class WaitUntil:
+    """A waiting node's answer: wake at this moment and emit these outputs."""
+
+    at: datetime
+    outputs: Mapping[str, Any]
+
+
+class NodeFailure(Exception):
+    """A node could not do its work; the message is for the person. ``permanent`` failures are not retried."""
+
+    def __init__(self, message: str, *, code: str = "failed", permanent: bool = True) -> None:
+        super().__init__(message)
+        self.code = code
+        self.permanent = permanent
+
+
+class NodeContext(Protocol):
+    """What a running node may ask of the world."""
+
+    @property
+    def variables(self) -> Mapping[str, Any]:
+        """The run's variables."""
+
+    @property
+    def now(self) -> datetime:
+        """The clock, passed in."""
+
+    @property
+    def attempt(self) -> int:
+        """1 for the first try of this step."""
+
+    def asset_open(self, ref: Mapping[str, Any]) -> AbstractContextManager[Path]:
+        """The bytes of an asset as a temporary file."""
+
+    def asset_get(self, asset_id: str) -> Mapping[str, Any]:
+        """The reference of an asset by its id; NodeFailure when it is not there."""
+
+    def asset_save(self, path: Path, filename: str) -> Mapping[str, Any]:
+        """Keep a file; answers its reference."""
+
+    def asset_publish(self, ref: Mapping[str, Any], title: str) -> None:
+        """Show an asset in the gallery."""
+
+    def progress(self, fraction: float, message: str = "") -> None:
+        """Tell how far the step is, 0 to 1."""
+
+    def log(self, message: str) -> None:
+        """Write a line to the step's log."""
+
+
+Result = Mapping[str, Any] | ProviderCall | WaitUntil
+Run = Callable[[NodeContext, Mapping[str, Any], Mapping[str, Any]], Result]
+
+
+def _no_problems(params: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return []
+
+
+@dataclass(frozen=True)
+class NodeType:
+    """A kind of node: one declaration for palette, form, validation, docs, API and execution.
+
+    ``run(context, inputs, params)`` answers the outputs by port name (a port it leaves out is not emitted, and what
+    hangs on it is skipped), a :class:`ProviderCall`, or a :class:`WaitUntil`. ``version`` rises when the same inputs
+    would give other outputs.
+    """
+
+    type: str
+    version: int
+    title: str
+    category: str
+    description: str
+    effect: Effect
+    lane: Lane
+    icon: str
+    run: Run
+    inputs: tuple[Port, ...] = ()
+    outputs: tuple[Port, ...] = ()
+    params: Mapping[str, Any] = field(default_factory=dict)
+    check: Callable[[Mapping[str, Any]], list[tuple[str, str]]] = _no_problems
+    quote: Callable[[Mapping[str, Any]], Quote] | None = None
+    model_kind: str | None = None
+
+    def input(self, name: str) -> Port | None:
+        """The input port of that name."""
+        return next((port for port in self.inputs if port.name == name), None)
+
+    def output(self, name: str) -> Port | None:
+        """The output port of that name."""
+        return next((port for port in self.outputs if port.name == name), None)
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema (draft 2020-12) of the parameters."""
+        closed = self.model_kind is None
+        return {"type": "object", "additionalProperties": not closed, **self.params}
+
+    def with_defaults(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """``params`` with the schema's defaults where nothing is given."""
+        defaults = {
+            name: spec["default"] for name, spec in self.params.get("properties", {}).items() if "default" in spec
+        }
+        return {**defaults, **{name: value for name, value in params.items() if value is not None}}
+
+    def params_problems(self, params: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """``(parameter, sentence)`` for everything wrong with ``params``."""
+        found: list[tuple[str, str]] = []
+        for error in _validator(self).iter_errors({k: v for k, v in params.items() if not is_variable(v)}):
+            path = [str(part) for part in error.instance_path]
+            found.append((path[0] if path else "", error.message))
+        return found or self.check(params)
+
+
+def is_variable(value: Any) -> bool:
+    """Whether a parameter's value is a reference to a variable: ``{"$variable": "name"}``."""
+    return isinstance(value, Mapping) and set(value) == {"$variable"}
+
+
+_validators: dict[tuple[str, int], Any] = {}
+
+
+def _validator(node_type: NodeType) -> Any:
+    key = (node_type.type, node_type.version)
+    if key not in _validators:
+        schema = node_type.schema
+        # Required parameters may come from variables, whose value shows at run time.
+        _validators[key] = jsonschema_rs.validator_for({**schema, "$schema": "https://json-schema.org/draft/2020-12/schema"})
+    return _validators[key]

@@ -1,0 +1,113 @@
+"""The plan: a validated graph as steps in running order, ready to be executed or priced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from apps.engine.node_types import NodeFailure, NodeType, Port, Quote
+from apps.engine.validation import Registry, order_of, upstream_of
+from apps.engine.values import params_resolve
+
+
+@dataclass(frozen=True)
+class PlanInput:
+    """An input port and the outputs that feed it: ``(position of the step, output port)`` in edge order."""
+
+    port: Port
+    sources: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True)
+class PlanStep:
+    """One node of the plan. ``position`` is its place in running order."""
+
+    position: int
+    node: str
+    title: str
+    type: NodeType
+    params: Mapping[str, Any]
+    inputs: tuple[PlanInput, ...]
+    feeds: tuple[int, ...]
+    needs: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps in running order. Immutable, so that a worker may keep it for the next run of the same graph."""
+
+    steps: tuple[PlanStep, ...]
+    variables: Mapping[str, Any]
+
+    def quote(self, variables: Mapping[str, Any]) -> list[tuple[PlanStep, Quote]]:
+        """Each step's price. A paid step that is skipped costs nothing, so its low is 0 behind a condition."""
+        return [(step, _quote(step, variables, self._conditional)) for step in self.steps]
+
+    @property
+    def _conditional(self) -> set[int]:
+        found: set[int] = set()
+        for step in self.steps:
+            branches = len(step.type.outputs) > 1
+            if branches or step.position in found:
+                found.update(step.feeds)
+        return found
+
+
+def _quote(step: PlanStep, variables: Mapping[str, Any], conditional: set[int]) -> Quote:
+    if step.type.quote is None:
+        return Quote()
+    try:
+        quote = step.type.quote(step.type.with_defaults(params_resolve(step.params, variables)))
+    except NodeFailure:
+        return Quote()
+    return Quote(0, quote.high) if step.position in conditional else quote
+
+
+def plan_build(document: Mapping[str, Any], registry: Registry, targets: Iterable[str] | None = None) -> Plan:
+    """The plan of a graph that :func:`~apps.engine.validation.validate` found nothing wrong with."""
+    order, _cycle = order_of(document)
+    wanted = set(order) if targets is None else upstream_of(document, targets)
+    kept = [node for node in order if node in wanted]
+    position = {node: index for index, node in enumerate(kept)}
+    incoming: dict[str, list[Mapping[str, Any]]] = {}
+    outgoing: dict[str, set[int]] = {}
+    for edge in document["edges"]:
+        if edge["target"] in position:
+            incoming.setdefault(edge["target"], []).append(edge)
+            outgoing.setdefault(edge["source"], set()).add(position[edge["target"]])
+    nodes = {node["id"]: node for node in document["nodes"]}
+    steps = tuple(
+        _step(nodes[node], position, registry, incoming.get(node, []), outgoing.get(node, set())) for node in kept
+    )
+    return Plan(steps, document.get("variables", {}))
+
+
+def _step(
+    node: Mapping[str, Any],
+    position: Mapping[str, int],
+    registry: Registry,
+    incoming: list[Mapping[str, Any]],
+    feeds: set[int],
+) -> PlanStep:
+    node_type = registry(node["type"])
+    if node_type is None:
+        raise ValueError(f"unknown node type {node['type']}: validate before planning")
+    inputs = tuple(
+        PlanInput(
+            port,
+            tuple((position[e["source"]], e["source_port"]) for e in incoming if e["target_port"] == port.name),
+        )
+        for port in node_type.inputs
+    )
+    needs = len({position[edge["source"]] for edge in incoming})
+    return PlanStep(
+        position[node["id"]],
+        node["id"],
+        node["title"] or node_type.title,
+        node_type,
+        node["params"],
+        tuple(item for item in inputs if item.sources),
+        tuple(sorted(feeds)),
+        needs,
+    )

@@ -1,0 +1,138 @@
+"""What is wrong with a graph before it runs, each finding at the node and port it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from apps.engine.node_types import NodeType
+from apps.engine.types import connection_problem
+
+Registry = Callable[[str], NodeType | None]
+
+
+@dataclass(frozen=True)
+class GraphProblem:
+    """One finding. ``port`` is a port or a parameter, None when the whole node is meant; ``code`` is stable."""
+
+    node: str | None
+    port: str | None
+    code: str
+    message: str
+
+    def as_dict(self) -> dict[str, str | None]:
+        """The shape of the API's ``errors``."""
+        return {"node": self.node, "port": self.port, "code": self.code, "message": self.message}
+
+
+def upstream_of(document: Mapping[str, Any], targets: Iterable[str]) -> set[str]:
+    """The ids of ``targets`` and of everything they need."""
+    sources: dict[str, list[str]] = {}
+    for edge in document["edges"]:
+        sources.setdefault(edge["target"], []).append(edge["source"])
+    found: set[str] = set()
+    waiting = list(targets)
+    while waiting:
+        node = waiting.pop()
+        if node not in found:
+            found.add(node)
+            waiting += sources.get(node, [])
+    return found
+
+
+def order_of(document: Mapping[str, Any]) -> tuple[list[str], list[str] | None]:
+    """The nodes in running order, and the ids along a cycle if there is one (then the order is empty)."""
+    sorter: TopologicalSorter[str] = TopologicalSorter({node["id"]: () for node in document["nodes"]})
+    known = {node["id"] for node in document["nodes"]}
+    for edge in document["edges"]:
+        if edge["source"] in known and edge["target"] in known:
+            sorter.add(edge["target"], edge["source"])
+    try:
+        return list(sorter.static_order()), None
+    except CycleError as error:
+        return [], list(error.args[1])
+
+
+def validate(document: Mapping[str, Any], registry: Registry, targets: Iterable[str] | None = None) -> list[GraphProblem]:
+    """Every problem of the graph (of what ``targets`` need, when given); an empty list means it can run."""
+    types = {node["id"]: registry(node["type"]) for node in document["nodes"]}
+    problems: list[GraphProblem] = []
+    for node in document["nodes"]:
+        problems += _node_problems(node, types[node["id"]])
+    problems += _edge_problems(document, types)
+    _order, cycle = order_of(document)
+    if cycle:
+        path = " → ".join(reversed(cycle))
+        problems += [
+            GraphProblem(node, None, "cycle", f"These nodes feed each other in a circle: {path}. Remove one edge.")
+            for node in dict.fromkeys(cycle)
+        ]
+    if targets is None:
+        return problems
+    targets = list(targets)
+    problems += [
+        GraphProblem(target, None, "unknown-target", f"There is no node {target} in this graph.")
+        for target in targets
+        if target not in types
+    ]
+    needed = upstream_of(document, targets)
+    return [problem for problem in problems if problem.node is None or problem.node in needed]
+
+
+def _node_problems(node: Mapping[str, Any], node_type: NodeType | None) -> list[GraphProblem]:
+    if node_type is None:
+        return [GraphProblem(node["id"], None, "unknown-type", f"There is no node type {node['type']}.")]
+    if node["version"] > node_type.version:
+        message = f"{node_type.title} has no version {node['version']}; the newest is {node_type.version}."
+        return [GraphProblem(node["id"], None, "unknown-version", message)]
+    return [
+        GraphProblem(node["id"], name or None, "bad-param", f"{_label(node_type, name)}: {message}")
+        for name, message in node_type.params_problems(node["params"])
+    ]
+
+
+def _label(node_type: NodeType, name: str) -> str:
+    return str(node_type.params.get("properties", {}).get(name, {}).get("title", name) or "Parameters")
+
+
+def _edge_problems(document: Mapping[str, Any], types: Mapping[str, NodeType | None]) -> list[GraphProblem]:
+    problems: list[GraphProblem] = []
+    fed: dict[tuple[str, str], int] = {}
+    for edge in document["edges"]:
+        found = _edge_problem(edge, types)
+        if found:
+            problems.append(found)
+        key = (edge["target"], edge["target_port"])
+        fed[key] = fed.get(key, 0) + 1
+    for node_id, node_type in types.items():
+        for port in node_type.inputs if node_type else ():
+            count = fed.get((node_id, port.name), 0)
+            title = port.title or port.name
+            if count == 0 and port.required:
+                problems.append(GraphProblem(node_id, port.name, "missing-input", f"Connect something to {title}."))
+            if count > 1 and not port.many:
+                message = f"{title} takes one connection, not {count}."
+                problems.append(GraphProblem(node_id, port.name, "too-many-edges", message))
+    return problems
+
+
+def _edge_problem(edge: Mapping[str, Any], types: Mapping[str, NodeType | None]) -> GraphProblem | None:
+    for end in ("source", "target"):
+        if edge[end] not in types:
+            message = f"The edge {edge['id']} leads to a node that does not exist: {edge[end]}."
+            other = edge["target" if end == "source" else "source"]
+            return GraphProblem(other if other in types else None, None, "unknown-node", message)
+    source, target = types[edge["source"]], types[edge["target"]]
+    if source is None or target is None:
+        return None  # the unknown type is reported at its node
+    output, into = source.output(edge["source_port"]), target.input(edge["target_port"])
+    if output is None:
+        message = f"{source.title} has no output {edge['source_port']}."
+        return GraphProblem(edge["source"], edge["source_port"], "unknown-port", message)
+    if into is None:
+        message = f"{target.title} has no input {edge['target_port']}."
+        return GraphProblem(edge["target"], edge["target_port"], "unknown-port", message)
+    reason = connection_problem(output.type, into.type)
+    return GraphProblem(edge["target"], into.name, "wrong-type", reason) if reason else None

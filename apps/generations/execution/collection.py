@@ -1,0 +1,114 @@
+"""Copying what a provider made into our storage, before anybody is told of the success."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db.models import F, Q
+from django.utils import timezone
+
+from apps.assets.models import Asset
+from apps.assets.services import Refused, asset_store
+from apps.generations.execution import timing
+from apps.generations.execution.answers import look_later
+from apps.generations.execution.settlement import settle_success, settle_without_charge
+from apps.generations.models import POLLED, Generation, GenerationState
+from apps.providers.base import Output, ProviderError
+from apps.providers.registry import provider_get
+
+log = structlog.get_logger(__name__)
+# What each kind of model must have made, by our own measure of the bytes.
+EXPECTED = {"image": "image", "video": "video", "audio": "audio"}
+
+
+class BadOutput(Exception):
+    """The delivered file is not what was asked for."""
+
+
+def collect(*, workspace_id: UUID, generation_id: UUID) -> None:
+    """Copy, check and settle. Safe to repeat: what is already copied is remembered, settling happens once."""
+    generation = _claim(workspace_id, generation_id)
+    if generation is None:
+        return
+    delivery: dict[str, Any] = generation.delivery
+    try:
+        assets = [_copy(generation, position) for position in range(len(delivery["outputs"]))]
+        if not assets:
+            raise BadOutput("there was no file in it.")
+    except BadOutput as error:
+        now = timezone.now()
+        settle_without_charge(generation, GenerationState.FAILED, code="bad_output", detail=str(error), now=now)
+    except Exception:
+        # Our storage, our disk or the transfer: the next look finds the job finished and brings us here again.
+        log.exception("outputs not copied", action="generation_collect", generation=str(generation_id))
+        _let_go(generation)
+    else:
+        now = timezone.now()
+        settle_success(generation, assets, fence=generation.fence, actual_cost=delivery["actual_cost"], now=now)
+
+
+def _claim(workspace_id: UUID, generation_id: UUID) -> Generation | None:
+    now = timezone.now()
+    rows = Generation.objects.for_workspace(workspace_id).filter(id=generation_id)
+    free = rows.filter(Q(lease_until=None) | Q(lease_until__lt=now), state__in=POLLED, delivery__isnull=False)
+    until = now + timing.COLLECT_CLAIM
+    if not free.update(lease_until=until, poll_after=until, fence=F("fence") + 1):
+        return None
+    return rows.first()
+
+
+def _let_go(generation: Generation) -> None:
+    generation.delivery["tries"] += 1
+    rows = Generation.objects.for_workspace(generation.workspace_id).filter(id=generation.id, state__in=POLLED)
+    if rows.filter(fence=generation.fence).update(lease_until=None, delivery=generation.delivery):
+        look_later(generation, timezone.now(), at_least_s=2)
+
+
+def _copy(generation: Generation, position: int) -> Asset:
+    """The output as an asset of ours, fetched unless an earlier try already stored it."""
+    stored = generation.delivery["stored"].get(str(position))
+    known = Asset.objects.for_workspace(generation.workspace_id).filter(id=stored).first() if stored else None
+    asset = known or _fetch(generation, Output(**generation.delivery["outputs"][position]))
+    expected = EXPECTED.get(generation.kind)
+    if expected and asset.kind != expected:
+        raise BadOutput(f"it is a file of the kind {asset.kind}, not {expected}.")
+    if known is None:
+        generation.delivery["stored"][str(position)] = str(asset.id)
+        rows = Generation.objects.for_workspace(generation.workspace_id)
+        rows.filter(id=generation.id, fence=generation.fence, state__in=POLLED).update(delivery=generation.delivery)
+    return asset
+
+
+def _fetch(generation: Generation, output: Output) -> Asset:
+    with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
+        path = Path(folder) / "output"
+        try:
+            provider_get(generation.provider).fetch(output, path)
+        except ProviderError as error:
+            # An expired address may be renewed by the next look; a file that is never there is the vendor's fault.
+            if error.permanent and (error.code != "not_found" or generation.delivery["tries"] >= timing.FETCH_TRIES):
+                raise BadOutput(str(error)) from error
+            raise
+        size = path.stat().st_size
+        if not 0 < size <= settings.UPLOAD_MAX_BYTES:
+            raise BadOutput(f"the file has {size} bytes.")
+        return _store(generation, path, output.filename)
+
+
+def _store(generation: Generation, path: Path, filename: str) -> Asset:
+    try:
+        return asset_store(
+            workspace_id=generation.workspace_id,
+            path=path,
+            filename=filename,
+            source="generation",
+            project_id=generation.project_id,
+            created_by_id=generation.actor_id,
+        )
+    except Refused as error:
+        raise BadOutput(str(error)) from error

@@ -1,0 +1,140 @@
+"""The POST. It is committed as ``submitting`` before it goes out, and it goes out at most once unless nothing was sent."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.db import IntegrityError
+from django.db.models import F
+from django.utils import timezone
+
+from apps.generations import events
+from apps.generations.adapters import InputMissing, submission_build
+from apps.generations.execution import timing
+from apps.generations.execution.answers import apply_job
+from apps.generations.execution.following import Next, following
+from apps.generations.execution.settlement import settle_without_charge
+from apps.generations.models import Generation, GenerationState
+from apps.providers.base import Job, ProviderError, Submission
+from apps.providers.registry import provider_get
+
+log = structlog.get_logger(__name__)
+STATE = GenerationState
+
+
+def submit(*, workspace_id: UUID, generation_id: UUID) -> Next | None:
+    """Send one prepared generation; nothing happens when somebody else has it."""
+    generation = _claim(workspace_id, generation_id, timezone.now())
+    if generation is None:
+        return None
+    submission = _build(generation)
+    if submission is not None:
+        _send(generation, submission)
+    generation.refresh_from_db()
+    return following(generation, timezone.now())
+
+
+def _build(generation: Generation) -> Submission | None:
+    """The submission; None when it cannot be built, which settles the row: nothing has left us."""
+    try:
+        return submission_build(generation)
+    except InputMissing as error:
+        settle_without_charge(generation, STATE.FAILED, code="input_missing", detail=str(error), now=timezone.now())
+    except Exception:
+        # A second try would meet the same mistake of ours.
+        log.exception("submission not built", action="generation_submit", generation=str(generation.id))
+        settle_without_charge(generation, STATE.FAILED, code="internal", now=timezone.now())
+    return None
+
+
+def _send(generation: Generation, submission: Submission) -> None:
+    try:
+        job = provider_get(generation.provider).submit(submission)
+    except ProviderError as error:
+        _refused(generation, error, timezone.now())
+    except Exception:
+        # The adapter broke and may have sent before: that is a lost answer, never a reason to send again.
+        log.exception("submission broke", action="generation_submit", generation=str(generation.id))
+        _lost(generation, timezone.now())
+    else:
+        submitted(generation, job, timezone.now())
+
+
+def submitted(generation: Generation, job: Job, now: datetime) -> bool:
+    """Keep the provider's id: the answer to our POST, or its discovery later. False when the row had moved on."""
+    fields: dict[str, Any] = {
+        "state": STATE.SUBMITTED,
+        "provider_request_id": job.provider_request_id,
+        "provider_urls": dict(job.urls),
+        "submitted_at": generation.submitted_at or now,
+        "poll_after": now + timing.FIRST_POLL,
+    }
+    rows = Generation.objects.for_workspace(generation.workspace_id)
+    open_rows = rows.filter(id=generation.id, state__in=(STATE.SUBMITTING, STATE.UNKNOWN))
+    try:
+        moved = open_rows.update(**fields)
+    except IntegrityError:
+        # The provider gave two attempts one id: following it would settle somebody else's job here.
+        log.error("provider id seen before", action="generation_submit", generation=str(generation.id))
+        _lost(generation, now)
+        return False
+    if not moved:
+        # It ended meanwhile (its deadline): keep the id, so that the provider can be told to stop.
+        rows.filter(id=generation.id, provider_request_id=None).update(
+            provider_request_id=job.provider_request_id, provider_urls=dict(job.urls)
+        )
+        return False
+    generation.refresh_from_db()
+    events.progressed(generation)
+    apply_job(generation, job, now)
+    return True
+
+
+def _claim(workspace_id: UUID, generation_id: UUID, now: datetime) -> Generation | None:
+    rows = Generation.objects.for_workspace(workspace_id)
+    due = rows.filter(id=generation_id, state=STATE.PREPARED, cancel_requested_at=None)
+    claimed = due.update(
+        state=STATE.SUBMITTING,
+        tries=F("tries") + 1,
+        fence=F("fence") + 1,
+        submitted_at=now,
+        poll_after=now + timing.SUBMIT_LIMIT,
+    )
+    return rows.get(id=generation_id) if claimed else None
+
+
+def _refused(generation: Generation, error: ProviderError, now: datetime) -> None:
+    """Sort a failed POST: lost, to be tried again, or definite."""
+    if error.sent:
+        _lost(generation, now)
+    elif not error.permanent and generation.tries < timing.SUBMIT_TRIES:
+        _back(generation, now, timedelta(seconds=error.retry_after_s or 0))
+    else:
+        settle_without_charge(
+            generation, STATE.FAILED, code=error.code, detail=str(error), permanent=error.permanent, now=now
+        )
+
+
+def _move(generation: Generation, state: GenerationState, **fields: Any) -> bool:
+    rows = Generation.objects.for_workspace(generation.workspace_id)
+    mine = rows.filter(id=generation.id, state=STATE.SUBMITTING, fence=generation.fence)
+    moved = bool(mine.update(state=state, **fields))
+    if moved:
+        events.progressed(generation)
+    return moved
+
+
+def _lost(generation: Generation, now: datetime) -> None:
+    _move(generation, STATE.UNKNOWN, poll_after=now + timing.FIRST_POLL)
+
+
+def _back(generation: Generation, now: datetime, at_least: timedelta) -> None:
+    """Nothing was sent: prepared again, unless a cancel came meanwhile."""
+    wait = max(timing.submit_backoff(generation.tries), min(at_least, timing.SUBMIT_WAIT_MAX))
+    _move(generation, STATE.PREPARED, poll_after=now + wait, submitted_at=None)
+    generation.refresh_from_db()
+    if generation.cancel_requested_at:
+        settle_without_charge(generation, STATE.CANCELLED, code="cancelled", now=now, only_from=(STATE.PREPARED,))

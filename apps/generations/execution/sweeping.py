@@ -1,0 +1,60 @@
+"""What fell between two lines: lost messages, workers that died around the POST, jobs past their deadline."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.utils import timezone
+
+from apps.common.tenancy import unscoped
+from apps.generations import events
+from apps.generations.execution import timing
+from apps.generations.execution.following import Next, following
+from apps.generations.execution.settlement import settle_without_charge
+from apps.generations.models import LIVE, Generation, GenerationState
+
+STATE = GenerationState
+BATCH = 200
+
+
+def sweep(now: datetime | None = None) -> list[Next]:
+    """Hand out what was lost, turn silent submissions into ``unknown``, expire what is late."""
+    now = now or timezone.now()
+    with unscoped("the sweeper serves every workspace"):
+        late = list(Generation.objects.filter(state__in=LIVE, deadline_at__lt=now)[:BATCH])
+        overdue = Generation.objects.filter(poll_after__lt=now)
+        silent = list(overdue.filter(state=STATE.SUBMITTING)[:BATCH])
+        waiting = list(overdue.filter(state=STATE.PREPARED)[:BATCH])
+    followed = [_expire(row, now) for row in late]
+    for row in silent:
+        _unknown(row, now)
+    followed += [_hand_out(row, now) for row in waiting]
+    return [found for found in followed if found is not None]
+
+
+def _expire(generation: Generation, now: datetime) -> Next | None:
+    delivered = generation.delivery is not None
+    if delivered and now < generation.deadline_at + timing.COLLECT_GRACE:
+        return None
+    code = "expired_delivered" if delivered else "expired"
+    code = "expired_unknown" if generation.state == STATE.UNKNOWN else code
+    settle_without_charge(generation, STATE.EXPIRED, code=code, now=now)
+    generation.refresh_from_db()
+    return following(generation, now)
+
+
+def _unknown(generation: Generation, now: datetime) -> None:
+    """The worker died between the commit and the answer: the POST may have gone out, so it is never sent again."""
+    rows = Generation.objects.for_workspace(generation.workspace_id)
+    mine = rows.filter(id=generation.id, state=STATE.SUBMITTING, fence=generation.fence)
+    if mine.update(state=STATE.UNKNOWN, poll_after=now):
+        events.progressed(generation)
+
+
+def _hand_out(generation: Generation, now: datetime) -> Next | None:
+    if generation.cancel_requested_at:
+        settle_without_charge(generation, STATE.CANCELLED, code="cancelled", now=now, only_from=(STATE.PREPARED,))
+        return None
+    rows = Generation.objects.for_workspace(generation.workspace_id)
+    rows.filter(id=generation.id, state=STATE.PREPARED).update(poll_after=now + timing.HAND_OUT_AGAIN)
+    return Next("submit", generation.workspace_id, generation.id)

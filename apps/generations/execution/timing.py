@@ -1,0 +1,48 @@
+"""How long each thing may take, and when to look again."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+
+# From the request to the copied result. Past it the hold goes back.
+DEADLINES = {"text": timedelta(minutes=5), "image": timedelta(minutes=10), "audio": timedelta(minutes=15)}
+DEADLINE_DEFAULT = timedelta(minutes=30)
+# A prepared row whose message was lost is handed out again after this long.
+HAND_OUT_AGAIN = timedelta(seconds=10)
+# A POST that has not come back after this long died with its worker (the adapters' own timeouts are shorter).
+SUBMIT_LIMIT = timedelta(seconds=90)
+# "Nothing was sent" and 429 are tried again this often before we tell the person.
+SUBMIT_TRIES = 6
+SUBMIT_WAIT_MAX = timedelta(seconds=55)
+# A finished job's output that could not be fetched this often is a broken delivery, not a passing weakness.
+FETCH_TRIES = 5
+# A claimed row is due again after this long if its claimant died.
+POLL_CLAIM = timedelta(seconds=30)
+COLLECT_CLAIM = timedelta(seconds=60)
+COLLECT_HANDED = timedelta(seconds=15)
+# A delivered job may be copied this long past its deadline (our storage may be the one that is late).
+COLLECT_GRACE = timedelta(minutes=10)
+FIRST_POLL = timedelta(milliseconds=500)
+POLL_MIN_S, POLL_FACTOR, POLL_MAX_S = 1.0, 1.5, 30.0
+# Never more than four looks, and so four progress updates, per second and generation.
+POLL_GAP = timedelta(milliseconds=250)
+
+
+def deadline(kind: str, now: datetime) -> datetime:
+    """When we stop waiting for a call of this kind."""
+    return now + DEADLINES.get(kind, DEADLINE_DEFAULT)
+
+
+def submit_backoff(tries: int) -> timedelta:
+    """Before the next try: 1, 2, 4, … at most 30 seconds, with jitter."""
+    return timedelta(seconds=min(30.0, 2.0 ** (tries - 1)) * random.uniform(0.8, 1.2))
+
+
+def poll_backoff(polls: int, *, progress: float | None, running_for: timedelta) -> timedelta:
+    """Before the next look: 1 s × 1.5 up to 30 s with jitter, sooner when the progress says it is nearly done."""
+    seconds = min(POLL_MAX_S, POLL_MIN_S * POLL_FACTOR ** min(polls, 12))
+    if progress and progress > 0:
+        remaining = running_for.total_seconds() * max(0.0, 1 - progress) / progress
+        seconds = min(seconds, max(0.5, remaining * 0.4))
+    return timedelta(seconds=seconds * random.uniform(0.9, 1.1))

@@ -1,0 +1,62 @@
+"""A form drawn from a model's own parameter schema, for a call without a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from django import forms
+
+from apps.providers.catalogue import MODELS, Model
+
+
+def settings_form(model: Model, data: Mapping[str, Any] | None = None, initial: Mapping[str, Any] | None = None) -> forms.Form:
+    """A bound or unbound form with one field per parameter of ``model``."""
+    typed = {name: schema for name, schema in model.inputs.items() if schema.get("type") == "string"}
+    properties: dict[str, dict[str, Any]] = {**typed, **model.params["properties"]}
+    fields = {name: _field(schema) for name, schema in properties.items()}
+    return cast(forms.Form, type("SettingsForm", (forms.Form,), fields)(data, initial=dict(initial or {})))
+
+
+def settings_given(form: forms.Form) -> dict[str, Any]:
+    """The valid form's values, without the fields that were left empty (the model's own defaults apply)."""
+    return {name: value for name, value in form.cleaned_data.items() if value not in (None, "")}
+
+
+def problems_show(form: forms.Form, problems: list[dict[str, str]]) -> None:
+    """Put each problem of the service on its field, or above the form when it has none here."""
+    for problem in problems:
+        form.add_error(problem["field"] if problem["field"] in form.fields else None, problem["message"])
+
+
+def model_choices() -> list[tuple[str, str]]:
+    """Every model as (id, title), as the catalogue orders them."""
+    return [(model.id, str(model.title)) for model in MODELS.values()]
+
+
+def _field(schema: dict[str, Any]) -> forms.Field:
+    common: dict[str, Any] = {
+        "label": schema["title"],
+        "help_text": schema.get("description", ""),
+        "required": bool(schema.get("x-required")),
+        "initial": schema.get("default"),
+    }
+    if "enum" in schema:
+        return _choice(schema, common)
+    if schema.get("type") == "boolean":
+        return forms.BooleanField(**{**common, "required": False})
+    if schema.get("type") in ("integer", "number"):
+        kind = forms.IntegerField if schema["type"] == "integer" else forms.FloatField
+        bounds = {"min_value": schema.get("minimum"), "max_value": schema.get("maximum")}
+        return kind(**common, **bounds, step_size=schema.get("multipleOf"))
+    widget = forms.Textarea(attrs={"rows": 4}) if schema.get("format") == "multiline" else None
+    return forms.CharField(**common, widget=widget, max_length=schema.get("maxLength"))
+
+
+def _choice(schema: dict[str, Any], common: dict[str, Any]) -> forms.Field:
+    titles = schema.get("x-enum-titles", schema["enum"])
+    values = {str(value): value for value in schema["enum"]}
+    choices = [(str(value), str(title)) for value, title in zip(schema["enum"], titles, strict=False)]
+    if not common["required"] and "default" not in schema:
+        choices = [("", "—"), *choices]
+    return forms.TypedChoiceField(**common, choices=choices, coerce=values.__getitem__, empty_value=None)

@@ -1,0 +1,140 @@
+"""What the tape shows of a generation: previews, words and numbers, from rows that were fetched in bulk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Prefetch, QuerySet
+from django.utils.translation import gettext as _
+
+from apps.assets.models import Asset
+from apps.assets.services import asset_ref, asset_url, preview_url
+from apps.generations.models import Generation, GenerationOutput, GenerationState
+from apps.generations.wording import sentence
+from apps.providers.catalogue import MODELS
+
+PREVIEW_SIDE = 512
+NODE_TYPES = {"image": "image.generate", "video": "video.generate"}
+# Shown as fields of their own, or of no use to a reader.
+_PLAIN = ("prompt", "seed", "model")
+
+
+@dataclass(frozen=True)
+class Preview:
+    """One output: its asset's id, kind and name, the picture to show (may be empty), and the file itself."""
+
+    asset_id: str
+    kind: str
+    name: str
+    picture: str
+    url: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Card:
+    """A generation as the tape shows it. ``ratio`` is width / height of what it made or will make."""
+
+    row: Generation
+    title: str
+    state: str
+    previews: tuple[Preview, ...]
+    ratio: float
+    error: str
+    percent: int | None
+
+    @property
+    def first(self) -> Preview | None:
+        """What stands for it in the grid."""
+        return self.previews[0] if self.previews else None
+
+    @property
+    def seconds(self) -> float | None:
+        """Latency in seconds."""
+        return None if self.row.latency_ms is None else self.row.latency_ms / 1000
+
+
+def with_outputs(rows: QuerySet[Generation], workspace_id: UUID) -> QuerySet[Generation]:
+    """Fetch outputs, assets and blobs of all rows in one further query."""
+    outputs = GenerationOutput.objects.for_workspace(workspace_id).select_related("asset__blob").order_by("position")
+    return rows.prefetch_related(Prefetch("output_rows", queryset=outputs))
+
+
+def cards(rows: Iterable[Generation], *, full: bool = False) -> list[Card]:
+    """The cards of rows from :func:`with_outputs`. ``full`` adds the files' own addresses."""
+    return [card(row, full=full) for row in rows]
+
+
+def card(row: Generation, *, full: bool = False) -> Card:
+    """One card."""
+    previews = tuple(_preview(output.asset, full) for output in row.output_rows.all() if not output.asset.trashed_at)
+    model = MODELS.get(row.model)
+    return Card(
+        row=row,
+        title=model.title if model else row.model,
+        state=state_text(row),
+        previews=previews,
+        ratio=_ratio(row, previews),
+        error=sentence(row.error_code, provider=row.provider.title(), detail=row.error_detail) if row.error_code else "",
+        percent=None if row.progress is None or not row.is_live else round(min(1.0, max(0.0, row.progress)) * 100),
+    )
+
+
+def state_text(row: Generation) -> str:
+    """The state in words; a cancel on its way has its own."""
+    if row.is_live and row.cancel_requested_at:
+        return _("Cancelling")
+    return str(GenerationState(row.state).label)
+
+
+def settings_shown(row: Generation) -> list[tuple[str, Any]]:
+    """The parameters beside prompt and seed, with the titles that the model's schema gives them."""
+    model = MODELS.get(row.model)
+    schema = model.params.get("properties", {}) if model else {}
+    return [(schema.get(name, {}).get("title", name), value) for name, value in row.params.items() if name not in _PLAIN]
+
+
+def node_json(row: Generation) -> str:
+    """A graph of one node with these settings, to be pasted on a canvas; empty for kinds that no node makes."""
+    type_ = NODE_TYPES.get(row.kind)
+    if type_ is None:
+        return ""
+    own = {name: value for name, value in row.params.items() if name != "prompt"}
+    node = {"id": "generation", "type": type_, "version": 1, "params": {"model": row.model, **own}}
+    prompt = {"id": "prompt", "type": "input.text", "version": 1, "params": {"text": row.prompt}}
+    at = [{"x": 0, "y": 0}, {"x": 320, "y": 0}]
+    nodes = [{**one, "title": "", "position": place} for one, place in zip((prompt, node), at, strict=True)]
+    edge = {"id": "e1", "source": "prompt", "source_port": "text", "target": "generation", "target_port": "prompt"}
+    return json.dumps({"format": "millrace/1", "nodes": nodes, "edges": [edge]}, ensure_ascii=False)
+
+
+def outputs_with_urls(row: Generation) -> list[dict[str, Any]]:
+    """Asset references with an expiring ``url``, for rows from :func:`with_outputs`."""
+    return [{**asset_ref(output.asset), "url": asset_url(output.asset)} for output in row.output_rows.all()]
+
+
+def _preview(asset: Asset, full: bool) -> Preview:
+    measured = asset.measured
+    return Preview(
+        asset_id=str(asset.id),
+        kind=asset.kind,
+        name=asset.name,
+        picture=preview_url(asset, PREVIEW_SIDE) or (asset_url(asset) if asset.kind == "image" else ""),
+        url=asset_url(asset) if full else "",
+        width=measured.get("width") or 0,
+        height=measured.get("height") or 0,
+    )
+
+
+def _ratio(row: Generation, previews: tuple[Preview, ...]) -> float:
+    """Known before there is anything to see, so that nothing moves when it arrives."""
+    sizes = [(one.width, one.height) for one in previews] or [(row.params.get("width"), row.params.get("height"))]
+    width, height = sizes[0]
+    if not (isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0):
+        return 1.5
+    return round(min(3.0, max(0.5, width / height)), 3)

@@ -1,0 +1,246 @@
+"""The door for writes: start, cancel, give up."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from apps.assets.models import Asset, AssetState
+from apps.assets.services import asset_ref
+from apps.billing.services import credits_hold, hold_split
+from apps.common.ids import uuid7
+from apps.generations import events
+from apps.generations.adapters import asset_ids
+from apps.generations.execution import timing
+from apps.generations.execution.settlement import settle_without_charge
+from apps.generations.models import LIVE, POLLED, Generation, GenerationState
+from apps.generations.tasks import generation_cancel_send, generation_submit, generations_poll
+from apps.providers.catalogue import MODELS, Model, params_problems, quote
+
+SEED_MAX = 2**31 - 1
+
+
+class InvalidGeneration(Exception):
+    """The settings of this call are not valid."""
+
+    def __init__(self, fields: list[dict[str, str]]) -> None:
+        """``fields``: one ``{"field", "message"}`` per problem, for people."""
+        super().__init__(fields[0]["message"] if fields else InvalidGeneration.__doc__)
+        self.fields = fields
+
+
+class GenerationNotFound(Exception):
+    """There is no such generation in this workspace."""
+
+
+class GenerationNotUnclear(Exception):
+    """Only a generation whose answer was lost can be given up."""
+
+
+def generation_start(
+    *,
+    workspace_id: UUID,
+    project_id: UUID | None,
+    model: str,
+    params: Mapping[str, Any],
+    inputs: Mapping[str, Any] | None = None,
+    run_id: UUID | None = None,
+    workflow_id: UUID | None = None,
+    node: str = "",
+    item: int = 0,
+    attempt: int = 1,
+    parent_hold_id: UUID | None = None,
+    actor_id: UUID | None = None,
+    idempotency_key: str = "",
+) -> Generation:
+    """Price it, hold the credits and hand it to the provider's lane, all or nothing.
+
+    ``inputs`` are asset references by name; a plain value among them counts as a parameter. Repeating a call with the
+    same (run, node, item, attempt) or idempotency key returns the first row. Raises InvalidGeneration, and
+    InsufficientCredits (from billing) before anything is written.
+    """
+    found, settings, references = _settings(workspace_id, model, params, inputs or {})
+    price = quote(model, settings, references)
+    now = timezone.now()
+    generation = Generation(
+        workspace_id=workspace_id,
+        project_id=project_id,
+        workflow_id=workflow_id,
+        run_id=run_id,
+        node=node,
+        item=item,
+        attempt=attempt,
+        actor_id=actor_id,
+        idempotency_key=idempotency_key,
+        price_low=price.low,
+        price_high=price.high,
+        **_request(found, settings, references),
+        **_times(found, now),
+    )
+    return _prepare(generation, parent_hold_id)
+
+
+def generation_cancel(*, workspace_id: UUID, generation_id: UUID) -> Generation:
+    """Cancel it: at once when nothing was sent, else by asking the provider. Nothing happens to an ended one.
+
+    A job that the provider delivered before the cancel reached it ends as succeeded and is charged.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        generation = _locked(workspace_id, generation_id)
+        if generation.state == GenerationState.PREPARED:
+            settle_without_charge(generation, GenerationState.CANCELLED, code="cancelled", now=now)
+        elif generation.state in LIVE and generation.cancel_requested_at is None:
+            Generation.objects.for_workspace(workspace_id).filter(id=generation_id).update(cancel_requested_at=now)
+            ids = {"workspace_id": str(workspace_id), "generation_id": str(generation_id)}
+            generation_cancel_send.delay_on_commit(**ids)
+            events.progressed(generation)
+    generation.refresh_from_db()
+    return generation
+
+
+def generation_give_up(*, workspace_id: UUID, generation_id: UUID) -> Generation:
+    """A person decides that a lost answer will not come: failed, and the hold goes back. Raises GenerationNotUnclear."""
+    with transaction.atomic():
+        generation = _locked(workspace_id, generation_id)
+        only_from = (GenerationState.UNKNOWN,)
+        if not settle_without_charge(
+            generation, GenerationState.FAILED, code="given_up", now=timezone.now(), only_from=only_from
+        ):
+            raise GenerationNotUnclear(GenerationNotUnclear.__doc__)
+    generation.refresh_from_db()
+    return generation
+
+
+def generation_look(*, generation: Generation) -> None:
+    """A genuine webhook arrived: look now, whatever it says. Nothing happens to what is over or being copied."""
+    rows = Generation.objects.for_workspace(generation.workspace_id).filter(id=generation.id)
+    if rows.filter(state__in=POLLED, delivery=None).update(poll_after=timezone.now()):
+        generations_poll.delay_on_commit()
+
+
+def _settings(
+    workspace_id: UUID, model: str, params: Mapping[str, Any], inputs: Mapping[str, Any]
+) -> tuple[Model, dict[str, Any], dict[str, Any]]:
+    """The model, its parameters with a seed, and the input references; raises InvalidGeneration."""
+    found = MODELS.get(model)
+    if found is None:
+        raise InvalidGeneration([{"field": "model", "message": _("There is no model “%(model)s”.") % {"model": model}}])
+    given = {name: value for name, value in inputs.items() if isinstance(value, (dict, list)) and value}
+    plain = {name: value for name, value in inputs.items() if name not in given and value not in (None, "", [], {})}
+    settings = {**plain, **params}
+    if "seed" in found.params.get("properties", {}) and settings.get("seed") is None:
+        # Chosen here, so that the tape can tell how to make the same thing again.
+        settings["seed"] = secrets.randbelow(SEED_MAX)
+    problems = [{"field": name, "message": message} for name, message in params_problems(model, settings, complete=True)]
+    references, missing = _references(workspace_id, given)
+    problems += missing
+    if problems:
+        raise InvalidGeneration(problems)
+    return found, settings, references
+
+
+def _references(workspace_id: UUID, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, str]]]:
+    """The inputs as references that we wrote ourselves, and one problem per input that is not a file of ours."""
+    references, problems = {}, []
+    known = {str(asset.id): asset_ref(asset) for asset in _assets(workspace_id, inputs)}
+    for name, value in inputs.items():
+        try:
+            found = [known.get(str(wanted)) for wanted in asset_ids({name: value})]
+        except ValueError:
+            found = []
+        if found and all(found):
+            references[name] = found if isinstance(value, list) else found[0]
+        else:
+            sentence = _("The input “%(name)s” is not a file of this workspace.") % {"name": name}
+            problems.append({"field": name, "message": sentence})
+    return references, problems
+
+
+def _assets(workspace_id: UUID, inputs: Mapping[str, Any]) -> list[Asset]:
+    try:
+        wanted = asset_ids(inputs)
+    except ValueError:
+        return []
+    ready = Asset.objects.for_workspace(workspace_id).filter(id__in=wanted, state=AssetState.READY)
+    return list(ready.select_related("blob")) if wanted else []
+
+
+def _request(model: Model, settings: dict[str, Any], references: dict[str, Any]) -> dict[str, Any]:
+    """The columns that say what was asked."""
+    asked = json.dumps([model.id, settings, references], sort_keys=True, default=str)
+    seed = settings.get("seed")
+    return {
+        "kind": model.kind,
+        "provider": model.provider,
+        "model": model.id,
+        "prompt": str(settings.get("prompt", "")),
+        "params": settings,
+        "inputs": references,
+        "seed": seed if isinstance(seed, int) else None,
+        "request_digest": hashlib.sha256(asked.encode()).digest(),
+    }
+
+
+def _times(model: Model, now: datetime) -> dict[str, datetime]:
+    deadline_at = timing.deadline(model.kind, now)
+    return {"created_at": now, "poll_after": now + timing.HAND_OUT_AGAIN, "deadline_at": deadline_at}
+
+
+def _prepare(generation: Generation, parent_hold_id: UUID | None) -> Generation:
+    """Row and hold in one transaction; the first row when this call was made before."""
+    generation.id = generation.hold_id = uuid7()
+    try:
+        with transaction.atomic():
+            generation.save(force_insert=True)
+            _hold(generation, parent_hold_id)
+            ids = {"workspace_id": str(generation.workspace_id), "generation_id": str(generation.id)}
+            generation_submit.delay_on_commit(**ids)
+            events.progressed(generation)
+    except IntegrityError:
+        first = _first(generation)
+        if first is None:
+            raise
+        return first
+    return generation
+
+
+def _hold(generation: Generation, parent_hold_id: UUID | None) -> None:
+    description = f"{generation.model}: {generation.prompt[:80]}" if generation.prompt else generation.model
+    amount = generation.price_high
+    if parent_hold_id is not None:
+        hold_split(parent_id=parent_hold_id, hold_id=generation.hold_id, amount=amount, description=description)
+    else:
+        credits_hold(
+            workspace_id=generation.workspace_id,
+            hold_id=generation.hold_id,
+            amount=amount,
+            description=description,
+            project_id=generation.project_id,
+        )
+
+
+def _first(generation: Generation) -> Generation | None:
+    rows = Generation.objects.for_workspace(generation.workspace_id)
+    if generation.run_id is not None:
+        place = {"node": generation.node, "item": generation.item, "attempt": generation.attempt}
+        if first := rows.filter(run_id=generation.run_id, **place).first():
+            return first
+    return rows.filter(idempotency_key=generation.idempotency_key).exclude(idempotency_key="").first()
+
+
+def _locked(workspace_id: UUID, generation_id: UUID) -> Generation:
+    rows = Generation.objects.for_workspace(workspace_id)
+    generation = rows.select_for_update().filter(id=generation_id).first()
+    if generation is None:
+        raise GenerationNotFound(GenerationNotFound.__doc__)
+    return generation

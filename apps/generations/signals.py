@@ -1,0 +1,12 @@
+"""What a generation tells the apps above it. Sent after the commit; receivers look the row up.
+
+Both carry ``generation_id``, ``workspace_id`` and ``run_id`` (None for a call outside of a run). A signal may be lost
+with its process: whoever needs to be certain looks at the rows from time to time.
+"""
+
+from __future__ import annotations
+
+from django.dispatch import Signal
+
+generation_settled = Signal()
+generation_progressed = Signal()

@@ -1,0 +1,82 @@
+"""A fork: the value goes one of two ways, decided by a CEL expression (cel.dev), which always ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache, lru_cache
+from typing import Any
+
+from apps.engine.node_types import Effect, Lane, NodeContext, NodeFailure, NodeType, Port
+from apps.engine.types import PortType
+
+
+@cache
+def _environment() -> Any:
+    # Imported on first use: 7 MB that a process without conditions does not pay.
+    from cel_expr_python import cel
+
+    return cel.NewEnv(variables={"value": cel.Type.DYN, "variables": cel.Type.DYN})
+
+
+@lru_cache(maxsize=1024)
+def _compiled(expression: str) -> Any:
+    return _environment().compile(expression)
+
+
+def _sentence(error: Exception) -> str:
+    """The first line of CEL's report, without its internal codes."""
+    return str(error).splitlines()[0].removeprefix("INVALID_ARGUMENT: ").removeprefix("ERROR: <input>:")[:300]
+
+
+def check(params: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The expression must be readable before a run."""
+    expression = params.get("expression", "")
+    try:
+        if isinstance(expression, str):
+            _compiled(expression)
+    except RuntimeError as error:
+        return [("expression", f"This is not a CEL expression: {_sentence(error)}")]
+    return []
+
+
+def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Emit the value on the branch that was taken; the other one stays silent."""
+    value = inputs["value"]
+    try:
+        result = _compiled(params["expression"]).eval(data={"value": value, "variables": dict(context.variables)})
+    except RuntimeError as error:
+        raise NodeFailure(f"The condition could not be decided: {_sentence(error)}", code="bad-condition") from error
+    answer = result.value()
+    if not isinstance(answer, bool):
+        shown = _sentence(Exception(str(answer)))
+        raise NodeFailure(f"The condition must answer true or false, but it gave {shown}.", code="bad-condition")
+    return {"true" if answer else "false": value}
+
+
+NODE = NodeType(
+    type="flow.condition",
+    version=1,
+    title="Condition",
+    category="flow",
+    description="Sends the value one way when the expression is true, the other way when it is false.",
+    effect=Effect.PURE,
+    lane=Lane.INLINE,
+    icon="split",
+    run=run,
+    check=check,
+    inputs=(Port("value", PortType.ANY, "Value"),),
+    outputs=(Port("true", PortType.ANY, "True"), Port("false", PortType.ANY, "False")),
+    params={
+        "properties": {
+            "expression": {
+                "type": "string",
+                "title": "Expression",
+                "description": "A CEL expression over `value`, such as value > 10 or value.contains('sea').",
+                "format": "cel",
+                "default": "value == true",
+                "maxLength": 4000,
+                "x-primary": True,
+            }
+        }
+    },
+)

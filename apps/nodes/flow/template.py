@@ -1,0 +1,88 @@
+"""Text with placeholders. A placeholder is a JMESPath expression (jmespath.org): it selects, it cannot run code."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import jmespath
+from jmespath.exceptions import JMESPathError
+
+from apps.engine.node_types import Effect, Lane, NodeContext, NodeFailure, NodeType, Port
+from apps.engine.types import PortType
+
+_PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+MAX_OUTPUT = 1_000_000
+
+
+@lru_cache(maxsize=1024)
+def _compiled(expression: str) -> Any:
+    return jmespath.compile(expression.strip())
+
+
+def check(params: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Every placeholder must be readable before a run."""
+    template = params.get("template", "")
+    for expression in _PLACEHOLDER.findall(template) if isinstance(template, str) else ():
+        try:
+            _compiled(expression)
+        except JMESPathError:
+            return [("template", f"`{{{{{expression}}}}}` is not a placeholder; write {{{{ value }}}} or {{{{ values[0] }}}}.")]
+    return []
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Fill the placeholders from ``value``, ``values`` and ``variables``."""
+    values = inputs.get("values", [])
+    data = {"value": values[0] if values else None, "values": values, "variables": dict(context.variables)}
+
+    def fill(match: re.Match[str]) -> str:
+        try:
+            found = _compiled(match[1]).search(data)
+        except JMESPathError as error:
+            raise NodeFailure(f"`{match[0]}` could not be filled: {error}", code="bad-template") from error
+        if found is None:
+            raise NodeFailure(f"`{match[0]}` has no value here.", code="bad-template")
+        return _text(found)
+
+    text = _PLACEHOLDER.sub(fill, params["template"])
+    if len(text) > MAX_OUTPUT:
+        raise NodeFailure("The text would be longer than 1,000,000 characters.", code="too-long")
+    return {"text": text}
+
+
+NODE = NodeType(
+    type="flow.template",
+    version=1,
+    title="Template",
+    category="flow",
+    description="Puts values into a text: {{ value }} for one, {{ values[0] }} for several.",
+    effect=Effect.PURE,
+    lane=Lane.INLINE,
+    icon="braces",
+    run=run,
+    check=check,
+    inputs=(Port("values", PortType.ANY, "Values", required=False, many=True),),
+    outputs=(Port("text", PortType.TEXT, "Text"),),
+    params={
+        "properties": {
+            "template": {
+                "type": "string",
+                "title": "Template",
+                "format": "template",
+                "default": "{{ value }}",
+                "maxLength": 100_000,
+                "x-primary": True,
+            }
+        }
+    },
+)

@@ -1,0 +1,52 @@
+"""What the generating nodes share: a model's own parameters beside the node's, checked and priced by the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from apps.engine.node_types import NodeFailure, Quote
+from apps.providers import catalogue
+
+
+def split(params: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The model's id and the parameters that are the model's."""
+    return str(params.get("model", "")), {name: value for name, value in params.items() if name != "model"}
+
+
+def checker(kind: str) -> Callable[[Mapping[str, Any]], list[tuple[str, str]]]:
+    """A check that the model exists, makes ``kind``, and takes these parameters."""
+
+    def check(params: Mapping[str, Any]) -> list[tuple[str, str]]:
+        name, own = split(params)
+        model = catalogue.MODELS.get(name)
+        if model is None or model.kind != kind:
+            return [("model", f"There is no {kind} model {name or '(none)'}. Choose one from the list.")]
+        return list(catalogue.params_problems(name, {k: v for k, v in own.items() if not isinstance(v, dict)}))
+
+    return check
+
+
+def quote(params: Mapping[str, Any]) -> Quote:
+    """The price of one call with these parameters, micro-credits."""
+    name, own = split(params)
+    if name not in catalogue.MODELS:
+        raise NodeFailure(f"There is no model {name}.", code="unknown-model")
+    found = catalogue.quote(name, own, {})
+    return Quote(found.low, found.high)
+
+
+def params_schema(kind: str, default: str) -> dict[str, Any]:
+    """The parameters every generating node has; the model's own are merged in by the form."""
+    return {
+        "properties": {
+            "model": {
+                "type": "string",
+                "title": "Model",
+                "format": "model",
+                "x-model-kind": kind,
+                "default": default,
+                "x-primary": True,
+            },
+        }
+    }

@@ -1,0 +1,31 @@
+"""Shows a result in the workspace's gallery."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from apps.engine.node_types import Effect, Lane, NodeContext, NodeType, Port
+from apps.engine.types import PortType
+
+
+def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Publish the asset and hand it on. Doing it twice changes nothing, so a repeat after a crash is safe."""
+    context.asset_publish(inputs["asset"], params["title"])
+    return {"asset": inputs["asset"]}
+
+
+NODE = NodeType(
+    type="output.gallery",
+    version=1,
+    title="Gallery",
+    category="output",
+    description="Shows a picture, video or sound in the gallery.",
+    effect=Effect.WRITE,
+    lane=Lane.INLINE,
+    icon="gallery-horizontal-end",
+    run=run,
+    inputs=(Port("asset", PortType.ASSET, "File"),),
+    outputs=(Port("asset", PortType.ASSET, "File"),),
+    params={"properties": {"title": {"type": "string", "title": "Title", "default": "", "maxLength": 200}}},
+)

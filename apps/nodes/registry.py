@@ -1,0 +1,68 @@
+"""Every node type by name. A new node is its module, a line here, a test and a paragraph in docs/nodes.md."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from apps.engine.node_types import NodeType, Port
+
+NODES = {
+    "input.text": "apps.nodes.inputs.text",
+    "input.number": "apps.nodes.inputs.number",
+    "input.asset": "apps.nodes.inputs.asset",
+    "flow.template": "apps.nodes.flow.template",
+    "flow.condition": "apps.nodes.flow.condition",
+    "flow.wait": "apps.nodes.flow.wait",
+    "image.generate": "apps.nodes.generate.image",
+    "image.resize": "apps.nodes.media.resize",
+    "video.generate": "apps.nodes.generate.video",
+    "output.gallery": "apps.nodes.output.gallery",
+    "test.pass": "apps.nodes.testing.pass_on",
+}
+
+
+@cache
+def node_type_get(name: str) -> NodeType | None:
+    """The node type of that name, its module imported on first use; None when there is none."""
+    path = NODES.get(name)
+    if path is None:
+        return None
+    node: NodeType = import_module(path).NODE
+    return node
+
+
+def _port(port: Port) -> dict[str, Any]:
+    return {
+        "name": port.name,
+        "type": port.type,
+        "title": port.title or port.name,
+        "required": port.required,
+        "many": port.many,
+    }
+
+
+def node_type_json(node: NodeType) -> dict[str, Any]:
+    """A node type as the catalogue shows it."""
+    return {
+        "type": node.type,
+        "version": node.version,
+        "title": node.title,
+        "category": node.category,
+        "description": node.description,
+        "effect": node.effect,
+        "lane": node.lane,
+        "icon": node.icon,
+        "ports": {
+            "inputs": [_port(port) for port in node.inputs],
+            "outputs": [{"name": p.name, "type": p.type, "title": p.title or p.name} for p in node.outputs],
+        },
+        "params": node.schema,
+        "price": {"models": node.model_kind} if node.model_kind else None,
+    }
+
+
+def catalogue_json() -> list[dict[str, Any]]:
+    """The whole catalogue, in the order of the registry."""
+    return [node_type_json(node) for name in NODES if (node := node_type_get(name))]

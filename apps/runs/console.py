@@ -1,0 +1,192 @@
+"""What a page or a fragment shows of a run: its head, its steps with their place in time, its log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from apps.engine.states import RunState, StepState
+from apps.runs.listing import run_titles, steps_page
+from apps.runs.models import Run, RunEvent, Step
+
+STEPS_SHOWN = 500
+ITEMS_SHOWN = 50
+LOG_SHOWN = 500
+
+
+@dataclass(frozen=True)
+class ItemView:
+    """One item of a step: a row of its own when a list mapped the node. Times in milliseconds from the run's start."""
+
+    item: int
+    state: str
+    attempt: int
+    start_ms: int | None
+    length_ms: int | None
+    seconds: float | None
+    cost: int
+    error: str
+    note: str
+
+
+@dataclass(frozen=True)
+class StepView:
+    """A node's row: the whole of its items, and the items where there are several."""
+
+    position: int
+    node: str
+    title: str
+    type: str
+    whole: ItemView
+    items: tuple[ItemView, ...]
+    hidden: int
+    outputs: str
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A run's head."""
+
+    run: Run
+    done: int
+    total: int
+    span_ms: int
+    live: bool
+    cancelling: bool
+
+    @property
+    def percent(self) -> int:
+        """How much of the run is settled, 0 to 100."""
+        return round(100 * self.done / self.total) if self.total else 100
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the run took, or has taken so far."""
+        return self.span_ms / 1000 if self.run.started_at else None
+
+
+def _ms(run: Run, at: datetime) -> int:
+    return max(0, round((at - (run.started_at or run.created_at)).total_seconds() * 1000))
+
+
+def run_view(run: Run) -> RunView:
+    """The head of a run as it is now."""
+    now = timezone.now()
+    settled = [state.value for state in StepState if state.settled]
+    total = len(run_titles(run))
+    done = Step.objects.filter(run_id=run.id, state__in=settled).values("position").distinct().count()
+    end = run.finished_at or now
+    return RunView(
+        run,
+        min(done, total),
+        total,
+        max(1, _ms(run, end)),
+        not RunState(run.state).ended,
+        run.cancel_requested_at is not None and run.finished_at is None,
+    )
+
+
+def _item(run: Run, step: Step) -> ItemView:
+    error = step.error or {}
+    start = _ms(run, step.started_at) if step.started_at else None
+    length = _ms(run, step.finished_at) - (start or 0) if start is not None and step.finished_at else None
+    return ItemView(
+        step.item,
+        step.state,
+        step.attempt,
+        start,
+        length,
+        length / 1000 if length is not None else None,
+        step.cost,
+        error.get("message", "") if step.state in (StepState.FAILED, StepState.CANCELLED) else "",
+        error.get("message", "") if step.state == StepState.SKIPPED else step.cache_reason,
+    )
+
+
+# When items differ, the row shows the most pressing state.
+_PRESSING = ["failed", "running", "waiting", "ready", "cancelled", "pending", "completed", "cached", "skipped"]
+
+
+def _whole(items: list[ItemView]) -> ItemView:
+    if len(items) == 1:
+        return items[0]
+    first = min(items, key=lambda item: _PRESSING.index(item.state))
+    starts = [item.start_ms for item in items if item.start_ms is not None]
+    ends = [item.start_ms + item.length_ms for item in items if item.start_ms is not None and item.length_ms is not None]
+    start = min(starts) if starts else None
+    length = max(ends) - start if start is not None and len(ends) == len(items) else None
+    seconds = length / 1000 if length is not None else None
+    cost = sum(item.cost for item in items)
+    return ItemView(0, first.state, first.attempt, start, length, seconds, cost, first.error, first.note)
+
+
+def step_views(run: Run, steps: Iterable[Step]) -> list[StepView]:
+    """Rows for these steps; those of one position must all be there."""
+    titles = run_titles(run)
+    groups: dict[int, list[Step]] = {}
+    for step in steps:
+        groups.setdefault(step.position, []).append(step)
+    views = []
+    for position, group in sorted(groups.items()):
+        items = [_item(run, step) for step in group]
+        several = tuple(items[:ITEMS_SHOWN]) if len(items) > 1 else ()
+        head = group[0]
+        views.append(
+            StepView(
+                position,
+                head.node,
+                titles.get(head.node, head.node),
+                head.type,
+                _whole(items),
+                several,
+                max(0, len(items) - len(several)) if several else 0,
+                _outputs(group),
+            )
+        )
+    return views
+
+
+def _outputs(group: list[Step]) -> str:
+    """What the node made, as the canvas takes it: `{port: value}`, lists where a list mapped the node."""
+    made = [step.outputs for step in group if step.outputs and step.state in (StepState.COMPLETED, StepState.CACHED)]
+    if not made:
+        return "{}"
+    if len(group) == 1:
+        return json.dumps(_short(made[0]))
+    return json.dumps({port: [_short(one.get(port)) for one in made[:ITEMS_SHOWN]] for port in made[0]})
+
+
+def _short(value: Any) -> Any:
+    """Long texts are cut: the canvas shows a glimpse, the API has the whole."""
+    if isinstance(value, str) and len(value) > 2000:
+        return value[:2000] + "…"
+    if isinstance(value, dict):
+        return {key: _short(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_short(item) for item in value[:ITEMS_SHOWN]]
+    return value
+
+
+def console_context(run: Run) -> dict[str, Any]:
+    """Everything the console shows at once."""
+    steps, more = steps_page(run, limit=STEPS_SHOWN, cursor=None)
+    logs = RunEvent.objects.filter(run_id=run.id, kind="step_log").order_by("-seq")[:LOG_SHOWN]
+    titles = run_titles(run)
+    return {
+        "view": run_view(run),
+        "run": run,
+        "steps": step_views(run, steps),
+        "more": more is not None,
+        "logs": [log_line(event.at, event.body, titles) for event in reversed(logs)],
+        "seq": run.last_seq,
+    }
+
+
+def log_line(at: datetime, body: dict[str, Any], titles: dict[str, str]) -> dict[str, Any]:
+    """One line of the log."""
+    return {"at": at, "title": titles.get(body["node"], body["node"]), "line": body["line"]}

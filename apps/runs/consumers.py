@@ -1,0 +1,113 @@
+"""The run's socket. The browser says where it is, gets everything after that, and what comes; a poke only hurries."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+from uuid import UUID
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from django.utils import translation
+
+from apps.common.tenancy import scope
+from apps.runs.fragments import batch_shared
+from apps.runs.models import Run
+from apps.workspaces.access import membership_get
+
+NOT_FOUND = 4404
+# A reader is sent at most this many batches a second; what happens in between is coalesced.
+PAUSE_S = 0.1
+RECHECK_S = 60.0
+
+
+class RunConsumer(AsyncWebsocketConsumer):
+    """Sends HTML fragments of one run to a member of its workspace."""
+
+    async def connect(self) -> None:
+        """Accept members only; nothing is sent until the browser says what it has."""
+        route = self.scope["url_route"]["kwargs"]
+        self.run_id = UUID(str(route["run_id"]))
+        self.slug = route["workspace"]
+        self.workspace_id = await self._authorise()
+        self.reader: asyncio.Task[None] | None = None
+        await self.accept()
+        if self.workspace_id is None:
+            await self.close(NOT_FOUND)
+            return
+        self.language = _language(self.scope)
+        self.poked = asyncio.Event()
+        await self.channel_layer.group_add(f"run.{self.run_id}", self.channel_name)
+
+    @database_sync_to_async
+    def _authorise(self) -> UUID | None:
+        user = self.scope["user"]
+        membership = membership_get(user, self.slug) if user.is_authenticated else None
+        if membership is None:
+            return None
+        with scope(membership.workspace_id):
+            return membership.workspace_id if Run.objects.filter(id=self.run_id).exists() else None
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """``{"after": N}`` begins (or begins again) after event N."""
+        try:
+            after = int(json.loads(text_data or "{}").get("after", 0))
+        except (ValueError, TypeError, AttributeError):
+            return
+        if self.workspace_id is None:
+            return
+        if self.reader is not None:
+            self.reader.cancel()
+        self.reader = asyncio.create_task(self._read(max(0, after)))
+
+    async def poke(self, message: dict[str, Any]) -> None:
+        """Something happened; the reader looks."""
+        self.poked.set()
+
+    async def disconnect(self, code: int) -> None:
+        """Stop reading."""
+        if self.reader is not None:
+            self.reader.cancel()
+        if self.workspace_id is not None:
+            await self.channel_layer.group_discard(f"run.{self.run_id}", self.channel_name)
+
+    async def _read(self, cursor: int) -> None:
+        checked = asyncio.get_running_loop().time()
+        while True:
+            self.poked.clear()
+            assert self.workspace_id is not None
+            batch = await batch_shared(self.run_id, self.workspace_id, cursor, self.language)
+            if batch is None:
+                await self.close(NOT_FOUND)
+                return
+            cursor = batch.seq
+            if batch.html:
+                await self.send(text_data=batch.html)
+                await asyncio.sleep(PAUSE_S)
+                continue
+            if batch.ended:
+                return
+            try:
+                await asyncio.wait_for(self.poked.wait(), settings.WATCH_INTERVAL_S)
+            except TimeoutError:
+                pass
+            if asyncio.get_running_loop().time() - checked > RECHECK_S:
+                checked = asyncio.get_running_loop().time()
+                if await self._authorise() is None:
+                    await self.close(NOT_FOUND)
+                    return
+
+
+def _language(connection: dict[str, Any]) -> str:
+    """The reader's language: the cookie that the language switch sets, else what the browser asks for."""
+    cookie = connection.get("cookies", {}).get(settings.LANGUAGE_COOKIE_NAME, "")
+    accepted = dict(connection["headers"]).get(b"accept-language", b"").decode("latin-1")
+    wanted = [cookie, *(part.split(";")[0].strip() for part in accepted.split(","))]
+    for code in filter(None, wanted):
+        try:
+            return translation.get_supported_language_variant(code)
+        except LookupError:
+            continue
+    return settings.LANGUAGE_CODE

@@ -1,0 +1,87 @@
+"""What the run's socket sends: one coalesced batch of HTML per look, the same for every watcher at the same place."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from channels.db import database_sync_to_async
+from django.template.loader import render_to_string
+from django.utils import translation
+
+from apps.common.tenancy import scope
+from apps.runs.console import console_context, log_line, run_view, step_views
+from apps.runs.listing import run_titles
+from apps.runs.models import Run, Step
+from apps.runs.watch import Event, events_after
+
+BATCH = 2000
+
+
+@dataclass(frozen=True)
+class Batch:
+    """HTML for the events after a cursor, and where the cursor is then. ``html`` is empty when nothing happened."""
+
+    html: str
+    seq: int
+    ended: bool
+
+
+def batch_render(run_id: UUID, workspace_id: UUID, after: int, language: str) -> Batch | None:
+    """Everything that changed after ``after``; None when the run is gone."""
+    with scope(workspace_id), translation.override(language):
+        run: Run | None = Run.objects.select_related("workspace").filter(id=run_id).first()
+        if run is None:
+            return None
+        events = events_after(run, after, BATCH)
+        if not events:
+            return Batch("", after, run.finished_at is not None)
+        seq = events[-1].seq
+        html = render_to_string("runs/fragments.html", _context(run, events))
+        return Batch(html, seq, run.finished_at is not None and seq >= run.last_seq)
+
+
+def _context(run: Run, events: list[Event]) -> dict[str, Any]:
+    nodes = {event.body["node"] for event in events if event.kind.startswith("step_") and event.kind != "step_log"}
+    titles = run_titles(run)
+    positions = [position for position, node in enumerate(titles) if node in nodes]
+    steps = Step.objects.filter(run_id=run.id, position__in=positions).order_by("position", "item")
+    progress = {
+        event.body["node"]: (event.body["progress"], event.body.get("message", ""))
+        for event in events
+        if event.kind == "step_progress"
+    }
+    return {
+        "run": run,
+        "workspace": run.workspace,
+        "view": run_view(run),
+        "steps": step_views(run, steps),
+        "progress": progress,
+        "logs": [log_line(event.at, event.body, titles) for event in events if event.kind == "step_log"],
+        "seq": events[-1].seq,
+        "oob": True,
+    }
+
+
+def console_render(run_id: UUID, workspace_id: UUID, language: str) -> str:
+    """The whole console, for a watcher too far behind to be sent every step."""
+    with scope(workspace_id), translation.override(language):
+        run = Run.objects.select_related("workspace").get(id=run_id)
+        context = {**console_context(run), "workspace": run.workspace, "oob": True}
+        return render_to_string("runs/console.html", context)
+
+
+_shared: dict[tuple[UUID, int, str], asyncio.Future[Batch | None]] = {}
+
+
+async def batch_shared(run_id: UUID, workspace_id: UUID, after: int, language: str) -> Batch | None:
+    """:func:`batch_render` in a thread, once for all watchers of this process that ask at the same time."""
+    key = (run_id, after, language)
+    found = _shared.get(key)
+    if found is None:
+        found = asyncio.ensure_future(database_sync_to_async(batch_render)(run_id, workspace_id, after, language))
+        _shared[key] = found
+        found.add_done_callback(lambda _: _shared.pop(key, None))
+    return await asyncio.shield(found)

@@ -1,0 +1,165 @@
+"""The journal: what a driver decided, written in batches, each batch one statement that carries the fence."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.utils import timezone
+
+from apps.common.live import poke_now
+
+BATCH_STEPS = 64
+BATCH_S = 0.1
+
+# One statement is one transaction and one round trip: the fence is checked, the sequence advanced, steps and events
+# written; a driver that lost its lease writes nothing. A settled step is never written again.
+_FLUSH = """
+WITH run AS (
+    UPDATE runs_run SET
+        last_seq = last_seq + %(count)s,
+        lease_until = CASE WHEN %(ended)s THEN NULL ELSE now() + make_interval(secs => %(lease)s) END,
+        touched_at = now(),
+        state = COALESCE(%(state)s, state),
+        error = COALESCE(%(error)s::jsonb, error),
+        cost = cost + %(cost)s,
+        started_at = COALESCE(started_at, now()),
+        finished_at = CASE WHEN %(ended)s THEN now() END,
+        wake_at = CASE WHEN %(ended)s THEN NULL ELSE wake_at END
+    WHERE id = %(run)s AND fence = %(fence)s
+    RETURNING id, workspace_id, last_seq
+), steps AS (
+    INSERT INTO runs_step AS old (
+        workspace_id, run_id, position, item, node, type, state, attempt, fence, claims, dispatched_at, wake_at,
+        inputs, outputs, error, cost, cache_reason, started_at, finished_at
+    )
+    SELECT run.workspace_id, run.id, s.position, s.item, s.node, s.type, s.state, s.attempt, 0, 0, s.dispatched_at,
+           s.wake_at, s.inputs, s.outputs, s.error, s.cost, COALESCE(s.cache_reason, ''), s.started_at, s.finished_at
+    FROM run, jsonb_to_recordset(%(steps)s::jsonb) AS s(
+        position int, item int, node text, type text, state text, attempt smallint, dispatched_at timestamptz,
+        wake_at timestamptz, inputs jsonb, outputs jsonb, error jsonb, cost bigint, cache_reason text,
+        started_at timestamptz, finished_at timestamptz
+    )
+    ON CONFLICT (run_id, position, item) DO UPDATE SET
+        state = EXCLUDED.state,
+        attempt = EXCLUDED.attempt,
+        dispatched_at = EXCLUDED.dispatched_at,
+        wake_at = EXCLUDED.wake_at,
+        inputs = COALESCE(EXCLUDED.inputs, old.inputs),
+        outputs = COALESCE(EXCLUDED.outputs, old.outputs),
+        error = EXCLUDED.error,
+        cost = EXCLUDED.cost,
+        cache_reason = EXCLUDED.cache_reason,
+        started_at = COALESCE(old.started_at, EXCLUDED.started_at),
+        finished_at = EXCLUDED.finished_at
+    WHERE old.state NOT IN ('completed', 'failed', 'skipped', 'cancelled', 'cached')
+), events AS (
+    INSERT INTO runs_runevent (workspace_id, run_id, seq, kind, at, body)
+    SELECT run.workspace_id, run.id, run.last_seq - %(count)s + e.place, e.kind, e.at, e.body
+    FROM run, ROWS FROM (
+        jsonb_to_recordset(%(events)s::jsonb) AS (kind text, at timestamptz, body jsonb)
+    ) WITH ORDINALITY AS e(kind, at, body, place)
+)
+SELECT last_seq FROM run
+"""
+
+
+class FenceLost(RuntimeError):
+    """Another driver took this run; what this one decided since its last flush was not written."""
+
+
+class Journal:
+    """Collects steps and events of one run and writes them under one fence."""
+
+    def __init__(self, run_id: UUID, fence: int, lease_s: float) -> None:
+        self.run_id = run_id
+        self.fence = fence
+        self.lease_s = lease_s
+        self._steps: dict[tuple[int, int], dict[str, Any]] = {}
+        self._events: list[dict[str, Any]] = []
+        self._after: list[Callable[[], None]] = []
+        self._cost = 0
+        self._since = time.monotonic()
+
+    def step(self, row: dict[str, Any]) -> None:
+        """Record a step's new state; a later record of the same step in one batch completes the earlier one."""
+        key = (row["position"], row["item"])
+        self._steps[key] = {**self._steps.get(key, {}), **row}
+        self._cost += row.get("cost", 0)
+
+    def event(self, kind: str, at: datetime, body: Mapping[str, Any]) -> None:
+        """Record an event."""
+        self._events.append({"kind": kind, "at": at.isoformat(), "body": body})
+
+    def after(self, effect: Callable[[], None]) -> None:
+        """Do this once the batch is committed: nothing with an effect outside happens before its barrier."""
+        self._after.append(effect)
+
+    @property
+    def due(self) -> bool:
+        """Whether the batch is large or old enough to be written."""
+        return len(self._steps) >= BATCH_STEPS or time.monotonic() - self._since >= BATCH_S
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return not (self._steps or self._events or self._after)
+
+    def flush(self, *, state: str | None = None, error: Mapping[str, Any] | None = None, ended: bool = False) -> None:
+        """Write the batch, renew the lease, then do what waited for it. FenceLost when the run is another's."""
+        parameters = {
+            "run": self.run_id,
+            "fence": self.fence,
+            "lease": self.lease_s,
+            "count": len(self._events),
+            "state": state,
+            "error": json.dumps(error) if error else None,
+            "ended": ended,
+            "cost": self._cost,
+            "steps": json.dumps(list(self._steps.values())),
+            "events": json.dumps(self._events),
+        }
+        with connection.cursor() as cursor:
+            cursor.execute(_FLUSH, parameters)
+            row = cursor.fetchone()
+        if row is None:
+            raise FenceLost(FenceLost.__doc__)
+        after = self._after
+        self._steps, self._events, self._after, self._cost = {}, [], [], 0
+        self._since = time.monotonic()
+        poke_now(f"run.{self.run_id}", seq=row[0])
+        for effect in after:
+            effect()
+
+
+def events_record(run_id: UUID, events: list[tuple[str, Mapping[str, Any]]], *, wake: bool = False) -> int | None:
+    """Append events from outside the driver (progress, logs, a step settled elsewhere), inside the caller's transaction.
+
+    ``wake`` also gives the driver a reason to look again. Answers the new last seq; None when the run is over.
+    """
+    now = timezone.now()
+    rows = [{"kind": kind, "at": now.isoformat(), "body": body} for kind, body in events]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH run AS (
+                UPDATE runs_run SET last_seq = last_seq + %(count)s, wakes = wakes + %(wake)s
+                WHERE id = %(run)s AND finished_at IS NULL RETURNING id, workspace_id, last_seq
+            ), events AS (
+                INSERT INTO runs_runevent (workspace_id, run_id, seq, kind, at, body)
+                SELECT run.workspace_id, run.id, run.last_seq - %(count)s + e.place, e.kind, e.at, e.body
+                FROM run, ROWS FROM (
+                    jsonb_to_recordset(%(events)s::jsonb) AS (kind text, at timestamptz, body jsonb)
+                ) WITH ORDINALITY AS e(kind, at, body, place)
+            )
+            SELECT last_seq FROM run
+            """,
+            {"run": run_id, "count": len(rows), "wake": int(wake), "events": json.dumps(rows)},
+        )
+        row = cursor.fetchone()
+    return int(row[0]) if row else None

@@ -1,0 +1,77 @@
+"""The lease: exactly one driver per run. Taking it raises the fence, so that an older driver can write nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+
+
+@dataclass(frozen=True)
+class Lease:
+    """What a driver needs to know of the run it now holds."""
+
+    run_id: UUID
+    workspace_id: UUID
+    workflow_id: UUID | None
+    project_id: UUID | None
+    graph_id: UUID
+    actor_id: UUID | None
+    fence: int
+    wakes: int
+    state: str
+    started: bool
+    variables: dict[str, Any]
+    targets: list[str] | None
+    price_high: int
+    cancel_requested_at: datetime | None
+
+
+def lease_take(run_id: UUID) -> Lease | None:
+    """Take the run when nobody drives it; None when somebody does or it is over."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE runs_run SET fence = fence + 1, touched_at = now(),
+                lease_until = now() + make_interval(secs => %(lease)s)
+            WHERE id = %(run)s AND state IN ('pending', 'running', 'waiting')
+                AND (lease_until IS NULL OR lease_until < now())
+            RETURNING id, workspace_id, workflow_id, project_id, graph_id, actor_id, fence, wakes, state, started_at IS NOT NULL,
+                variables::text, targets::text, price_high, cancel_requested_at
+            """,
+            {"run": run_id, "lease": settings.RUN_LEASE_S},
+        )
+        row = cursor.fetchone()
+    return None if row is None else _lease(row)
+
+
+def _lease(row: tuple[Any, ...]) -> Lease:
+    return Lease(*row[:10], json.loads(row[10]), json.loads(row[11]) if row[11] else None, row[12], row[13])
+
+
+def lease_release(lease: Lease, *, wakes: int, state: str, wake_at: datetime | None) -> bool:
+    """Let go of the run, unless somebody gave it a reason to look again since ``wakes`` was read."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE runs_run SET lease_until = NULL, state = %(state)s, wake_at = %(wake_at)s
+            WHERE id = %(run)s AND fence = %(fence)s AND wakes = %(wakes)s
+            """,
+            {"run": lease.run_id, "fence": lease.fence, "wakes": wakes, "state": state, "wake_at": wake_at},
+        )
+        return cursor.rowcount == 1
+
+
+def lease_look(lease: Lease) -> tuple[int, datetime | None] | None:
+    """How often the run was woken and whether it is to be cancelled; None when the lease is lost."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT wakes, cancel_requested_at FROM runs_run WHERE id = %s AND fence = %s", [lease.run_id, lease.fence]
+        )
+        row = cursor.fetchone()
+    return (row[0], row[1]) if row else None

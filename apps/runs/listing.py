@@ -1,0 +1,65 @@
+"""A run's steps as a list: what the journal has, and what the plan says is still to come."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import F
+
+from apps.common.paging import cursor_decode, cursor_encode, limit_check
+from apps.engine.states import StepState
+from apps.runs.models import Run, Step
+from apps.runs.plans import plan_of_graph
+
+
+def step_json(run: Run, step: Step) -> dict[str, Any]:
+    """A step as the API shows it."""
+    return {
+        "node": step.node,
+        "item": step.item,
+        "type": step.type,
+        "state": step.state,
+        "attempt": step.attempt,
+        "cached": step.state == StepState.CACHED,
+        "cache_reason": step.cache_reason or None,
+        "started_at": step.started_at,
+        "finished_at": step.finished_at,
+        "inputs": step.inputs,
+        "outputs": step.outputs,
+        "cost": step.cost,
+        "error": step.error,
+        "logs_url": f"/api/v1/runs/{run.id}/steps/{step.node}/{step.item}/logs",
+    }
+
+
+def steps_page(run: Run, *, limit: int, cursor: str | None) -> tuple[list[Step], str | None]:
+    """Up to ``limit`` steps in plan order and the next cursor; steps without a row yet are ``pending``."""
+    limit_check(limit)
+    position, item = cursor_decode(cursor, 2) if cursor else (-1, 0)
+    rows = list(
+        Step.objects.filter(run_id=run.id)
+        .filter(**_after(position, item))
+        .order_by("position", "item")[: limit + 1]
+    )
+    plan = plan_of_graph(run.graph_id, run.targets)
+    end = rows[-1].position if len(rows) > limit else len(plan.steps)
+    known = {row.position for row in rows} | {position}
+    coming = [
+        Step(run_id=run.id, position=step.position, item=0, node=step.node, type=step.type.type, state=StepState.PENDING)
+        for step in plan.steps[max(position, 0) : end]
+        if step.position not in known
+    ]
+    steps = sorted([*rows, *coming], key=lambda step: (step.position, step.item))
+    if len(steps) <= limit:
+        return steps, None
+    return steps[:limit], cursor_encode([steps[limit - 1].position, steps[limit - 1].item])
+
+
+def _after(position: int, item: int) -> dict[str, Any]:
+    """Rows after a place, as one comparison that the primary key serves."""
+    return {"pk__gt": (F("run_id"), position, item)} if position >= 0 else {}
+
+
+def run_titles(run: Run) -> dict[str, str]:
+    """What each node of the run is called."""
+    return {step.node: step.title for step in plan_of_graph(run.graph_id, run.targets).steps}

@@ -1,0 +1,161 @@
+"""Runs: the frozen graph, the run, its steps and its events. The journal of record; messages may be lost, rows not."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from apps.common.models import TenantModel, TenantRow
+from apps.engine import states
+
+
+class RunState(models.TextChoices):
+    """The engine's run states with their names for people."""
+
+    PENDING = states.RunState.PENDING.value, _("Queued")
+    RUNNING = states.RunState.RUNNING.value, _("Running")
+    WAITING = states.RunState.WAITING.value, _("Waiting")
+    COMPLETED = states.RunState.COMPLETED.value, _("Done")
+    FAILED = states.RunState.FAILED.value, _("Failed")
+    CANCELLED = states.RunState.CANCELLED.value, _("Cancelled")
+
+
+class StepState(models.TextChoices):
+    """The engine's step states with their names for people."""
+
+    PENDING = states.StepState.PENDING.value, _("Pending")
+    READY = states.StepState.READY.value, _("Queued")
+    RUNNING = states.StepState.RUNNING.value, _("Running")
+    WAITING = states.StepState.WAITING.value, _("Waiting")
+    COMPLETED = states.StepState.COMPLETED.value, _("Done")
+    FAILED = states.StepState.FAILED.value, _("Failed")
+    SKIPPED = states.StepState.SKIPPED.value, _("Skipped")
+    CANCELLED = states.StepState.CANCELLED.value, _("Cancelled")
+    CACHED = states.StepState.CACHED.value, _("Reused")
+
+
+RUN_LIVE = [RunState.PENDING, RunState.RUNNING, RunState.WAITING]
+STEP_IN_FLIGHT = [StepState.READY, StepState.RUNNING, StepState.WAITING]
+
+
+class Graph(TenantModel):
+    """A graph document as it was when it ran, stored once per workspace by its content."""
+
+    digest = models.BinaryField(max_length=32)
+    document = models.JSONField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "digest"], name="runs_graph_once")]
+
+    def __str__(self) -> str:
+        return bytes(self.digest).hex()[:12]
+
+
+class Run(TenantModel):
+    """One execution of a graph.
+
+    ``fence`` and ``lease_until`` say which driver may write; ``wakes`` counts reasons to look again, so that a driver
+    cannot let go while one is unseen; ``last_seq`` is the newest event. Costs are micro-credits.
+    """
+
+    workflow = models.ForeignKey("projects.Workflow", null=True, on_delete=models.SET_NULL, related_name="runs")
+    project = models.ForeignKey("projects.Project", null=True, on_delete=models.SET_NULL, related_name="+")
+    graph = models.ForeignKey(Graph, on_delete=models.PROTECT, related_name="+")
+    version = models.PositiveIntegerField(null=True)
+    from_run = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="+")
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    variables = models.JSONField(default=dict)
+    targets = models.JSONField(null=True)
+    state = models.CharField(max_length=10, choices=RunState.choices, default=RunState.PENDING)
+    error = models.JSONField(null=True)
+    price_low = models.BigIntegerField(default=0)
+    price_high = models.BigIntegerField(default=0)
+    max_credits = models.BigIntegerField(null=True)
+    cost = models.BigIntegerField(default=0)
+    last_seq = models.BigIntegerField(default=0)
+    fence = models.BigIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True)
+    wakes = models.BigIntegerField(default=0)
+    wake_at = models.DateTimeField(null=True)
+    touched_at = models.DateTimeField(default=timezone.now)
+    cancel_requested_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["workspace", "workflow", "-created_at"], name="runs_run_of_workflow"),
+            models.Index(fields=["workspace", "-created_at"], name="runs_run_newest"),
+            models.Index(fields=["touched_at"], condition=models.Q(state__in=["pending", "running"]), name="runs_quiet"),
+            models.Index(fields=["wake_at"], condition=models.Q(wake_at__isnull=False), name="runs_run_wake"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(state__in=RunState.values), name="runs_run_state"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.state}"
+
+
+class _OfRun(TenantRow):
+    """Rows of a run. The composite key to the run carries the tenant, so its parts need no constraint of their own."""
+
+    workspace = models.ForeignKey(
+        "workspaces.Workspace", on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
+
+    class Meta:
+        abstract = True
+
+
+class Step(_OfRun):
+    """One node of a run (one item of it, where a list maps the node). Written when it first leaves ``pending``."""
+
+    pk = models.CompositePrimaryKey("run", "position", "item")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="steps", db_index=False, db_constraint=False)
+    position = models.IntegerField()
+    item = models.IntegerField(default=0)
+    node = models.CharField(max_length=64)
+    type = models.CharField(max_length=64)
+    state = models.CharField(max_length=10, choices=StepState.choices)
+    attempt = models.PositiveSmallIntegerField(default=1)
+    fence = models.BigIntegerField(default=0)
+    claims = models.PositiveSmallIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True)
+    dispatched_at = models.DateTimeField(null=True)
+    wake_at = models.DateTimeField(null=True)
+    inputs = models.JSONField(null=True)
+    outputs = models.JSONField(null=True)
+    error = models.JSONField(null=True)
+    cost = models.BigIntegerField(default=0)
+    cache_reason = models.CharField(max_length=200, blank=True, default="", db_default="")
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["lease_until"],
+                condition=models.Q(state__in=["ready", "running"], dispatched_at__isnull=False),
+                name="runs_step_dispatched",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.node}[{self.item}] {self.state}"
+
+
+class RunEvent(_OfRun):
+    """Something that happened in a run. ``seq`` is gapless and in commit order."""
+
+    pk = models.CompositePrimaryKey("run", "seq")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="events", db_index=False, db_constraint=False)
+    seq = models.BigIntegerField()
+    kind = models.CharField(max_length=24)
+    at = models.DateTimeField()
+    body = models.JSONField()
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.kind}"

@@ -1,0 +1,81 @@
+"""A paid step's generation: started once per attempt, looked at until it has settled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from apps.billing.services import InsufficientCredits
+from apps.engine.node_types import NodeFailure, ProviderCall
+from apps.engine.plan import PlanStep
+from apps.generations.models import Generation
+from apps.generations.services import InvalidGeneration, generation_cancel, generation_start
+from apps.runs.lease import Lease
+
+_LIVE = ("prepared", "submitting", "submitted", "running", "unknown")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a generation ended. ``cost`` in micro-credits."""
+
+    outputs: tuple[Mapping[str, Any], ...]
+    cost: int
+    error: Mapping[str, Any] | None
+    cancelled: bool
+
+
+def generation_ensure(
+    lease: Lease, step: PlanStep, item: int, attempt: int, call: ProviderCall, *, cancelled: bool
+) -> Outcome | None:
+    """Start the step's generation if this attempt has none; its outcome, or None while it is in flight.
+
+    Raises :class:`NodeFailure` when it cannot be started: not enough credits, or parameters the model refuses.
+    """
+    generation = Generation.objects.filter(
+        run_id=lease.run_id, node=step.node, item=item, attempt=attempt
+    ).first()
+    if generation is None:
+        if cancelled:
+            return Outcome((), 0, {"code": "cancelled", "message": "The run was cancelled."}, True)
+        generation = _start(lease, step, item, attempt, call)
+    if generation.state in _LIVE:
+        if cancelled:
+            generation_cancel(workspace_id=lease.workspace_id, generation_id=generation.id)
+        return None
+    return _outcome(generation)
+
+
+def _start(lease: Lease, step: PlanStep, item: int, attempt: int, call: ProviderCall) -> Generation:
+    try:
+        return generation_start(
+            workspace_id=lease.workspace_id,
+            project_id=lease.project_id,
+            model=call.model,
+            params=call.params,
+            inputs=call.inputs,
+            run_id=lease.run_id,
+            workflow_id=lease.workflow_id,
+            node=step.node,
+            item=item,
+            attempt=attempt,
+            parent_hold_id=lease.run_id if lease.price_high else None,
+            actor_id=lease.actor_id,
+        )
+    except InsufficientCredits as error:
+        raise NodeFailure(str(error), code="insufficient-credits") from error
+    except InvalidGeneration as error:
+        raise NodeFailure(str(error), code="invalid-params") from error
+
+
+def _outcome(generation: Generation) -> Outcome:
+    if generation.state == "succeeded":
+        return Outcome(tuple(generation.outputs), generation.cost, None, False)
+    error = {
+        "code": generation.error_code or generation.state,
+        "message": generation.error or "The generation did not succeed. You were not charged.",
+        "permanent": generation.permanent,
+        "generation": str(generation.id),
+    }
+    return Outcome((), generation.cost or 0, error, generation.state == "cancelled")

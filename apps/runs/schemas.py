@@ -1,0 +1,120 @@
+"""The shapes of runs over HTTP. Money in micro-credits, times in RFC 3339 UTC."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from ninja import Field, Schema
+
+
+class DocumentIn(Schema):
+    """A graph to look at instead of the workflow's own, with variables and targets."""
+
+    graph: dict[str, Any] | None = None
+    variables: dict[str, Any] = Field(default_factory=dict)
+    targets: list[str] | None = None
+
+
+class RunIn(DocumentIn):
+    """What to run."""
+
+    version: int | None = None
+    max_credits: int | None = Field(None, ge=0)
+
+
+class Problem(Schema):
+    """One finding in a graph."""
+
+    node: str | None
+    port: str | None
+    code: str
+    message: str
+
+
+class Validation(Schema):
+    """Whether the graph can run; its running order; the schema of its variables and ports."""
+
+    ok: bool
+    errors: list[Problem]
+    order: list[str]
+    schema_: dict[str, Any] = Field(alias="schema")
+
+
+class StepQuote(Schema):
+    """One node's price."""
+
+    node: str
+    low: int
+    high: int
+    cached: bool
+    effect: str
+
+
+class Estimate(Schema):
+    """The price of a run before it starts."""
+
+    low: int
+    high: int
+    steps: list[StepQuote]
+
+
+class RunStarted(Schema):
+    """A run was accepted."""
+
+    id: UUID
+    state: str
+    url: str
+    events: str
+
+
+class RunOut(Schema):
+    """A run."""
+
+    id: UUID
+    workflow: UUID | None
+    version: int | None
+    state: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    cost: int
+    held: int
+    error: dict[str, Any] | None
+    last_seq: int
+    url: str
+    events: str
+
+
+class RunPage(Schema):
+    """A page of runs, newest first."""
+
+    items: list[RunOut]
+    next: str | None
+
+
+class StepOut(Schema):
+    """One step, or one item of it."""
+
+    node: str
+    item: int
+    type: str
+    state: str
+    attempt: int
+    cached: bool
+    cache_reason: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    inputs: Any
+    outputs: Any
+    cost: int
+    error: dict[str, Any] | None
+    logs_url: str
+
+
+class StepPage(Schema):
+    """A page of steps in running order."""
+
+    items: list[StepOut]
+    next: str | None

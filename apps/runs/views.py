@@ -1,0 +1,112 @@
+"""Pages of runs: the list, one run's whole story, and the drawer below the canvas."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from apps.common.paging import keyset_page
+from apps.projects.models import Workflow
+from apps.runs import services
+from apps.runs.console import console_context
+from apps.runs.models import Run, RunState
+from apps.workspaces.access import MemberRequest, member_required
+from apps.workspaces.models import Role
+
+PAGE = 50
+
+
+def _run(run_id: UUID) -> Run:
+    run: Run | None = Run.objects.select_related("workflow", "actor", "graph").filter(id=run_id).first()
+    if run is None:
+        raise Http404
+    return run
+
+
+def _context(request: MemberRequest, run: Run) -> dict[str, Any]:
+    may_write = Role(request.membership.role).includes(Role.EDITOR)
+    return {**console_context(run), "may_write": may_write}
+
+
+@require_GET
+@member_required()
+def run_list(request: MemberRequest) -> HttpResponse:
+    """The workspace's runs, newest first; with ``state`` only those, with ``project`` only its."""
+    runs = Run.objects.select_related("workflow", "actor").defer("variables", "targets")
+    state, project = request.GET.get("state", ""), request.GET.get("project", "")
+    if state in RunState.values:
+        runs = runs.filter(state=state)
+    if project:
+        runs = runs.filter(project_id=_uuid(project))
+    rows, following = keyset_page(runs, limit=PAGE, cursor=request.GET.get("cursor") or None)
+    context = {"runs": rows, "next": following, "state": state, "states": RunState.choices, "project": project}
+    template = "runs/run_list.html#rows" if request.htmx else "runs/run_list.html"
+    return render(request, template, context)
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise Http404 from error
+
+
+@require_GET
+@member_required()
+def run_detail(request: MemberRequest, run_id: UUID) -> HttpResponse:
+    """One page that tells the whole story of a run."""
+    return render(request, "runs/run_detail.html", _context(request, _run(run_id)))
+
+
+@require_GET
+@member_required()
+def run_console(request: MemberRequest, run_id: UUID) -> HttpResponse:
+    """The console of one run, for the drawer."""
+    return render(request, "runs/console.html", _context(request, _run(run_id)))
+
+
+@require_GET
+@member_required()
+def drawer(request: MemberRequest, workflow_id: UUID) -> HttpResponse:
+    """The drawer below the canvas: the newest run's console and the runs before it."""
+    workflow = Workflow.objects.filter(id=workflow_id).first()
+    if workflow is None:
+        raise Http404
+    runs = list(
+        Run.objects.select_related("workflow", "actor", "graph").filter(workflow=workflow).order_by("-created_at")[:20]
+    )
+    context = _context(request, runs[0]) if runs else {}
+    return render(request, "runs/drawer.html", {**context, "runs": runs, "workflow": workflow})
+
+
+@require_POST
+@member_required(Role.EDITOR)
+def run_cancel(request: MemberRequest, run_id: UUID) -> HttpResponse:
+    """Ask a run to end; the socket shows the rest."""
+    run = services.run_cancel(run=_run(run_id))
+    if not request.htmx:
+        return redirect("runs:run_detail", request.workspace.slug, run.id)
+    return render(request, "runs/head.html", _context(request, run))
+
+
+@require_POST
+@member_required(Role.EDITOR)
+def run_retry(request: MemberRequest, run_id: UUID) -> HttpResponse:
+    """A new run that does again what did not succeed."""
+    try:
+        run = services.run_retry(run=_run(run_id), actor_id=request.user.id)
+    except (services.RunNotFailed, services.InsufficientCredits, services.InvalidGraph) as error:
+        return render(request, "runs/refused.html", {"sentence": str(error)}, status=422)
+    url = reverse("runs:run_detail", args=[request.workspace.slug, run.id])
+    if not request.htmx:
+        return redirect(url)
+    response = render(request, "runs/console.html", _context(request, run))
+    response["HX-Trigger"] = f'{{"run-retried": {{"id": "{run.id}", "url": "{url}"}}}}'
+    return response
+
+

@@ -1,0 +1,14 @@
+"""Pages outside of any workspace: the front door, a new workspace, an invitation. Mounted at the root."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from apps.workspaces import doors
+
+app_name = "start"
+urlpatterns = [
+    path("", doors.landing, name="landing"),
+    path("workspaces/new/", doors.workspace_create, name="workspace_create"),
+    path("invitations/<str:token>/", doors.invitation, name="invitation"),
+]

@@ -1,0 +1,40 @@
+"""Celery shells of this app."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from celery import shared_task
+from celery.schedules import crontab
+from django.utils import timezone
+
+from apps.common.tenancy import unscoped
+from apps.workspaces.invitations import invitation_send
+from apps.workspaces.models import IdempotentAnswer, Invitation
+
+ANSWER_KEPT = timedelta(days=30)
+
+
+@shared_task(queue="io")
+def invitation_mail(*, invitation_id: str, language: str, **_: object) -> None:
+    """Send one invitation, unless it was taken back meanwhile."""
+    with unscoped("a mail goes out for any workspace"):
+        invitation = Invitation.objects.select_related("workspace", "invited_by").filter(id=invitation_id).first()
+    if invitation is not None and invitation.revoked_at is None:
+        invitation_send(invitation, language)
+
+
+@shared_task(queue="control")
+def answers_forget(**_: object) -> None:
+    """Drop remembered answers nobody will repeat any more."""
+    with unscoped("housekeeping"):
+        IdempotentAnswer.objects.filter(created_at__lt=timezone.now() - ANSWER_KEPT).delete()
+
+
+BEAT: dict[str, dict[str, Any]] = {
+    "workspaces.answers_forget": {
+        "task": "apps.workspaces.tasks.answers_forget",
+        "schedule": crontab(hour="3", minute="17"),
+    },
+}

@@ -1,0 +1,163 @@
+/** The canvas: the graph, and everything a pointer can do to it. */
+
+import {
+  Background, BackgroundVariant, Controls, type FinalConnectionState, MiniMap, type OnConnectStartParams, ReactFlow, SelectionMode, useReactFlow,
+} from "@xyflow/react";
+import { Maximize, Minus, Plus } from "lucide-react";
+import { useCallback } from "react";
+
+import { t } from "../i18n";
+import { DRAG_TYPE } from "../palette/Palette";
+import { portsOf } from "../document/connections";
+import { nodeType, nodeTypes as catalogueTypes } from "../store/catalogue";
+import { documentNow, useDocument } from "../store/document";
+import { nodeAdd, portsConnect, positionsSet, problemOf } from "../store/edits";
+import { edgesChange, nodesChange, useFlow, type FlowEdge as FlowEdgeData, type StepNode as StepNodeData } from "../store/flow";
+import { useRun } from "../store/run";
+import { useUi, type Connecting } from "../store/ui";
+import { filesPlace } from "../store/uploads";
+import { workshop } from "../store/workshop";
+import { ConnectionHint, connectionLineStyle, endsOf } from "./ConnectionHint";
+import { EmptyCanvas } from "./EmptyCanvas";
+import { FlowEdge } from "./FlowEdge";
+import { Peers, Uploads } from "./Overlays";
+import { StepNode } from "./StepNode";
+
+const NODE_TYPES = { step: StepNode };
+const EDGE_TYPES = { flow: FlowEdge };
+const FIT = { padding: 0.2, maxZoom: 1 };
+
+function connectingFrom({ nodeId, handleId, handleType }: OnConnectStartParams): Connecting | null {
+  if (!nodeId || !handleId || !handleType) return null;
+  const ports = portsOf(documentNow(), catalogueTypes());
+  const port = handleType === "source" ? ports.output(nodeId, handleId) : ports.input(nodeId, handleId);
+  return port ? { node: nodeId, port: handleId, type: port.type, side: handleType } : null;
+}
+
+const pointOf = (event: MouseEvent | TouchEvent): { x: number; y: number } => {
+  const point = "changedTouches" in event ? event.changedTouches[0] : event;
+  return { x: point?.clientX ?? 0, y: point?.clientY ?? 0 };
+};
+
+/** What happens when a drawn connection is let go: nothing, a refusal with its reason, or an offer of what fits. */
+function useConnectEnd(): (event: MouseEvent | TouchEvent, state: FinalConnectionState) => void {
+  const { screenToFlowPosition } = useReactFlow();
+  return useCallback(
+    (event, { isValid, fromHandle, toHandle, toNode }) => {
+      const from = useUi.getState().connecting;
+      useUi.setState({ connecting: null });
+      const at = pointOf(event);
+      if (isValid || !fromHandle) return;
+      if (toHandle) {
+        if (toHandle.nodeId !== fromHandle.nodeId || toHandle.id !== fromHandle.id) portsConnect(endsOf(fromHandle, toHandle), at);
+        return;
+      }
+      if (!toNode && from) useUi.setState({ quickAdd: { at, place: screenToFlowPosition(at), from } });
+    },
+    [screenToFlowPosition],
+  );
+}
+
+function useDrop(): { onDragOver(event: React.DragEvent): void; onDrop(event: React.DragEvent): void } {
+  const { screenToFlowPosition } = useReactFlow();
+  return {
+    onDragOver: (event) => {
+      event.preventDefault();
+      event.dataTransfer.dropEffect = "copy";
+    },
+    onDrop: (event) => {
+      event.preventDefault();
+      const place = screenToFlowPosition({ x: event.clientX, y: event.clientY });
+      const files = [...event.dataTransfer.files];
+      const type = nodeType(event.dataTransfer.getData(DRAG_TYPE));
+      if (files.length) void filesPlace(files, place);
+      else if (type) nodeAdd(type, { x: place.x - 120, y: place.y - 20 });
+    },
+  };
+}
+
+let lastPresence = 0;
+
+function presenceTell(cursor: { x: number; y: number } | null): void {
+  if (Date.now() - lastPresence < 100) return;
+  lastPresence = Date.now();
+  workshop().log.presence(cursor, useFlow.getState().nodes.filter((node) => node.selected).map((node) => node.id).slice(0, 50));
+}
+
+function Zoom(): React.ReactElement {
+  const { zoomIn, zoomOut, fitView } = useReactFlow();
+  const button = (label: string, icon: React.ReactElement, act: () => void): React.ReactElement => (
+    <button type="button" className="btn btn-sm btn-square btn-ghost" title={label} aria-label={label} onClick={act}>{icon}</button>
+  );
+  return (
+    <div className="zoom" role="group" aria-label={t("Zoom")}>
+      {button(t("Zoom in"), <Plus size={15} aria-hidden="true" />, () => void zoomIn({ duration: 120 }))}
+      {button(t("Zoom out"), <Minus size={15} aria-hidden="true" />, () => void zoomOut({ duration: 120 }))}
+      {button(t("Fit everything into view"), <Maximize size={15} aria-hidden="true" />, () => void fitView({ duration: 150, ...FIT }))}
+    </div>
+  );
+}
+
+/** The minimap shows states: each node in the hue of what it is doing. */
+function miniColour({ id }: { id: string }): string {
+  const state = useRun.getState().status[id]?.state;
+  return state && state !== "pending" ? `var(--state-${state})` : "var(--mini-node)";
+}
+
+export function Canvas({ narrow }: { narrow: boolean }): React.ReactElement {
+  const nodes = useFlow((state) => state.nodes);
+  const edges = useFlow((state) => state.edges);
+  const readOnly = useDocument((state) => state.readOnly) || narrow;
+  const { fitView, screenToFlowPosition } = useReactFlow();
+  const connectEnd = useConnectEnd();
+  const drop = useDrop();
+  return (
+    <div className="canvas" {...(readOnly ? {} : drop)} onPointerLeave={() => presenceTell(null)} onPointerMove={(event) => presenceTell(screenToFlowPosition({ x: event.clientX, y: event.clientY }))}>
+      <ReactFlow<StepNodeData, FlowEdgeData>
+        nodes={nodes}
+        edges={edges}
+        nodeTypes={NODE_TYPES}
+        edgeTypes={EDGE_TYPES}
+        onNodesChange={nodesChange}
+        onEdgesChange={edgesChange}
+        onNodeDragStop={(_, __, moved) => positionsSet(moved)}
+        onSelectionDragStop={(_, moved) => positionsSet(moved)}
+        onConnectStart={(_, params) => useUi.setState({ connecting: connectingFrom(params) })}
+        onConnect={({ source, sourceHandle, target, targetHandle }) => portsConnect({ source, source_port: sourceHandle ?? "", target, target_port: targetHandle ?? "" })}
+        onConnectEnd={connectEnd}
+        isValidConnection={({ source, sourceHandle, target, targetHandle }) => problemOf({ source, source_port: sourceHandle ?? "", target, target_port: targetHandle ?? "" }) === null}
+        connectionLineStyle={connectionLineStyle()}
+        connectionRadius={28}
+        nodesDraggable={!readOnly}
+        nodesConnectable={!readOnly}
+        nodesFocusable
+        edgesFocusable={!readOnly}
+        deleteKeyCode={null}
+        selectionKeyCode="Shift"
+        multiSelectionKeyCode={["Meta", "Control", "Shift"]}
+        selectionMode={SelectionMode.Partial}
+        panOnScroll={!narrow}
+        zoomOnDoubleClick={false}
+        disableKeyboardA11y={false}
+        snapToGrid
+        snapGrid={[8, 8]}
+        minZoom={0.1}
+        maxZoom={2}
+        fitView
+        fitViewOptions={FIT}
+        onlyRenderVisibleElements
+        elevateNodesOnSelect={false}
+        proOptions={{ hideAttribution: true }}
+        aria-label={t("Canvas of the workflow")}
+      >
+        <Background variant={BackgroundVariant.Dots} gap={16} size={1} />
+        {narrow ? null : <MiniMap pannable zoomable position="bottom-right" nodeColor={miniColour} ariaLabel={t("Overview")} style={{ width: 168, height: 112 }} />}
+        <Controls showZoom={false} showFitView={false} showInteractive={false} position="bottom-left"><Zoom /></Controls>
+        <ConnectionHint />
+        <Peers />
+        <Uploads />
+      </ReactFlow>
+      <EmptyCanvas onStarted={() => setTimeout(() => void fitView({ duration: 150, ...FIT }), 50)} />
+    </div>
+  );
+}

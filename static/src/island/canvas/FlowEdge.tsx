@@ -1,0 +1,27 @@
+/** An edge in the hue of what it carries; it pulses while data is on its way into a running node. */
+
+import { BaseEdge, getBezierPath, type EdgeProps } from "@xyflow/react";
+import { memo } from "react";
+
+import { portColour } from "../store/catalogue";
+import type { FlowEdge as FlowEdgeData } from "../store/flow";
+import { useRun } from "../store/run";
+
+export const FlowEdge = memo(function FlowEdge(props: EdgeProps<FlowEdgeData>): React.ReactElement {
+  const { id, source, target, data, selected } = props;
+  const [path] = getBezierPath(props);
+  const flowing = useRun(({ status }) => {
+    const into = status[target]?.state;
+    return (into === "running" || into === "waiting") && status[source] !== undefined;
+  });
+  const skipped = useRun(({ status }) => status[target]?.state === "skipped" || status[source]?.state === "skipped");
+  return (
+    <BaseEdge
+      id={id}
+      path={path}
+      interactionWidth={18}
+      className={`edge ${flowing ? "edge-flowing" : ""} ${skipped ? "edge-skipped" : ""} ${selected ? "edge-selected" : ""}`}
+      style={{ stroke: portColour(data?.portType) }}
+    />
+  );
+});

@@ -1,0 +1,99 @@
+/** A node on the canvas. */
+
+import type { NodeProps } from "@xyflow/react";
+import { memo } from "react";
+
+import type { GraphError } from "../api/client";
+import type { NodeType } from "../boot";
+import type { GraphNode } from "../document/types";
+import { NodeIcon, StateMark } from "../icons";
+import { t } from "../i18n";
+import { formatCredits, formatRange } from "../runbar/credits";
+import { nodeType } from "../store/catalogue";
+import type { StepNode as StepNodeData } from "../store/flow";
+import { errorsOf, useRun } from "../store/run";
+import { NodeBody } from "./NodeBody";
+import { Port } from "./Port";
+
+function Ports({ node, type, errors }: { node: GraphNode; type: NodeType; errors: GraphError[] }): React.ReactElement {
+  const problemAt = (port: string): string | undefined => errors.find((error) => error.port === port)?.message;
+  return (
+    <div className="grid grid-cols-2 pb-2">
+      <div className="min-w-0">
+        {type.ports.inputs.map(({ name, title, type: kind, required }) => (
+          <Port key={name} node={node.id} name={name} title={title} type={kind} side="target" required={required} problem={problemAt(name)} />
+        ))}
+      </div>
+      <div className="min-w-0">
+        {type.ports.outputs.map(({ name, title, type: kind }) => (
+          <Port key={name} node={node.id} name={name} title={title} type={kind} side="source" required={false} problem={undefined} />
+        ))}
+      </div>
+    </div>
+  );
+}
+
+/** What it cost, or what it would cost. */
+function Price({ id }: { id: string }): React.ReactElement | null {
+  const cost = useRun((state) => state.status[id]?.cost ?? null);
+  const step = useRun((state) => state.estimate?.steps.find((each) => each.node === id));
+  const done = useRun((state) => ["completed", "failed", "cancelled"].includes(state.status[id]?.state ?? ""));
+  if (cost !== null && cost > 0 && done) return <span title={t("What it cost")}>{formatCredits(cost)}</span>;
+  if (!step || (step.high === 0 && step.effect !== "paid")) return null;
+  const text = step.cached ? t("free, from cache") : formatRange(step.low, step.high);
+  return <span title={t("What the next run pays for it")}>{text}</span>;
+}
+
+function Progress({ id }: { id: string }): React.ReactElement | null {
+  const live = useRun((state) => state.status[id]?.state === "running" || state.status[id]?.state === "waiting");
+  const progress = useRun((state) => state.status[id]?.progress ?? null);
+  if (!live) return null;
+  const known = progress !== null && progress > 0;
+  return (
+    <div
+      className={`node-progress ${known ? "" : "node-progress-unknown"}`}
+      role="progressbar"
+      aria-label={t("Progress")}
+      aria-valuemin={0}
+      aria-valuemax={100}
+      aria-valuenow={known ? Math.round(progress * 100) : undefined}
+    >
+      <div style={{ transform: `scaleX(${known ? Math.min(progress, 1) : 1})` }} />
+    </div>
+  );
+}
+
+function Header({ node, type }: { node: GraphNode; type: NodeType | undefined }): React.ReactElement {
+  const state = useRun((run) => run.status[node.id]?.state);
+  return (
+    <header className="node-header">
+      <NodeIcon name={type?.icon} size={15} />
+      <span className="grow truncate font-medium">{node.title || type?.title || node.type}</span>
+      <span className="text-base-content/70 text-xs whitespace-nowrap">
+        <Price id={node.id} />
+      </span>
+      {state ? <StateMark state={state} /> : null}
+    </header>
+  );
+}
+
+export const StepNode = memo(function StepNode({ data, selected }: NodeProps<StepNodeData>): React.ReactElement {
+  const { node } = data;
+  const type = nodeType(node.type);
+  const errors = useRun((state) => errorsOf(state.errors, node.id));
+  const state = useRun((run) => run.status[node.id]?.state ?? "none");
+  const general = errors.filter((error) => !type?.ports.inputs.some((port) => port.name === error.port));
+  return (
+    <article className="node" data-state={state} data-selected={selected} data-problem={errors.length > 0} data-node={node.id}>
+      <Header node={node} type={type} />
+      <Progress id={node.id} />
+      {type ? <Ports node={node} type={type} errors={errors} /> : <p className="node-reason">{t("This node type is not known here.")}</p>}
+      <NodeBody node={node} type={type} />
+      {general.map((error) => (
+        <p key={error.code + error.message} className="node-reason" style={{ color: "var(--state-failed)" }}>
+          {error.message}
+        </p>
+      ))}
+    </article>
+  );
+});

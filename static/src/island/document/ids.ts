@@ -1,0 +1,17 @@
+/** Ids of nodes and edges: short, readable in a log, unique among people who edit at once. */
+
+const ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz";
+
+export function newId(prefix: string): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(10));
+  return `${prefix}-${[...bytes].map((byte) => ALPHABET[byte % ALPHABET.length]).join("")}`;
+}
+
+/** A UUID where the page is not a secure context too, where `crypto.randomUUID` is missing. */
+export function newUuid(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6]! & 0x0f) | 0x40;
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}

@@ -1,0 +1,64 @@
+/** The icons the catalogue names, and the marks of the states. Only what is imported here is shipped. */
+
+import {
+  AudioLines, Ban, Blocks, Box, Boxes, Braces, CheckCheck, Circle, CircleCheck, CircleDashed, CircleSlash, Clapperboard, Clock, Clock3,
+  Combine, File, FileInput, FileText, FileUp, Film, FlaskConical, GalleryHorizontalEnd, GitBranch, GitFork, Hash, History, Hourglass,
+  Image, ImagePlus, Images, LayoutTemplate, LoaderCircle, type LucideIcon, Maximize, MessageSquareText, Music, OctagonX, Scaling, Send,
+  Sparkles, Split, Table, TestTube, TextCursorInput, Timer, Type, Upload, Video, Wand, WandSparkles,
+} from "lucide-react";
+
+import { t } from "./i18n";
+import type { StepState } from "./store/run";
+
+const ICONS: Record<string, LucideIcon> = {
+  "audio-lines": AudioLines, blocks: Blocks, box: Box, boxes: Boxes, braces: Braces, "check-check": CheckCheck, circle: Circle,
+  clapperboard: Clapperboard, clock: Clock, "clock-3": Clock3, combine: Combine, file: File, "file-input": FileInput, "file-text": FileText,
+  "file-up": FileUp, film: Film, "flask-conical": FlaskConical, "gallery-horizontal-end": GalleryHorizontalEnd, "git-branch": GitBranch,
+  "git-fork": GitFork, hash: Hash, hourglass: Hourglass, image: Image, "image-plus": ImagePlus, images: Images,
+  "layout-template": LayoutTemplate, maximize: Maximize, "message-square-text": MessageSquareText, music: Music, scaling: Scaling, send: Send,
+  sparkles: Sparkles, split: Split, table: Table, "test-tube": TestTube, "text-cursor-input": TextCursorInput, timer: Timer, type: Type,
+  upload: Upload, video: Video, wand: Wand, "wand-sparkles": WandSparkles,
+};
+
+/** The icon a node type names; a box for one that is not among ours. */
+export function NodeIcon({ name, size = 14 }: { name: string | undefined; size?: number }): React.ReactElement {
+  const Icon = ICONS[name ?? ""] ?? Box;
+  return <Icon size={size} aria-hidden="true" className="shrink-0" />;
+}
+
+/** Each state has a shape of its own as well as a hue. */
+const STATE_ICONS: Record<StepState, LucideIcon> = {
+  pending: CircleDashed,
+  ready: Circle,
+  running: LoaderCircle,
+  waiting: Hourglass,
+  completed: CircleCheck,
+  cached: History,
+  failed: OctagonX,
+  skipped: CircleSlash,
+  cancelled: Ban,
+};
+
+export function stateName(state: StepState): string {
+  const names: Record<StepState, string> = {
+    pending: t("Queued"),
+    ready: t("Next"),
+    running: t("Running"),
+    waiting: t("Waiting"),
+    completed: t("Done"),
+    cached: t("From cache"),
+    failed: t("Failed"),
+    skipped: t("Skipped"),
+    cancelled: t("Cancelled"),
+  };
+  return names[state];
+}
+
+export function StateMark({ state, size = 15 }: { state: StepState; size?: number }): React.ReactElement {
+  const Icon = STATE_ICONS[state];
+  return (
+    <span role="img" aria-label={stateName(state)} title={stateName(state)} style={{ color: `var(--state-${state})` }} className="shrink-0">
+      <Icon size={size} className={state === "running" ? "motion-safe:animate-spin" : ""} />
+    </span>
+  );
+}

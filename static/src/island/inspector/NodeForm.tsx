@@ -1,0 +1,105 @@
+/** The inspector of one node: its title, inputs, settings, and the result of its last run. */
+
+import { Copy, Trash2 } from "lucide-react";
+import { useState } from "react";
+
+import { Preview } from "../canvas/Preview";
+import type { GraphNode, Json } from "../document/types";
+import { NodeIcon, StateMark, stateName } from "../icons";
+import { t } from "../i18n";
+import { formatCredits } from "../runbar/credits";
+import { nodeType, schemaOf } from "../store/catalogue";
+import { selectionDuplicate } from "../store/clipboard";
+import { modelSet, paramSet, selectionRemove, titleSet } from "../store/edits";
+import { errorsOf, useRun } from "../store/run";
+import { Connections } from "./Connections";
+import { Field } from "./Field";
+import { useDraft } from "./useDraft";
+
+function Title({ node, placeholder, readOnly }: { node: GraphNode; placeholder: string; readOnly: boolean }): React.ReactElement {
+  const { draft, change, settle } = useDraft(node.title, (title: string) => titleSet(node.id, title));
+  return (
+    <input
+      type="text"
+      value={draft}
+      maxLength={200}
+      readOnly={readOnly}
+      placeholder={placeholder}
+      aria-label={t("Title")}
+      className="input input-sm input-ghost font-medium text-sm grow px-1"
+      onChange={(event) => change(event.target.value)}
+      onBlur={settle}
+    />
+  );
+}
+
+function Result({ id }: { id: string }): React.ReactElement | null {
+  const status = useRun((state) => state.status[id]);
+  if (!status) return null;
+  return (
+    <section className="panel-section" aria-label={t("Result")}>
+      <h3 className="panel-heading flex items-center gap-2">
+        <StateMark state={status.state} /> {stateName(status.state)}
+        {status.cost ? <span className="font-normal text-base-content/70">{formatCredits(status.cost)}</span> : null}
+      </h3>
+      {status.error ? <p className="field-problem">{status.error}</p> : null}
+      {status.message && !status.error ? <p className="field-about">{status.message}</p> : null}
+      {status.outputs.length ? <div className="rounded-md overflow-hidden bg-base-200"><Preview outputs={status.outputs} large /></div> : null}
+    </section>
+  );
+}
+
+function Settings({ node, problems, readOnly }: { node: GraphNode; problems: (name: string) => string | undefined; readOnly: boolean }): React.ReactElement | null {
+  const [dropped, setDropped] = useState<string[]>([]);
+  const type = nodeType(node.type);
+  const modelParam = Object.entries(type?.params.properties ?? {}).find(([, schema]) => schema.format === "model")?.[0];
+  const schema = schemaOf(type, modelParam ? (node.params[modelParam] ?? type?.params.properties?.[modelParam]?.default) : null);
+  const fed = new Set(type?.ports.inputs.map((port) => port.name));
+  const fields = Object.entries(schema.properties ?? {}).filter(([name]) => !fed.has(name));
+  if (!fields.length) return null;
+  const change = (name: string, value: Json | undefined): void => {
+    if (name === modelParam && typeof value === "string") setDropped(modelSet(node, name, value));
+    else paramSet(node.id, name, value);
+  };
+  return (
+    <section className="panel-section" aria-label={t("Settings")}>
+      <h3 className="panel-heading">{t("Settings")}</h3>
+      {fields.map(([name, field]) => (
+        <div key={name}>
+          <Field name={name} schema={field} value={node.params[name]} readOnly={readOnly} problem={problems(name)} onChange={(value) => change(name, value)} />
+          {name === modelParam && dropped.length ? (
+            <p role="status" className="field-about">{t("This model does not take: %(params)s. Those settings were dropped; undo brings them back.", { params: dropped.join(", ") })}</p>
+          ) : null}
+        </div>
+      ))}
+    </section>
+  );
+}
+
+export function NodeForm({ node, readOnly }: { node: GraphNode; readOnly: boolean }): React.ReactElement {
+  const type = nodeType(node.type);
+  const errors = useRun((state) => errorsOf(state.errors, node.id));
+  const known = new Set([...(type?.ports.inputs.map((port) => port.name) ?? []), ...Object.keys(type?.params.properties ?? {}), ...Object.keys(node.params)]);
+  const problems = (name: string): string | undefined => errors.find((error) => error.port === name)?.message;
+  return (
+    <>
+      <header className="panel-header">
+        <NodeIcon name={type?.icon} size={16} />
+        <Title node={node} placeholder={type?.title ?? node.type} readOnly={readOnly} />
+        <button type="button" className="btn btn-ghost btn-sm btn-square" disabled={readOnly} title={t("Duplicate")} aria-label={t("Duplicate")} onClick={selectionDuplicate}>
+          <Copy size={14} aria-hidden="true" />
+        </button>
+        <button type="button" className="btn btn-ghost btn-sm btn-square" disabled={readOnly} title={t("Delete")} aria-label={t("Delete")} onClick={selectionRemove}>
+          <Trash2 size={14} aria-hidden="true" />
+        </button>
+      </header>
+      {type?.description ? <p className="field-about px-4 pt-3">{type.description}</p> : null}
+      {errors.filter((error) => !error.port || !known.has(error.port)).map((error) => (
+        <p key={error.code + error.message} className="field-problem px-4 pt-3" role="alert">{error.message}</p>
+      ))}
+      {type ? <Connections node={node} type={type} problems={problems} readOnly={readOnly} /> : null}
+      <Settings node={node} problems={problems} readOnly={readOnly} />
+      <Result id={node.id} />
+    </>
+  );
+}

@@ -1,0 +1,151 @@
+/** Keys and clipboard of the canvas. */
+
+import { useReactFlow } from "@xyflow/react";
+import { useEffect, useRef } from "react";
+
+import type { Position } from "../document/types";
+import { t } from "../i18n";
+import { nodeType } from "../store/catalogue";
+import { fragmentPaste, fragmentRead, fragmentSelected, selectionDuplicate } from "../store/clipboard";
+import { documentNow, useDocument } from "../store/document";
+import { nodeAdd, selectionNudge, selectionRemove } from "../store/edits";
+import { selectedNodes, selectionSet } from "../store/flow";
+import { runStart } from "../store/runs";
+import { isLive, useRun } from "../store/run";
+import { toast, useUi } from "../store/ui";
+import { filesPlace } from "../store/uploads";
+import { redo, undo } from "../store/workshop";
+import { isTyping } from "./keys";
+
+const NUDGE = 16;
+const ARROWS: Record<string, [number, number]> = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+export interface Pointer {
+  /** Where the pointer was last over the canvas, in pixels of the window; the middle until it was there. */
+  at(): Position;
+}
+
+export function usePointer(): Pointer {
+  const last = useRef<Position | null>(null);
+  useEffect(() => {
+    const move = (event: PointerEvent): void => {
+      if ((event.target as Element | null)?.closest?.(".react-flow")) last.current = { x: event.clientX, y: event.clientY };
+    };
+    window.addEventListener("pointermove", move, { passive: true });
+    return () => window.removeEventListener("pointermove", move);
+  }, []);
+  const pointer = useRef<Pointer>({
+    at: () => {
+      const box = document.querySelector(".react-flow")?.getBoundingClientRect();
+      return last.current ?? { x: (box?.left ?? 0) + (box?.width ?? 0) / 2, y: (box?.top ?? 0) + (box?.height ?? 0) / 3 };
+    },
+  });
+  return pointer.current;
+}
+
+interface Acts {
+  quickAdd(): void;
+  fit(): void;
+}
+
+function runByKey(): void {
+  const { errors, run } = useRun.getState();
+  const { readOnly, save } = useDocument.getState();
+  if (readOnly || isLive(run) || !documentNow().nodes.length || save.state === "offline" || save.state === "stopped") return;
+  if (errors.length) return toast(t("Put right what is marked first."), "error");
+  (document.activeElement as HTMLElement | null)?.blur();
+  void runStart();
+}
+
+/** With Ctrl or Cmd. True when the key meant something. */
+function commandKey(event: KeyboardEvent, typing: boolean, acts: Acts): boolean {
+  const key = event.key.toLowerCase();
+  if (key === "enter") return runByKey(), true;
+  if (key === "k") return acts.quickAdd(), true;
+  if (typing) return false;
+  if (key === "z") return (event.shiftKey ? redo : undo)(), true;
+  if (key === "y") return redo(), true;
+  if (key === "a") return selectionSet(new Set(documentNow().nodes.map((node) => node.id))), true;
+  if (key === "d") return selectionDuplicate(), true;
+  return false;
+}
+
+function plainKey(event: KeyboardEvent, acts: Acts): boolean {
+  const onControl = event.target instanceof Element && event.target.closest("button, a, summary, video, [role=option]") !== null;
+  const arrow = ARROWS[event.key];
+  if (arrow && selectedNodes().length) {
+    const step = event.shiftKey ? NUDGE * 5 : NUDGE;
+    return selectionNudge(arrow[0] * step, arrow[1] * step), true;
+  }
+  if (event.key === " " && !onControl) return acts.quickAdd(), true;
+  if (event.key === "Delete" || event.key === "Backspace") return selectionRemove(), true;
+  if (event.key === "Escape") return selectionSet(new Set()), true;
+  if (event.key === "?") return useUi.setState({ keysShown: true }), true;
+  if (event.key === "f") return acts.fit(), true;
+  return false;
+}
+
+export function useKeys(pointer: Pointer, enabled: boolean): void {
+  const { screenToFlowPosition, fitView } = useReactFlow();
+  useEffect(() => {
+    if (!enabled) return undefined;
+    const acts: Acts = {
+      quickAdd: () => {
+        if (useDocument.getState().readOnly) return;
+        const at = pointer.at();
+        useUi.setState({ quickAdd: { at, place: screenToFlowPosition(at), from: null } });
+      },
+      fit: () => void fitView({ duration: 150, padding: 0.15, maxZoom: 1 }),
+    };
+    const press = (event: KeyboardEvent): void => {
+      const { quickAdd, keysShown } = useUi.getState();
+      if (event.defaultPrevented || quickAdd || keysShown) return;
+      const typing = isTyping(event.target);
+      const inDialog = event.target instanceof Element && event.target.closest("dialog") !== null;
+      const command = event.ctrlKey || event.metaKey;
+      if (inDialog || (typing && !command) || event.altKey) return;
+      if (command ? commandKey(event, typing, acts) : plainKey(event, acts)) event.preventDefault();
+    };
+    window.addEventListener("keydown", press);
+    return () => window.removeEventListener("keydown", press);
+  }, [enabled, pointer, screenToFlowPosition, fitView]);
+}
+
+/** Puts pasted text where it belongs: a workflow becomes nodes, other text becomes a text node. */
+function textPaste(text: string, place: Position): void {
+  const fragment = fragmentRead(text);
+  if (fragment) return fragmentPaste(fragment, place);
+  const type = nodeType("input.text");
+  if (type && text.trim()) nodeAdd(type, place, null, { text: text.replaceAll("\0", "") });
+}
+
+export function useClipboard(pointer: Pointer, enabled: boolean): void {
+  const { screenToFlowPosition } = useReactFlow();
+  useEffect(() => {
+    if (!enabled) return undefined;
+    const copy = (event: ClipboardEvent): void => {
+      if (isTyping(event.target) || String(getSelection() ?? "")) return;
+      const fragment = fragmentSelected();
+      if (!fragment) return;
+      event.clipboardData?.setData("text/plain", JSON.stringify(fragment));
+      event.preventDefault();
+      if (event.type === "cut") selectionRemove();
+    };
+    const paste = (event: ClipboardEvent): void => {
+      if (isTyping(event.target) || useDocument.getState().readOnly) return;
+      const place = screenToFlowPosition(pointer.at());
+      const files = [...(event.clipboardData?.files ?? [])];
+      event.preventDefault();
+      if (files.length) void filesPlace(files, place);
+      else textPaste(event.clipboardData?.getData("text/plain") ?? "", place);
+    };
+    document.addEventListener("copy", copy);
+    document.addEventListener("cut", copy);
+    document.addEventListener("paste", paste);
+    return () => {
+      document.removeEventListener("copy", copy);
+      document.removeEventListener("cut", copy);
+      document.removeEventListener("paste", paste);
+    };
+  }, [enabled, pointer, screenToFlowPosition]);
+}

@@ -1,0 +1,72 @@
+/** The Run button: what a run costs before it is pressed, why it cannot be pressed, and Cancel while one runs. */
+
+import { Play, Square } from "lucide-react";
+
+import { t, tn } from "../i18n";
+import { useDocument } from "../store/document";
+import { isLive, useRun } from "../store/run";
+import { runCancel, runStart } from "../store/runs";
+import { formatRange } from "./credits";
+
+/** Null when a run may start, else the reason why not. */
+export function useRunHindrance(): string | null {
+  const errors = useRun((state) => state.errors.length);
+  const empty = useDocument(({ document }) => document.nodes.length === 0);
+  const readOnly = useDocument((state) => state.readOnly);
+  const save = useDocument((state) => state.save.state);
+  if (readOnly) return t("You can look at this workflow, but not run it.");
+  if (empty) return t("Add a node first.");
+  if (save === "offline" || save === "stopped") return t("Your last changes are not saved yet.");
+  if (errors) return tn("%(count)s thing to put right first.", "%(count)s things to put right first.", errors);
+  return null;
+}
+
+function RunLabel(): React.ReactElement {
+  const estimate = useRun((state) => state.estimate);
+  const pressing = useRun((state) => state.pressing);
+  if (pressing) return <>{t("Starting…")}</>;
+  if (!estimate) return <>{t("Run")}</>;
+  return <>{t("Run · %(price)s", { price: formatRange(estimate.low, estimate.high) })}</>;
+}
+
+export function RunButton(): React.ReactElement {
+  const run = useRun((state) => state.run);
+  const pressing = useRun((state) => state.pressing);
+  const hindrance = useRunHindrance();
+  const readOnly = useDocument((state) => state.readOnly);
+  if (isLive(run) && !readOnly) {
+    return (
+      <button type="button" className="btn btn-sm btn-outline run-button" onClick={() => void runCancel()}>
+        <Square size={13} aria-hidden="true" /> {t("Cancel the run")}
+      </button>
+    );
+  }
+  return (
+    <div className="flex items-center gap-2">
+      {hindrance ? <span id="run-hindrance" className="run-hindrance">{hindrance}</span> : null}
+      <button
+        type="button"
+        className="btn btn-sm btn-primary run-button tabular-nums"
+        aria-disabled={hindrance !== null || pressing}
+        aria-busy={pressing}
+        aria-describedby={hindrance ? "run-hindrance" : undefined}
+        title={hindrance ?? t("Run the workflow (Ctrl+Enter)")}
+        onClick={() => (hindrance ? undefined : void runStart())}
+      >
+        <Play size={13} fill="currentColor" aria-hidden="true" /> <RunLabel />
+      </button>
+    </div>
+  );
+}
+
+export function RunNotice(): React.ReactElement | null {
+  const notice = useRun((state) => state.notice);
+  if (!notice) return null;
+  return (
+    <div role="alert" className="notice">
+      <span>{notice.message}</span>
+      {notice.link ? <a className="link whitespace-nowrap" href={notice.link.href}>{notice.link.label}</a> : null}
+      <button type="button" className="btn btn-ghost btn-xs" onClick={() => useRun.setState({ notice: null })}>{t("Close")}</button>
+    </div>
+  );
+}

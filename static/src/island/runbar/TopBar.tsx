@@ -1,0 +1,31 @@
+/** The island's part of the page's top bar: put into the slots the page offers, or shown as a bar of its own. */
+
+import { createPortal } from "react-dom";
+
+import { Presence } from "./Presence";
+import { RunButton } from "./RunButton";
+import { SavedMark } from "./SavedMark";
+
+const slot = (name: string): Element | null => document.getElementById(`island-${name}`);
+
+export function TopBar(): React.ReactElement | null {
+  const [saved, presence, run] = [slot("saved"), slot("presence"), slot("run")];
+  const own = !saved || !run;
+  if (own) {
+    return (
+      <div className="island-bar">
+        <SavedMark />
+        <span className="grow" />
+        <Presence />
+        <RunButton />
+      </div>
+    );
+  }
+  return (
+    <>
+      {createPortal(<SavedMark />, saved)}
+      {presence ? createPortal(<Presence />, presence) : null}
+      {createPortal(<RunButton />, run)}
+    </>
+  );
+}

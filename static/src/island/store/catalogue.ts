@@ -1,0 +1,69 @@
+/** Node types and models: what there is to build with. It does not change while the page is open. */
+
+import type { Model, NodeType, ParamsSchema, PortType } from "../boot";
+import { t } from "../i18n";
+
+const types = new Map<string, NodeType>();
+const models = new Map<string, Model>();
+
+export function catalogueFill(nodeTypes: readonly NodeType[], modelList: readonly Model[]): void {
+  nodeTypes.forEach((each) => types.set(each.type, each));
+  modelList.forEach((each) => models.set(each.id, each));
+}
+
+export const nodeTypes = (): ReadonlyMap<string, NodeType> => types;
+export const nodeType = (type: string): NodeType | undefined => types.get(type);
+export const model = (id: unknown): Model | undefined => (typeof id === "string" ? models.get(id) : undefined);
+export const modelsOfKind = (kind: string | undefined): Model[] =>
+  [...models.values()].filter((each) => !kind || each.kind === kind);
+
+const CATEGORIES = ["input", "image", "video", "audio", "text", "flow", "data", "output", "test"];
+
+export function categoryTitle(category: string): string {
+  const titles: Record<string, string> = {
+    input: t("Input"),
+    image: t("Image"),
+    video: t("Video"),
+    audio: t("Audio"),
+    text: t("Text"),
+    flow: t("Flow"),
+    data: t("Data"),
+    output: t("Output"),
+    test: t("Test"),
+  };
+  return titles[category] ?? category;
+}
+
+/** Node types whose name, title or description has every word of the query, grouped by category in a fixed order. */
+export function typesFound(query: string, fits: (type: NodeType) => boolean = () => true): [string, NodeType[]][] {
+  const words = query.toLowerCase().split(/\s+/).filter(Boolean);
+  const groups = new Map<string, NodeType[]>();
+  for (const each of types.values()) {
+    const text = `${each.title} ${each.type} ${each.description} ${categoryTitle(each.category)}`.toLowerCase();
+    if (!words.every((word) => text.includes(word)) || !fits(each)) continue;
+    groups.set(each.category, [...(groups.get(each.category) ?? []), each]);
+  }
+  const rank = (category: string): number => (CATEGORIES.indexOf(category) + CATEGORIES.length + 1) % (CATEGORIES.length + 1);
+  return [...groups].sort(([a], [b]) => rank(a) - rank(b));
+}
+
+/** The schema of a node's form: the type's own, and behind it what the chosen model takes. */
+export function schemaOf(type: NodeType | undefined, modelId: unknown): ParamsSchema {
+  const own = type?.params ?? {};
+  const extra = model(modelId)?.params;
+  if (!extra) return own;
+  return {
+    ...own,
+    properties: { ...own.properties, ...withoutKeys(extra.properties ?? {}, own.properties ?? {}) },
+    required: [...(own.required ?? []), ...(extra.required ?? [])],
+  };
+}
+
+/** What an input port brings is not asked for again, and the node type's own fields win. */
+function withoutKeys<T>(entries: Record<string, T>, taken: Record<string, unknown>): Record<string, T> {
+  return Object.fromEntries(Object.entries(entries).filter(([key]) => !(key in taken)));
+}
+
+export function portColour(type: PortType | undefined): string {
+  return `var(--port-${type ?? "any"})`;
+}

@@ -1,0 +1,149 @@
+/** What people do to the graph, as operations. */
+
+import type { NodeType } from "../boot";
+import { connectionProblem, portsOf, typesFit, type Ends } from "../document/connections";
+import { newId } from "../document/ids";
+import type { GraphNode, Json, Operation, Position } from "../document/types";
+import { nodeType, nodeTypes, schemaOf, modelsOfKind } from "./catalogue";
+import { documentNow } from "./document";
+import { selectedEdges, selectedNodes } from "./flow";
+import { toast, type Connecting } from "./ui";
+import { commit } from "./workshop";
+
+const GRID = 16;
+const snap = (value: number): number => Math.round(value / GRID) * GRID;
+export const snapped = ({ x, y }: Position): Position => ({ x: snap(x), y: snap(y) });
+
+/** The params a new node starts with: the first fitting model, and a seed of its own. */
+export function paramsFirst(type: NodeType): Record<string, Json> {
+  const params: Record<string, Json> = {};
+  for (const [name, schema] of Object.entries(type.params.properties ?? {})) {
+    if (schema.format === "model") params[name] = (schema.default as string) ?? modelsOfKind(schema["x-model-kind"])[0]?.id ?? null;
+    if (schema.format === "seed") params[name] = seedRandom();
+  }
+  return params;
+}
+
+export const seedRandom = (): number => Math.floor(Math.random() * 1_000_000);
+
+/** Moves a place down and right until no node lies on it. */
+export function placeFree(place: Position): Position {
+  const taken = new Set(documentNow().nodes.map(({ position }) => `${position.x},${position.y}`));
+  let free = snapped(place);
+  while (taken.has(`${free.x},${free.y}`)) free = { x: free.x + GRID * 2, y: free.y + GRID * 2 };
+  return free;
+}
+
+export function nodeNew(type: NodeType, place: Position, params: Record<string, Json> = {}): GraphNode {
+  const position = placeFree(place);
+  return { id: newId("n"), type: type.type, version: type.version, title: "", params: { ...paramsFirst(type), ...params }, position };
+}
+
+/** Adds a node, connected to the port somebody came from. Answers its id. */
+export function nodeAdd(type: NodeType, place: Position, from: Connecting | null = null, params: Record<string, Json> = {}): string {
+  const node = nodeNew(type, place, params);
+  const ends = from ? endsFor(type, node.id, from) : null;
+  const edge: Operation[] = ends ? [...edgesReplaced(ends), { op: "add_edge", edge: { id: newId("e"), ...ends } }] : [];
+  commit([{ op: "add_node", node }, ...edge], { select: [node.id] });
+  return node.id;
+}
+
+/** The first port of a new node that fits the port somebody drew from. */
+function endsFor(type: NodeType, id: string, from: Connecting): Ends | null {
+  if (from.side === "source") {
+    const port = inputFor(type, from);
+    return port ? { source: from.node, source_port: from.port, target: id, target_port: port } : null;
+  }
+  const port = type.ports.outputs.find((each) => typesFit(each.type, from.type));
+  return port ? { source: id, source_port: port.name, target: from.node, target_port: from.port } : null;
+}
+
+function inputFor(type: NodeType, from: Connecting): string | undefined {
+  const fitting = type.ports.inputs.filter((each) => typesFit(from.type, each.type));
+  return (fitting.find((each) => each.type === from.type) ?? fitting[0])?.name;
+}
+
+export function typeFits(type: NodeType, from: Connecting | null): boolean {
+  if (!from) return true;
+  if (from.side === "source") return inputFor(type, from) !== undefined;
+  return type.ports.outputs.some((each) => typesFit(each.type, from.type));
+}
+
+/** A port for one value gives up the edge it has when it gets another. */
+function edgesReplaced(ends: Ends): Operation[] {
+  const doc = documentNow();
+  const input = portsOf(doc, nodeTypes()).input(ends.target, ends.target_port);
+  if (input?.many !== false) return [];
+  return doc.edges
+    .filter((edge) => edge.target === ends.target && edge.target_port === ends.target_port)
+    .map((edge) => ({ op: "remove_edge", id: edge.id }));
+}
+
+export function problemOf(ends: Ends): string | null {
+  const doc = documentNow();
+  return connectionProblem(doc, portsOf(doc, nodeTypes()), ends);
+}
+
+/** Connects two ports, or says near `at` why not. */
+export function portsConnect(ends: Ends, at: Position | null = null): void {
+  const problem = problemOf(ends);
+  if (problem) return toast(problem, "error", at);
+  const { source, source_port, target, target_port } = ends;
+  const edge = { id: newId("e"), source, source_port, target, target_port };
+  commit([...edgesReplaced(ends), { op: "add_edge", edge }]);
+}
+
+export function paramSet(id: string, name: string, value: Json | undefined): void {
+  const op: Operation = { op: "set", id, path: ["params", name], ...(value === undefined ? {} : { value }) };
+  commit([op], { merge: `${id}.params.${name}` });
+}
+
+export function titleSet(id: string, title: string): void {
+  commit([{ op: "set", id, path: ["title"], value: [...title].slice(0, 200).join("") }], { merge: `${id}.title` });
+}
+
+export function variableSet(name: string, value: Json | undefined): void {
+  commit([{ op: "set_variable", name, ...(value === undefined ? {} : { value }) }], { merge: `variable.${name}` });
+}
+
+/**
+ * Changes a node's model: params that the new one takes stay, the others go.
+ * Answers the titles of what went, so that the form can say it.
+ */
+export function modelSet(node: GraphNode, name: string, id: string): string[] {
+  const type = nodeType(node.type);
+  const before = schemaOf(type, node.params[name]).properties ?? {};
+  const after = schemaOf(type, id).properties ?? {};
+  const dropped = Object.keys(node.params).filter((param) => param in before && !paramFits(after[param], node.params[param]!));
+  const removals = dropped.map((param): Operation => ({ op: "set", id: node.id, path: ["params", param] }));
+  commit([{ op: "set", id: node.id, path: ["params", name], value: id }, ...removals]);
+  return dropped.map((param) => before[param]?.title ?? param);
+}
+
+function paramFits(schema: { enum?: Json[]; minimum?: number; maximum?: number } | undefined, value: Json): boolean {
+  if (!schema) return false;
+  if (schema.enum) return schema.enum.includes(value);
+  if (typeof value !== "number") return true;
+  return value >= (schema.minimum ?? -Infinity) && value <= (schema.maximum ?? Infinity);
+}
+
+export function positionsSet(moved: readonly { id: string; position: Position }[]): void {
+  const before = new Map(documentNow().nodes.map((node) => [node.id, node.position]));
+  const ops = moved
+    .filter(({ id, position }) => before.get(id)?.x !== position.x || before.get(id)?.y !== position.y)
+    .map(({ id, position }): Operation => ({ op: "set", id, path: ["position"], value: { x: position.x, y: position.y } }));
+  commit(ops);
+}
+
+export function selectionRemove(): void {
+  const edges = selectedEdges().map((edge): Operation => ({ op: "remove_edge", id: edge.id }));
+  commit([...edges, ...selectedNodes().map((node): Operation => ({ op: "remove_node", id: node.id }))]);
+}
+
+export function selectionNudge(dx: number, dy: number): void {
+  const nodes = selectedNodes();
+  const ops = nodes.map(
+    ({ id, position }): Operation => ({ op: "set", id, path: ["position"], value: { x: position.x + dx, y: position.y + dy } }),
+  );
+  commit(ops, { merge: `nudge ${nodes.map((node) => node.id).join(" ")}` });
+}

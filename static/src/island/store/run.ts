@@ -1,0 +1,124 @@
+/** The run that is shown: the state of each node, what it made, what it cost. */
+
+import { create } from "zustand";
+
+import type { Estimate, GraphError } from "../api/client";
+import type { Json } from "../document/types";
+
+export const STATES = ["pending", "ready", "running", "waiting", "completed", "cached", "failed", "skipped", "cancelled"] as const;
+export type StepState = (typeof STATES)[number];
+
+/** A reference to an asset as it travels between nodes; the addresses are there when the server was kind. */
+export interface AssetRef {
+  $asset: string;
+  kind: string;
+  content_type?: string;
+  width?: number | null;
+  height?: number | null;
+  duration?: number | null;
+  url?: string | null;
+  thumbnail?: string | null;
+}
+
+export interface Output {
+  port: string | null;
+  value: Json;
+}
+
+export interface NodeStatus {
+  state: StepState;
+  progress: number | null;
+  cost: number | null;
+  message: string;
+  error: string;
+  outputs: Output[];
+}
+
+interface RunState {
+  run: { id: string; state: string } | null;
+  status: Record<string, NodeStatus>;
+  pressing: boolean;
+  estimate: Estimate | null;
+  errors: GraphError[];
+  notice: { message: string; link?: { href: string; label: string } } | null;
+}
+
+export const useRun = create<RunState>(() => ({
+  run: null,
+  status: {},
+  pressing: false,
+  estimate: null,
+  errors: [],
+  notice: null,
+}));
+
+const ENDED = new Set(["completed", "failed", "cancelled"]);
+export const isLive = (run: RunState["run"]): boolean => run !== null && !ENDED.has(run.state);
+
+export const isAsset = (value: unknown): value is AssetRef =>
+  typeof value === "object" && value !== null && typeof (value as AssetRef).$asset === "string";
+
+function spread(port: string | null, value: Json): Output[] {
+  return Array.isArray(value) ? value.map((item) => ({ port, value: item })) : [{ port, value }];
+}
+
+/** Outputs come as `{port: value}` or as a list of values or of `{port, value}`; lists of values are spread. */
+export function outputsRead(raw: unknown): Output[] {
+  if (Array.isArray(raw)) {
+    return raw.flatMap((entry: Json) => {
+      const named = typeof entry === "object" && entry !== null && !Array.isArray(entry) && "value" in entry;
+      return named ? spread(String(entry["port"] ?? entry["name"] ?? "") || null, entry["value"] ?? null) : spread(null, entry);
+    });
+  }
+  if (typeof raw !== "object" || raw === null) return [];
+  if (isAsset(raw)) return [{ port: null, value: raw as unknown as Json }];
+  return Object.entries(raw as Record<string, Json>).flatMap(([port, value]) => spread(port, value));
+}
+
+/** A problem that came as text, as `{message}` or as `{detail}`. */
+export function errorRead(raw: unknown): string {
+  if (typeof raw === "string") return raw;
+  if (typeof raw !== "object" || raw === null) return "";
+  const { message, detail } = raw as { message?: unknown; detail?: unknown };
+  return String(message ?? detail ?? "");
+}
+
+let waiting: Record<string, NodeStatus> = {};
+let frame = 0;
+
+/** Takes news of nodes; what arrives within one frame is drawn at once. */
+export function statusTake(news: Record<string, NodeStatus>): void {
+  waiting = { ...waiting, ...news };
+  frame ||= requestAnimationFrame(statusFlush);
+}
+
+function statusFlush(): void {
+  frame = 0;
+  const news = waiting;
+  waiting = {};
+  useRun.setState(({ status }) => ({ status: { ...status, ...news } }));
+}
+
+/** A new run begins: results of the last one stay on show until a node starts again. */
+export function statusReset(): void {
+  waiting = {};
+  useRun.setState(({ status }) => ({
+    status: Object.fromEntries(
+      Object.entries(status).map(([id, each]) => [id, { ...each, state: "pending", progress: null, message: "", error: "", cost: null }]),
+    ),
+  }));
+}
+
+const NO_ERRORS: GraphError[] = [];
+const byNode = new WeakMap<GraphError[], Map<string, GraphError[]>>();
+
+/** Errors of one node, the same list object as long as the errors are the same. */
+export function errorsOf(errors: GraphError[], node: string): GraphError[] {
+  let index = byNode.get(errors);
+  if (!index) {
+    index = new Map();
+    for (const error of errors) if (error.node) index.set(error.node, [...(index.get(error.node) ?? []), error]);
+    byNode.set(errors, index);
+  }
+  return index.get(node) ?? NO_ERRORS;
+}

@@ -1,0 +1,172 @@
+/** Starting, watching and cancelling a run from the canvas. */
+
+import { ApiError, type StepRow } from "../api/client";
+import { newUuid } from "../document/ids";
+import { t } from "../i18n";
+import { formatCredits } from "../runbar/credits";
+import { checksSoon } from "./checks";
+import { errorRead, isLive, outputsRead, STATES, statusReset, statusTake, useRun, type NodeStatus, type StepState } from "./run";
+import { toast } from "./ui";
+import { workshop } from "./workshop";
+
+const WATCH_MS = 2_000;
+/** So long without a word on the page's socket, and the steps are asked for. */
+const SILENCE_MS = 3_000;
+
+const stateRead = (state: string): StepState =>
+  (STATES as readonly string[]).includes(state) ? (state as StepState) : state === "succeeded" ? "completed" : "pending";
+
+const numberRead = (value: unknown): number | null =>
+  value === null || value === undefined || value === "" || !Number.isFinite(Number(value)) ? null : Number(value);
+
+function jsonRead(value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  try {
+    return JSON.parse(value || "[]");
+  } catch {
+    return [];
+  }
+}
+
+let lastNews = 0;
+
+/** The detail of a `node-status` event: attributes, so all of it is text. */
+export function statusHear(detail: Record<string, unknown>): void {
+  const node = String(detail["node"] ?? "");
+  if (!node) return;
+  lastNews = Date.now();
+  const before = useRun.getState().status[node];
+  const outputs = outputsRead(jsonRead(detail["outputs"]));
+  const state = stateRead(String(detail["state"] ?? ""));
+  const keep = outputs.length === 0 && state !== "completed" && state !== "cached";
+  const status: NodeStatus = {
+    state,
+    progress: numberRead(detail["progress"]),
+    cost: numberRead(detail["cost"]),
+    message: String(detail["message"] ?? ""),
+    error: errorRead(jsonText(detail["error"])),
+    outputs: keep ? (before?.outputs ?? []) : outputs,
+  };
+  statusTake({ [node]: status });
+}
+
+/** An error may be a sentence or a JSON object with one. */
+function jsonText(value: unknown): unknown {
+  return typeof value === "string" && value.startsWith("{") ? jsonRead(value) : value;
+}
+
+const RANK: StepState[] = ["failed", "running", "waiting", "ready", "pending", "cancelled", "completed", "cached", "skipped"];
+
+/** Steps of one node (one per item of a list) as one status: the most pressing state, all outputs in order. */
+function statusOf(rows: StepRow[]): NodeStatus {
+  const ordered = [...rows].sort((a, b) => (a.item ?? 0) - (b.item ?? 0));
+  const states = ordered.map((row) => (row.cached ? "cached" : stateRead(row.state)));
+  const done = states.filter((state) => state === "completed" || state === "cached").length;
+  return {
+    state: RANK.find((state) => states.includes(state)) ?? "pending",
+    progress: rows.length > 1 ? done / rows.length : null,
+    cost: ordered.reduce((sum, row) => sum + (row.cost ?? 0), 0) || null,
+    message: ordered.find((row) => row.cache_reason)?.cache_reason ?? "",
+    error: ordered.map((row) => errorRead(row.error)).find(Boolean) ?? "",
+    outputs: ordered.flatMap((row) => outputsRead(row.outputs)),
+  };
+}
+
+async function stepsRead(run: string): Promise<void> {
+  const rows: StepRow[] = [];
+  let cursor: string | null = null;
+  do {
+    const page: { items: StepRow[]; next: string | null } = await workshop().api.steps(run, cursor);
+    rows.push(...page.items);
+    cursor = page.next;
+  } while (cursor);
+  const byNode = new Map<string, StepRow[]>();
+  for (const row of rows) byNode.set(row.node, [...(byNode.get(row.node) ?? []), row]);
+  statusTake(Object.fromEntries([...byNode].map(([node, group]) => [node, statusOf(group)])));
+}
+
+let watching: ReturnType<typeof setTimeout> | undefined;
+
+/** Looks at a run until it has ended. The page's socket is faster; this is for when it is silent. */
+function runWatch(id: string): void {
+  clearTimeout(watching);
+  watching = setTimeout(async () => {
+    try {
+      const { state } = await workshop().api.run(id);
+      if (useRun.getState().run?.id !== id) return;
+      if (Date.now() - lastNews > SILENCE_MS || state !== useRun.getState().run?.state) await stepsRead(id);
+      runState(id, state);
+    } catch {
+      // The server cannot be reached: the next look will tell.
+    }
+    if (isLive(useRun.getState().run)) runWatch(id);
+  }, WATCH_MS);
+}
+
+/** Takes a run's state over; when it ends, what is cached now changes the price. */
+export function runState(id: string, state: string): void {
+  const before = useRun.getState().run;
+  if (before && before.id !== id) return;
+  useRun.setState({ run: { id, state } });
+  if (isLive(before) && !isLive({ id, state })) checksSoon();
+}
+
+/** The run the page opened with: its states and outputs are shown again. */
+export async function runResume(run: { id: string; state: string } | null | undefined): Promise<void> {
+  if (!run) return;
+  useRun.setState({ run });
+  if (isLive(run)) runWatch(run.id);
+  try {
+    await stepsRead(run.id);
+  } catch {
+    // Without the last run's results the graph is still there to work on.
+  }
+}
+
+function runRefused(error: unknown): void {
+  if (!(error instanceof ApiError)) throw error;
+  const { problem } = error;
+  if (error.status === 402) {
+    const missing = typeof problem.missing === "number" ? formatCredits(problem.missing) : null;
+    const message = missing ? t("Not enough credits: %(missing)s more are needed.", { missing }) : error.message;
+    const billing = workshop().urls["billing"] ?? `/w/${workshop().mount.workspace}/billing/`;
+    return useRun.setState({ notice: { message, link: { href: billing, label: t("See the balance") } } });
+  }
+  if (problem.errors?.length) useRun.setState({ errors: problem.errors });
+  useRun.setState({ notice: { message: error.message } });
+}
+
+/** One press of Run: one key, so a double click or a repeat after a lost answer makes one run. */
+export async function runStart(): Promise<void> {
+  if (useRun.getState().pressing || isLive(useRun.getState().run)) return;
+  useRun.setState({ pressing: true, notice: null });
+  const { api, log, mount } = workshop();
+  const key = newUuid();
+  try {
+    await log.flushed();
+    const run = await api.runStart(mount.workflow, key).catch((error: unknown) => {
+      if (error instanceof ApiError && error.offline) return api.runStart(mount.workflow, key);
+      throw error;
+    });
+    statusReset();
+    useRun.setState({ run: { id: run.id, state: run.state } });
+    window.dispatchEvent(new CustomEvent("run-started", { detail: { id: run.id, url: run.url } }));
+    runWatch(run.id);
+  } catch (error) {
+    runRefused(error);
+  } finally {
+    useRun.setState({ pressing: false });
+  }
+}
+
+export async function runCancel(): Promise<void> {
+  const { run } = useRun.getState();
+  if (!run) return;
+  try {
+    await workshop().api.runCancel(run.id);
+    toast(t("Cancelling. What has not been delivered is not charged."));
+    runWatch(run.id);
+  } catch (error) {
+    toast(error instanceof ApiError ? error.message : String(error), "error");
+  }
+}

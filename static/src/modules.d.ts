@@ -1,0 +1,2 @@
+declare module "htmx-ext-ws";
+declare module "*.css";

@@ -1,0 +1,10 @@
+// What every page loads: htmx, its sockets, and the manners of the frame.
+import "./elements/htmx";
+import "./elements/node-status";
+import { start as chrome } from "./elements/chrome";
+import { start as dialogs } from "./elements/dialogs";
+import { start as palette } from "./elements/palette";
+import { start as times } from "./elements/times";
+import { start as toasts } from "./elements/toasts";
+
+for (const start of [chrome, dialogs, palette, times, toasts]) start();

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from apps.accounts.models import User
+from apps.billing.services import balance_get, credits_grant
+from apps.common.tenancy import scope
+from apps.generations.execution.collection import collect
+from apps.generations.execution.following import Next
+from apps.generations.execution.polling import poll_due
+from apps.generations.execution.submission import submit
+from apps.generations.models import Generation
+from apps.generations.services import generation_start
+from apps.providers import registry
+from apps.workspaces.models import ApiToken, Membership, Role, TokenScope, Workspace
+from tests.generations.vendor import Vendor, VendorAdapter
+
+GRANTED = 100_000_000
+PRICE_HIGH = 4_000_000
+
+
+def _person(name: str, workspace: Workspace, role: Role) -> User:
+    person = User.objects.create_user(f"{name}@example.org", name=name.title())
+    Membership.objects.create(workspace=workspace, user=person, role=role)
+    return person
+
+
+def _browser(person: User) -> Client:
+    client = Client()
+    client.force_login(person)
+    return client
+
+
+@pytest.fixture
+def workspace(db: None) -> Workspace:
+    """Where alice is the owner, bob an editor and victor a viewer."""
+    return Workspace.objects.create(slug="studio", name="Studio")
+
+
+@pytest.fixture
+def foreign_workspace(db: None) -> Workspace:
+    """Where charlie is the owner."""
+    return Workspace.objects.create(slug="elsewhere", name="Elsewhere")
+
+
+@pytest.fixture
+def alice(workspace: Workspace) -> User:
+    return _person("alice", workspace, Role.OWNER)
+
+
+@pytest.fixture
+def alice_client(alice: User) -> Client:
+    return _browser(alice)
+
+
+@pytest.fixture
+def victor_client(workspace: Workspace) -> Client:
+    return _browser(_person("victor", workspace, Role.VIEWER))
+
+
+@pytest.fixture
+def charlie_client(foreign_workspace: Workspace) -> Client:
+    return _browser(_person("charlie", foreign_workspace, Role.OWNER))
+
+
+@pytest.fixture
+def api() -> Callable[..., Client]:
+    """A client with a bearer token of a person in a workspace."""
+
+    def make(person: User, workspace: Workspace, *scopes: str) -> Client:
+        secret = f"mr_{person.email}-{'-'.join(scopes)}"
+        with scope(workspace.id):
+            ApiToken.objects.create(
+                workspace=workspace,
+                name="test",
+                created_by=person,
+                digest=ApiToken.digest_of(secret),
+                scopes=list(scopes or TokenScope.values),
+                expires_at=timezone.now() + timedelta(hours=1),
+            )
+        return Client(headers={"Authorization": f"Bearer {secret}"})
+
+    return make
+
+
+@pytest.fixture
+def vendor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Vendor]:
+    """The test's own vendor behind the name of the sandbox."""
+    vendor = Vendor()
+    monkeypatch.setitem(registry._providers, "sandbox", VendorAdapter(vendor.url))
+    yield vendor
+    vendor.stop()
+
+
+@pytest.fixture
+def rich(workspace: Workspace) -> Workspace:
+    """A workspace with 100 credits."""
+    credits_grant(workspace_id=workspace.id, amount=GRANTED, reason="Test", source="test", source_id=str(workspace.id))
+    return workspace
+
+
+@pytest.fixture
+def start(rich: Workspace) -> Callable[..., Generation]:
+    """Start an image."""
+
+    def make(**more: Any) -> Generation:
+        call: dict[str, Any] = {
+            "workspace_id": rich.id,
+            "project_id": None,
+            "model": "sandbox/image",
+            "params": {"prompt": "a lighthouse", "seed": 7},
+        }
+        return generation_start(**{**call, **more})
+
+    return make
+
+
+def send(row: Generation) -> Generation:
+    """What the submit task does."""
+    submit(workspace_id=row.workspace_id, generation_id=row.id)
+    row.refresh_from_db()
+    return row
+
+
+def look(row: Generation) -> Generation:
+    """What the tick does once the row is due, and the copy that follows a success."""
+    for following in tick(row):
+        if following.act == "collect":
+            collect(workspace_id=following.workspace_id, generation_id=following.generation_id)
+    row.refresh_from_db()
+    return row
+
+
+def tick(row: Generation) -> list[Next]:
+    """The tick alone, with this row due."""
+    long_ago = timezone.now() - timedelta(minutes=1)
+    Generation.objects.for_workspace(row.workspace_id).filter(id=row.id).update(poll_after=long_ago, polled_at=long_ago)
+    return poll_due()
+
+
+def money(workspace: Workspace) -> tuple[int, int]:
+    """(spent, held) in micro-credits."""
+    balance = balance_get(workspace_id=workspace.id)
+    return GRANTED - balance.posted, balance.held

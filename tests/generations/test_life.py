@@ -1,0 +1,399 @@
+"""Every way through the life of a paid call, one moment at a time, against a vendor over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from apps.assets.models import Asset
+from apps.billing.services import InsufficientCredits
+from apps.common.tenancy import scope
+from apps.generations.adapters import submission_build
+from apps.generations.execution import timing
+from apps.generations.execution.cancellation import send_cancel
+from apps.generations.execution.collection import collect
+from apps.generations.execution.submission import submit, submitted
+from apps.generations.execution.sweeping import sweep
+from apps.generations.models import Generation, GenerationOutput, GenerationState
+from apps.generations.services import (
+    GenerationNotFound,
+    GenerationNotUnclear,
+    InvalidGeneration,
+    generation_cancel,
+    generation_give_up,
+    generation_start,
+)
+from apps.workspaces.models import Workspace
+from tests.generations.conftest import PRICE_HIGH, look, money, send, tick
+from tests.generations.vendor import Vendor, VendorAdapter, png
+
+pytestmark = pytest.mark.django_db
+Start = Callable[..., Generation]
+STATE = GenerationState
+
+
+def test_success_is_copied_then_charged(start: Start, vendor: Vendor, rich: Workspace) -> None:
+    row = start()
+    assert (row.state, money(rich)) == (STATE.PREPARED, (0, PRICE_HIGH))
+    send(row)
+    assert (row.state, row.provider_request_id) == (STATE.SUBMITTED, "job-1")
+    assert vendor.submissions[0]["attempt"] == str(row.id)
+    vendor.only_job().update(state="running", progress=0.4, message="drawing")
+    look(row)
+    assert (row.state, row.progress, row.progress_message) == (STATE.RUNNING, 0.4, "drawing")
+    assert row.started_at
+    vendor.finish()
+    look(row)
+    assert (row.state, row.cost, row.error, money(rich)) == (STATE.SUCCEEDED, 1_500_000, "", (1_500_000, 0))
+    (ref,) = row.outputs
+    assert (ref["kind"], ref["width"], ref["height"]) == ("image", 32, 24)
+    with scope(rich.id):
+        assert [str(asset.id) for asset in row.assets.all()] == [ref["$asset"]]
+    assert row.latency_ms is not None
+    assert row.settled_at
+
+
+def test_charge_is_never_more_than_the_hold(start: Start, vendor: Vendor, rich: Workspace) -> None:
+    row = send(start())
+    vendor.finish(cost=50_000_000)
+    look(row)
+    assert (row.cost, money(rich)) == (PRICE_HIGH, (PRICE_HIGH, 0))
+
+
+def test_without_a_known_cost_the_hold_is_charged(start: Start, vendor: Vendor, rich: Workspace) -> None:
+    row = send(start())
+    vendor.finish(cost=None)
+    look(row)
+    assert money(rich) == (PRICE_HIGH, 0)
+
+
+def test_outputs_keep_their_order(start: Start, vendor: Vendor) -> None:
+    vendor.files |= {"a.png": png(10, 10), "b.png": png(20, 10), "c.png": png(30, 10)}
+    row = send(start())
+    vendor.finish("c.png", "a.png", "b.png")
+    look(row)
+    assert [ref["width"] for ref in row.outputs] == [30, 10, 20]
+    outputs = GenerationOutput.objects.for_workspace(row.workspace_id).order_by("position")
+    assert [str(output.asset_id) for output in outputs] == [ref["$asset"] for ref in row.outputs]
+
+
+def test_refusal_is_not_charged_and_says_why(start: Start, vendor: Vendor, rich: Workspace) -> None:
+    vendor.fault = "refuse"
+    row = send(start())
+    assert (row.state, row.error_code, row.permanent, money(rich)) == (STATE.FAILED, "refused", True, (0, 0))
+    assert "the prompt is too long." in row.error
+    assert row.error.endswith("You were not charged.")
+
+
+def test_moderated_is_not_charged(start: Start, vendor: Vendor, rich: Workspace) -> None:
+    row = send(start())
+    vendor.only_job().update(state="failed", code="content_policy", message="no")
+    look(row)
+    assert (row.state, row.error_code, row.permanent, money(rich)) == (STATE.FAILED, "content_policy", True, (0, 0))
+
+
+def test_vendor_failure_is_not_charged(start: Start, vendor: Vendor, rich: Workspace) -> None:
+    row = send(start())
+    vendor.only_job().update(state="failed", message="the card caught fire")
+    look(row)
+    assert (row.state, row.error_code, row.permanent, money(rich)) == (STATE.FAILED, "failed", False, (0, 0))
+    assert "the card caught fire." in row.error
+
+
+def test_busy_vendor_is_tried_again_and_then_given_up(start: Start, vendor: Vendor, rich: Workspace) -> None:
+    vendor.fault = "busy"
+    row = start()
+    for count in range(1, timing.SUBMIT_TRIES):
+        send(row)
+        assert (row.state, row.tries) == (STATE.PREPARED, count)
+        assert row.poll_after > timezone.now()
+    send(row)
+    assert (row.state, row.error_code, money(rich)) == (STATE.FAILED, "rate_limited", (0, 0))
+
+
+def test_busy_vendor_then_success_submits_once(start: Start, vendor: Vendor) -> None:
+    vendor.fault = "busy"
+    row = send(start())
+    vendor.fault = ""
+    send(row)
+    assert (row.state, len(vendor.submissions)) == (STATE.SUBMITTED, 1)
+
+
+def test_unreachable_vendor_is_tried_again(start: Start, vendor: Vendor) -> None:
+    vendor.stop()
+    assert send(start()).state == STATE.PREPARED
+
+
+def test_lost_answer_is_found_and_never_sent_again(start: Start, vendor: Vendor, rich: Workspace) -> None:
+    vendor.fault = "lost"
+    row = send(start())
+    assert (row.state, money(rich)) == (STATE.UNKNOWN, (0, PRICE_HIGH))
+    assert submit(workspace_id=rich.id, generation_id=row.id) is None
+    look(row)
+    assert (row.state, row.provider_request_id, len(vendor.submissions)) == (STATE.SUBMITTED, "job-1", 1)
+    vendor.finish()
+    assert look(row).state == STATE.SUCCEEDED
+
+
+def test_lost_before_the_vendor_took_it_stays_unclear_until_a_person_decides(
+    start: Start, vendor: Vendor, rich: Workspace
+) -> None:
+    vendor.fault = "lost-before"
+    row = send(start())
+    assert look(row).state == STATE.UNKNOWN
+    generation_give_up(workspace_id=rich.id, generation_id=row.id)
+    row.refresh_from_db()
+    assert (row.state, row.error_code, money(rich)) == (STATE.FAILED, "given_up", (0, 0))
+    with pytest.raises(GenerationNotUnclear):
+        generation_give_up(workspace_id=rich.id, generation_id=row.id)
+
+
+def test_unclear_past_its_deadline_expires_without_charge(start: Start, vendor: Vendor, rich: Workspace) -> None:
+    vendor.fault = "lost-before"
+    row = send(start())
+    sweep(row.deadline_at + timedelta(seconds=1))
+    row.refresh_from_db()
+    assert (row.state, row.error_code, money(rich)) == (STATE.EXPIRED, "expired_unknown", (0, 0))
+
+
+def test_worker_killed_between_the_commit_and_the_post(start: Start, vendor: Vendor, rich: Workspace) -> None:
+    row = start()
+    Generation.objects.for_workspace(rich.id).filter(id=row.id).update(
+        state=STATE.SUBMITTING, submitted_at=timezone.now(), poll_after=timezone.now() + timing.SUBMIT_LIMIT
+    )
+    sweep(timezone.now() + timedelta(seconds=10))
+    row.refresh_from_db()
+    assert row.state == STATE.SUBMITTING
+    sweep(timezone.now() + timing.SUBMIT_LIMIT + timedelta(seconds=1))
+    row.refresh_from_db()
+    assert (row.state, vendor.submissions) == (STATE.UNKNOWN, [])
+    assert submit(workspace_id=rich.id, generation_id=row.id) is None
+    assert vendor.submissions == []
+
+
+def test_answer_that_comes_after_the_sweeper_counts(start: Start, vendor: Vendor, rich: Workspace) -> None:
+    """The worker was only slow: its POST was answered, so the row follows that job."""
+    row = start()
+    job = VendorAdapter(vendor.url).submit(submission_build(row))
+    Generation.objects.for_workspace(rich.id).filter(id=row.id).update(state=STATE.UNKNOWN)
+    assert submitted(row, job, timezone.now())
+    assert (row.state, row.provider_request_id) == (STATE.SUBMITTED, "job-1")
+
+
+def test_lost_message_is_made_up_by_the_sweeper(start: Start, vendor: Vendor) -> None:
+    row = start()
+    assert sweep(timezone.now()) == []
+    (following,) = sweep(timezone.now() + timing.HAND_OUT_AGAIN + timedelta(seconds=1))
+    assert (following.act, following.generation_id) == ("submit", row.id)
+
+
+def test_two_workers_submit_once(start: Start, vendor: Vendor, rich: Workspace) -> None:
+    row = start()
+    send(row)
+    assert submit(workspace_id=rich.id, generation_id=row.id) is None
+    assert len(vendor.submissions) == 1
+
+
+def test_cancel_before_sending_is_at_once(start: Start, vendor: Vendor, rich: Workspace) -> None:
+    row = start()
+    row = generation_cancel(workspace_id=rich.id, generation_id=row.id)
+    assert (row.state, money(rich)) == (STATE.CANCELLED, (0, 0))
+    send(row)
+    assert vendor.submissions == []
+
+
+def test_cancel_while_running_reaches_the_vendor_and_releases(start: Start, vendor: Vendor, rich: Workspace) -> None:
+    row = send(start())
+    vendor.only_job().update(state="running", progress=0.2)
+    look(row)
+    row = generation_cancel(workspace_id=rich.id, generation_id=row.id)
+    assert (row.state, money(rich)) == (STATE.RUNNING, (0, PRICE_HIGH))
+    following = send_cancel(workspace_id=rich.id, generation_id=row.id)
+    assert following is not None
+    assert (following.act, vendor.cancels) == ("poll", ["job-1"])
+    look(row)
+    assert (row.state, row.error_code, money(rich)) == (STATE.CANCELLED, "cancelled", (0, 0))
+
+
+def test_cancel_that_came_too_late_is_a_success_and_charged(start: Start, vendor: Vendor, rich: Workspace) -> None:
+    row = send(start())
+    vendor.cancel_works = False
+    generation_cancel(workspace_id=rich.id, generation_id=row.id)
+    send_cancel(workspace_id=rich.id, generation_id=row.id)
+    vendor.finish()
+    assert (look(row).state, money(rich)) == (STATE.SUCCEEDED, (1_500_000, 0))
+
+
+def test_cancel_that_did_not_reach_the_vendor_is_sent_with_the_next_look(
+    start: Start, vendor: Vendor, rich: Workspace
+) -> None:
+    row = send(start())
+    generation_cancel(workspace_id=rich.id, generation_id=row.id)
+    (following,) = tick(row)
+    assert following.act == "cancel"
+
+
+def test_cancel_of_a_lost_answer_follows_its_discovery(start: Start, vendor: Vendor, rich: Workspace) -> None:
+    vendor.fault = "lost"
+    row = send(start())
+    generation_cancel(workspace_id=rich.id, generation_id=row.id)
+    assert send_cancel(workspace_id=rich.id, generation_id=row.id) is None
+    (following,) = tick(row)
+    assert following.act == "cancel"
+
+
+def test_cancelled_by_the_vendor(start: Start, vendor: Vendor, rich: Workspace) -> None:
+    row = send(start())
+    vendor.only_job().update(state="cancelled", message="maintenance")
+    look(row)
+    assert (row.state, row.error_code, money(rich)) == (STATE.CANCELLED, "cancelled_by_provider", (0, 0))
+
+
+def test_deadline_expires_releases_and_tells_the_vendor(start: Start, vendor: Vendor, rich: Workspace) -> None:
+    row = send(start())
+    (following,) = sweep(row.deadline_at + timedelta(seconds=1))
+    row.refresh_from_db()
+    assert (row.state, row.error_code, money(rich)) == (STATE.EXPIRED, "expired", (0, 0))
+    assert following.act == "cancel"
+    send_cancel(workspace_id=rich.id, generation_id=row.id)
+    assert vendor.cancels == ["job-1"]
+
+
+def test_job_that_the_vendor_forgot_fails(start: Start, vendor: Vendor, rich: Workspace) -> None:
+    row = send(start())
+    vendor.jobs.clear()
+    look(row)
+    assert (row.state, row.error_code, money(rich)) == (STATE.FAILED, "not_found", (0, 0))
+
+
+def test_vendor_down_during_polls_is_waited_for(start: Start, vendor: Vendor, rich: Workspace) -> None:
+    row = send(start())
+    vendor.stop()
+    look(row)
+    assert (row.state, money(rich)) == (STATE.SUBMITTED, (0, PRICE_HIGH))
+    assert row.poll_after > timezone.now()
+
+
+def test_wrong_kind_of_output_is_not_charged(start: Start, vendor: Vendor, rich: Workspace) -> None:
+    vendor.files["out.png"] = b"I am no picture"
+    row = send(start())
+    vendor.finish()
+    look(row)
+    assert (row.state, row.error_code, money(rich)) == (STATE.FAILED, "bad_output", (0, 0))
+    assert GenerationOutput.objects.for_workspace(rich.id).count() == 0
+
+
+def test_success_without_a_file_is_not_charged(start: Start, vendor: Vendor, rich: Workspace) -> None:
+    row = send(start())
+    vendor.only_job().update(state="succeeded", outputs=[])
+    look(row)
+    assert (row.state, row.error_code, money(rich)) == (STATE.FAILED, "bad_output", (0, 0))
+
+
+def test_copy_that_failed_is_repeated_and_keeps_what_it_had(start: Start, vendor: Vendor, rich: Workspace) -> None:
+    vendor.files["second.png"] = png(64, 64)
+    row = send(start())
+    vendor.finish("out.png", "second.png")
+    kept = vendor.files.pop("second.png")
+    look(row)
+    assert (row.state, money(rich)) == (STATE.SUBMITTED, (0, PRICE_HIGH))
+    vendor.files["second.png"] = kept
+    assert look(row).state == STATE.SUCCEEDED
+    assert (len(row.outputs), Asset.objects.for_workspace(rich.id).count()) == (2, 2)
+
+
+def test_copier_that_was_given_up_settles_nothing(start: Start, vendor: Vendor, rich: Workspace) -> None:
+    """Two copies at once: the second claim fences the first, and the row settles once."""
+    row = send(start())
+    vendor.finish()
+    tick(row)
+    collect(workspace_id=rich.id, generation_id=row.id)
+    collect(workspace_id=rich.id, generation_id=row.id)
+    row.refresh_from_db()
+    assert (row.state, money(rich)) == (STATE.SUCCEEDED, (1_500_000, 0))
+    assert GenerationOutput.objects.for_workspace(rich.id).count() == 1
+
+
+def test_not_enough_credits_writes_and_sends_nothing(workspace: Workspace, vendor: Vendor) -> None:
+    with pytest.raises(InsufficientCredits) as refused:
+        generation_start(workspace_id=workspace.id, project_id=None, model="sandbox/image", params={"prompt": "x"})
+    assert refused.value.missing == PRICE_HIGH
+    assert Generation.objects.for_workspace(workspace.id).count() == 0
+    assert vendor.submissions == []
+
+
+def test_bad_settings_name_their_field(start: Start, rich: Workspace) -> None:
+    with pytest.raises(InvalidGeneration) as refused:
+        start(params={"prompt": "x", "width": 100_000})
+    assert [problem["field"] for problem in refused.value.fields] == ["width"]
+    with pytest.raises(InvalidGeneration):
+        start(model="nobody/nothing")
+    with pytest.raises(InvalidGeneration) as refused:
+        start(inputs={"image": {"$asset": "00000000-0000-7000-8000-000000000000"}})
+    assert [problem["field"] for problem in refused.value.fields] == ["image"]
+    with pytest.raises(InvalidGeneration):
+        start(inputs={"image": {"$asset": "not an id"}})
+    assert money(rich) == (0, 0)
+
+
+def test_same_place_in_a_run_is_one_generation(start: Start, rich: Workspace, vendor: Vendor) -> None:
+    place = {"run_id": rich.id, "node": "n1", "item": 0, "attempt": 1}
+    assert start(**place).id == start(**place).id
+    assert start(**{**place, "attempt": 2}).id != start(**place).id
+    assert money(rich) == (0, 2 * PRICE_HIGH)
+
+
+def test_same_idempotency_key_is_one_generation(start: Start, rich: Workspace) -> None:
+    assert start(idempotency_key="k").id == start(idempotency_key="k").id
+    assert money(rich) == (0, PRICE_HIGH)
+
+
+def test_seed_is_chosen_and_kept(start: Start) -> None:
+    row = start(params={"prompt": "x"})
+    assert row.seed is not None
+    assert row.params["seed"] == row.seed
+
+
+def test_input_files_travel_with_an_address(start: Start, vendor: Vendor, rich: Workspace) -> None:
+    first = send(start())
+    vendor.finish()
+    look(first)
+    vendor.jobs.clear()
+    send(start(inputs={"image": first.outputs[0]}))
+    sent = vendor.submissions[1]["inputs"]["image"]
+    assert sent["$asset"] == first.outputs[0]["$asset"]
+    assert sent["url"].startswith("http")
+
+
+def test_nothing_crosses_workspaces(start: Start, foreign_workspace: Workspace, vendor: Vendor) -> None:
+    row = start()
+    with pytest.raises(GenerationNotFound):
+        generation_cancel(workspace_id=foreign_workspace.id, generation_id=row.id)
+    assert submit(workspace_id=foreign_workspace.id, generation_id=row.id) is None
+    assert vendor.submissions == []
+
+
+def test_the_database_refuses_an_output_of_another_workspace(
+    start: Start, vendor: Vendor, foreign_workspace: Workspace
+) -> None:
+    row = send(start())
+    vendor.finish()
+    look(row)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        GenerationOutput.objects.for_workspace(foreign_workspace.id).create(
+            workspace=foreign_workspace, generation=row, asset_id=row.outputs[0]["$asset"], position=9
+        )
+        transaction.get_connection().check_constraints()
+
+
+def test_the_database_refuses_a_charge_without_success(start: Start) -> None:
+    row = start()
+    rows = Generation.objects.for_workspace(row.workspace_id).filter(id=row.id)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        rows.update(cost=1)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        rows.update(state="somewhere")
