@@ -1,6 +1,7 @@
 """The message catalogue, kept without gettext's programs: Babel finds the messages, polib keeps and compiles them.
 
-English is the source and needs no catalogue. ``django`` holds what Python and templates say, ``djangojs`` what scripts say.
+English is the source and needs no catalogue. ``django`` holds what Python and templates say, ``djangojs`` what
+scripts say.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def _found(path: Path) -> Iterator[tuple[tuple[str, ...], str | None]]:
     elif path.suffix in {".ts", ".tsx"}:
         method, options = "javascript", {"jsx": "true"}
     stream = io.BytesIO(text.encode())
-    for _line, message, _comments, context in extract(method, stream, KEYWORDS, options=options):  # type: ignore[arg-type]
+    for _line, message, _comments, context in extract(method, stream, KEYWORDS, options=options):
         yield (message if isinstance(message, tuple) else (message,)), context
 
 
@@ -94,8 +95,11 @@ def catalogue_read(language: str, domain: str) -> polib.POFile:
 
 
 def catalogue_update(language: str, domain: str) -> tuple[int, int]:
-    """Bring the catalogue up to the source; translations stay, messages that are gone go. Returns (all, untranslated)."""
-    old = {(entry.msgctxt, entry.msgid): entry for entry in catalogue_read(language, domain)}
+    """Bring the catalogue up to the source; translations stay, messages that are gone go.
+
+    Returns how many there are and how many are untranslated.
+    """
+    old: dict[Key, polib.POEntry] = {(entry.msgctxt, entry.msgid): entry for entry in catalogue_read(language, domain)}
     fresh = polib.POFile(wrapwidth=120)
     fresh.metadata = {
         "Language": language,
@@ -127,7 +131,9 @@ def catalogue_compile(language: str, domain: str) -> None:
 
 def catalogue_problems(language: str, domain: str) -> list[str]:
     """What is missing, empty, fuzzy, or has lost a placeholder: one line each."""
-    known = {(entry.msgctxt, entry.msgid): entry for entry in catalogue_read(language, domain)}
+    known: dict[Key, polib.POEntry] = {
+        (entry.msgctxt, entry.msgid): entry for entry in catalogue_read(language, domain)
+    }
     problems = []
     for key, wanted in messages_of(domain).items():
         entry, place = known.get(key), wanted.occurrences[0][0]
