@@ -121,7 +121,7 @@ def palette_for(words: list[str], rng: np.random.Generator) -> Palette:
     lab = _stops(names[0])
     if len(names) == 2:
         names.sort(key=lambda name: name in PLACES)  # the mood gives the lights, the place the shadows
-        weight = np.array([0.85, 0.7, 0.35, 0.12, 0.0, 0.0])[:, None]
+        weight = np.array([0.85, 0.55, 0.18, 0.0, 0.0, 0.0])[:, None]
         lab = _stops(names[0]) * (1 - weight) + _stops(names[1]) * weight
     return _ramp("+".join(names), _turned(lab, shift))
 
