@@ -114,7 +114,8 @@ class Palette:
 
 def palette_for(words: list[str], rng: np.random.Generator) -> Palette:
     """The palette the words ask for; two that are asked for are blended; none: a harmonious one from the generator."""
-    names = list(dict.fromkeys(WORDS[word] for word in words if word in WORDS))[:2]
+    asked = (WORDS.get(word) or WORDS.get(word.removesuffix("s")) for word in words)
+    names = [name for name in dict.fromkeys(asked) if name][:2]
     shift = float(rng.normal(0.0, 0.06))
     if not names:
         return _ramp("harmony", _turned(_harmony(rng), 0.0))

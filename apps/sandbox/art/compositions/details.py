@@ -37,8 +37,8 @@ class Details:
     def behind(self, picture: Plane, t: float) -> None:
         """What stands at the horizon or flies, painted into the picture before any water mirrors it."""
         if self._flock:
-            for bird in self._birds:
-                self._bird(picture, *map(float, bird), t)
+            for px, py, size, phase in self._birds.tolist():
+                self._bird(picture, px, py, size, phase, t)
         if self._lighthouse:
             self._tower(picture, t)
 
