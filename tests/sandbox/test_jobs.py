@@ -203,7 +203,11 @@ def test_faults_while_running(model: str, fault: str, code: str) -> None:
 
 @pytest.mark.parametrize(
     ("model", "filename", "begins"),
-    [("sandbox/text", "text.txt", b""), ("sandbox/speech", "speech.wav", b"RIFF"), ("sandbox/video", "video.mp4", b"\0\0\0")],
+    [
+        ("sandbox/text", "text.txt", b""),
+        ("sandbox/speech", "speech.wav", b"RIFF"),
+        ("sandbox/video", "video.mp4", b"\0\0\0"),
+    ],
 )
 def test_other_models(model: str, filename: str, begins: bytes) -> None:
     job = job_submit(raw=raw(model=model))
