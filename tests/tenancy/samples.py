@@ -5,8 +5,11 @@ A sample makes its thing in ``place.workspace`` and answers the value for the pa
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
@@ -86,21 +89,17 @@ def _generation(place: Place) -> Any:
 
 
 def _asset(place: Place) -> Any:
-    from apps.assets.models import Asset
+    from PIL import Image
 
-    return (
-        Asset.objects.for_workspace(place.workspace.id)
-        .create(
-            workspace=place.workspace,
-            filename="sample.png",
-            source="upload",
-            kind="image",
-            content_type="image/png",
-            size=1,
-            created_by=place.owner,
-        )
-        .id
-    )
+    from apps.assets.services import asset_store
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "sample.png"
+        Image.new("RGB", (8, 8), (secrets.randbelow(256), 90, 160)).save(path)
+        workspace_id, owner_id = place.workspace.id, place.owner.id
+        return asset_store(
+            workspace_id=workspace_id, path=path, filename=path.name, source="upload", created_by_id=owner_id
+        ).id
 
 
 GRAPH: dict[str, Any] = {
@@ -137,6 +136,7 @@ SAMPLES: dict[str, Callable[[Place], Any]] = {
     "generation": _generation,
     "asset_id": _asset,
     "asset": _asset,
+    "side": lambda place: 512,
 }
 
 # By the line's method and path. Operations without one get {}.
