@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
+from django.http import QueryDict
 
-from apps.assets.models import Asset, AssetState, asset_rows
+from apps.assets.models import Asset, AssetState, Kind, Source, asset_rows
 
 
 def assets_filtered(
@@ -30,3 +32,39 @@ def assets_filtered(
     for word in q.split():
         rows = rows.filter(Q(filename__icontains=word) | Q(title__icontains=word))
     return rows
+
+
+@dataclass(frozen=True)
+class GalleryFilter:
+    """What the gallery's filter bar says; anything else in the address is ignored."""
+
+    kind: str = ""
+    source: str = ""
+    project: UUID | None = None
+    published: bool = False
+    q: str = ""
+
+    @classmethod
+    def parse(cls, query: QueryDict) -> GalleryFilter:
+        """From the page's address."""
+        kind, source = query.get("kind", ""), query.get("source", "")
+        try:
+            project = UUID(query["project"]) if query.get("project") else None
+        except ValueError:
+            project = None
+        return cls(
+            kind=kind if kind in Kind.values else "",
+            source=source if source in Source.values else "",
+            project=project,
+            published=query.get("published") == "1",
+            q=query.get("q", "")[:200].strip(),
+        )
+
+    @property
+    def narrows(self) -> bool:
+        """Whether anything is filtered out."""
+        return self != GalleryFilter()
+
+    def narrowing(self) -> dict[str, Any]:
+        """Arguments for :func:`assets_filtered`."""
+        return {**asdict(self), "published": True if self.published else None}

@@ -46,8 +46,11 @@ class ProviderError(Exception):
         self.retry_after_s = retry_after_s
 
 
-class WebhookRefused(Exception):
+class WebhookRefused(ProviderError):
     """The webhook is not from the vendor, or is too old, or from the future."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("auth", message, permanent=True)
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ class Ridges:
         """Paint one layer into the picture, from its highest point down to where the next one hides it anyway."""
         scene, near = self._scene, layer / (LAYERS - 1)
         top = max(0, self._row(float(crest.min())) - 2)
-        low = scene.height if hidden is None else max(hidden, top + 1)
+        low = scene.height if hidden is None else min(max(hidden, top + 1), scene.height)
         if top >= scene.height:
             return
         below = scene.y[top:low] - crest[None, :]

@@ -89,7 +89,7 @@ export function AssetField({ id, label, schema, value, readOnly, compact, onChan
         />
       </div>
       {problem ? <p className="field-problem" role="alert">{problem}</p> : null}
-      {open ? <Choices kind={schema["x-asset-kind"] ?? null} onPick={pick} /> : null}
+      {open ? <Choices kind={schema["x-asset"] ?? null} onPick={pick} /> : null}
     </div>
   );
 }

@@ -61,7 +61,8 @@ function runByKey(): void {
 function commandKey(event: KeyboardEvent, typing: boolean, acts: Acts): boolean {
   const key = event.key.toLowerCase();
   if (key === "enter") return runByKey(), true;
-  if (key === "k") return acts.quickAdd(), true;
+  // Where the page has a finder of its own, Ctrl-K is its key.
+  if (key === "k") return document.getElementById("palette") ? false : (acts.quickAdd(), true);
   if (typing) return false;
   if (key === "z") return (event.shiftKey ? redo : undo)(), true;
   if (key === "y") return redo(), true;
