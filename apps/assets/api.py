@@ -15,7 +15,15 @@ from apps.assets import services
 from apps.assets.filters import assets_filtered
 from apps.assets.models import Asset, AssetState, Kind, Source
 from apps.assets.refusals import refusal_sentence
-from apps.assets.services import AssetMissing, NotArrived, ProjectMissing, Refused, TooLarge, TypeNotTaken
+from apps.assets.services import (
+    AssetMissing,
+    NotArrived,
+    ProjectMissing,
+    Refused,
+    TooLarge,
+    TooManyUploads,
+    TypeNotTaken,
+)
 from apps.assets.shapes import AssetOut, AssetPage, asset_documents
 from apps.assets.storage import StorageDown
 from apps.common.paging import keyset_page
@@ -83,6 +91,12 @@ def _storage_down() -> Problem:
     return problem
 
 
+def _too_many(detail: str) -> Problem:
+    problem = Problem("too-many-uploads", 429, _("Too many uploads"), detail)
+    problem.headers["Retry-After"] = "600"
+    return problem
+
+
 @router.post("/assets/uploads", auth=api_auth("assets:write"), response={201: UploadOut, 200: UploadOut})
 def upload_begin(request: HttpRequest, body: UploadIn) -> Status[dict[str, Any]]:
     """Begin an upload: an S3 POST policy for exactly this file, good for ten minutes."""
@@ -101,6 +115,8 @@ def upload_begin(request: HttpRequest, body: UploadIn) -> Status[dict[str, Any]]
         raise Problem("type-not-taken", 415, _("Type not taken"), str(error)) from error
     except TooLarge as error:
         raise Problem("too-large", 413, _("File too large"), str(error)) from error
+    except TooManyUploads as error:
+        raise _too_many(str(error)) from error
     except Refused as error:
         raise Problem("upload-refused", 422, _("File refused"), str(error), code=error.refusal["code"]) from error
     except ProjectMissing as error:

@@ -49,7 +49,7 @@ class GalleryFilter:
         """From the page's address."""
         kind, source = query.get("kind", ""), query.get("source", "")
         try:
-            project = UUID(query["project"]) if query.get("project") else None
+            project = UUID(str(query["project"])) if query.get("project") else None
         except ValueError:
             project = None
         return cls(

@@ -33,6 +33,8 @@ from apps.common.tenancy import scope
 __all__ = ["NotArrived", "Refused"]
 
 UPLOAD_SECONDS = 600
+# Uploads of a workspace that were begun and not completed; each may hold its bytes in quarantine for a day.
+PENDING_MAX = 1000
 UPLOAD_MIN_SIZE = 1
 # Verified while the uploader waits, because it takes a few ten milliseconds; the rest is a task.
 INLINE_BYTES = 8 * 1024 * 1024
@@ -49,6 +51,10 @@ class TypeNotTaken(Exception):
 
 class ProjectMissing(Exception):
     """There is no such project here."""
+
+
+class TooManyUploads(Exception):
+    """Too many uploads of this workspace wait to be completed. Complete them, or begin again later."""
 
 
 class TooLarge(Exception):
@@ -75,7 +81,7 @@ def upload_begin(
 ) -> Upload:
     """Announce a file and get the form that stores it.
 
-    Raises TypeNotTaken, TooLarge, Refused (empty), ProjectMissing.
+    Raises TypeNotTaken, TooLarge, TooManyUploads, Refused (empty), ProjectMissing.
     """
     accepted = _taken(filename, content_type, size)
     if project_id and not project_known(workspace_id, project_id):
@@ -84,6 +90,8 @@ def upload_begin(
         known = _known(sha256.lower(), accepted, project_id) if sha256 else None
         if known:
             return Upload(known, None)
+        if Asset.objects.filter(state=AssetState.PENDING).count() >= PENDING_MAX:
+            raise TooManyUploads(_("Too many uploads wait to be completed. Complete them, or begin again later."))
         asset = Asset(
             id=uuid7(),
             workspace_id=workspace_id,

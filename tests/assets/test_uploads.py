@@ -160,6 +160,13 @@ def test_the_store_holds_the_policy(alice_api: Client) -> None:
     assert _call(alice_api, "POST", f"/assets/{form['asset']}/complete").status_code == 200
 
 
+def test_uploads_that_wait_are_counted(alice_api: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "PENDING_MAX", 2)
+    answers = [_begin(alice_api, b"abc", "a.txt") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [201, 201, 429]
+    assert answers[2]["Retry-After"] == "600"
+
+
 def test_an_expired_form_is_refused(workspace: Workspace) -> None:
     form = storage.upload_form(key="ws/x/incoming/y", content_type="image/png", size=3, seconds=-5)
     assert _send(form, b"abc").status_code == 403
