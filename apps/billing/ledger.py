@@ -23,14 +23,6 @@ from django.db import connection, models, transaction
 
 from apps.billing.models import Account, AccountKind, Hold
 
-_HOLD_COLUMNS = [field.column for field in Hold._meta.concrete_fields]
-_HOLD_FIELDS = [field.attname for field in Hold._meta.concrete_fields]
-
-
-def _returning(table: str) -> str:
-    return ", ".join(f"{table}.{column}" for column in _HOLD_COLUMNS)
-
-
 _LOCK_OF_WORKSPACE = """
 SELECT id FROM billing_account WHERE workspace_id = %(workspace)s AND kind = 'wallet' FOR NO KEY UPDATE
 """
@@ -39,7 +31,7 @@ SELECT id FROM billing_account WHERE id = (SELECT account_id FROM billing_hold W
 FOR NO KEY UPDATE
 """
 
-_RESERVE = f"""
+_RESERVE = """
 WITH wallet AS (
     UPDATE billing_account SET held = held + %(amount)s
     WHERE workspace_id = %(workspace)s AND kind = 'wallet' AND posted - held >= %(amount)s
@@ -53,11 +45,11 @@ WITH wallet AS (
     ON CONFLICT (id) DO NOTHING
     RETURNING *
 )
-SELECT wallet.id AS wallet, {_returning("hold")} FROM wallet LEFT JOIN hold ON true
+SELECT wallet.id AS wallet, hold.* FROM wallet LEFT JOIN hold ON true
 """
 _UNRESERVE = "UPDATE billing_account SET held = held - %(amount)s WHERE id = %(wallet)s"
 
-_SPLIT = f"""
+_SPLIT = """
 WITH whole AS MATERIALIZED (
     SELECT part.*, LEAST(part.amount, %(amount)s) AS taken
     FROM billing_hold AS part JOIN billing_account AS account ON account.id = part.account_id
@@ -79,10 +71,10 @@ WITH whole AS MATERIALIZED (
     FROM whole JOIN hold ON hold.parent_id = whole.id
     WHERE account.id = hold.account_id AND hold.amount > whole.taken
 )
-SELECT {_returning("hold")} FROM hold
+SELECT hold.* FROM hold
 """
 
-_SETTLE = f"""
+_SETTLE = """
 WITH wallet AS MATERIALIZED (
     SELECT id FROM billing_account
     WHERE id = (SELECT account_id FROM billing_hold WHERE id = %(hold)s)
@@ -125,7 +117,7 @@ WITH wallet AS MATERIALIZED (
     SELECT %(counter_entry)s, line.workspace_id, line.id, %(revenue)s, settled.captured, NULL, NULL, %(now)s
     FROM line, settled WHERE settled.captured > 0
 )
-SELECT {_returning("settled")} FROM settled
+SELECT settled.* FROM settled
 """
 
 _GRANT = """
@@ -154,22 +146,25 @@ SELECT id FROM line
 """
 
 
-def _one(statement: str, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
+def _one(statement: str, values: Mapping[str, Any]) -> dict[str, Any] | None:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
-        row: tuple[Any, ...] | None = cursor.fetchone()
-    return row
+        row = cursor.fetchone()
+        return None if row is None else dict(zip((column.name for column in cursor.description), row, strict=True))
 
 
-def _locked(lock: str, statement: str, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
+def _locked(lock: str, statement: str, values: Mapping[str, Any]) -> dict[str, Any] | None:
     """Wait for the wallet, then move. No savepoint: neither half can fail, and a refusal has changed nothing."""
     with transaction.atomic(savepoint=False):
         wallet = _one(lock, values)
-        return None if wallet is None else _one(statement, {**values, "wallet": wallet[0]})
+        return None if wallet is None else _one(statement, {**values, "wallet": wallet["id"]})
 
 
-def _hold(row: tuple[Any, ...] | None) -> Hold | None:
-    return None if row is None else Hold.from_db(connection.alias, _HOLD_FIELDS, row)
+def _hold(row: dict[str, Any] | None) -> Hold | None:
+    if row is None:
+        return None
+    names = [field.attname for field in Hold._meta.concrete_fields]
+    return Hold.from_db(connection.alias, names, [row[name] for name in names])
 
 
 def reserve(values: Mapping[str, Any]) -> Hold | None:
@@ -178,9 +173,9 @@ def reserve(values: Mapping[str, Any]) -> Hold | None:
         row = _one(_RESERVE, values)
         if row is None:
             return None
-        wallet, *hold = row
-        if hold[0] is not None:
-            return _hold(tuple(hold))
+        wallet = row.pop("wallet")
+        if row["id"] is not None:
+            return _hold(row)
         with connection.cursor() as cursor:
             cursor.execute(_UNRESERVE, {**values, "wallet": wallet})
         return None

@@ -39,7 +39,7 @@ def demo_seed(password: str) -> Workspace:
                     workspace_id=workspace.id,
                     project_id=project.id,
                     name=str(starter.title),
-                    graph=starter.graph,
+                    graph=starter.graph(),
                     actor_id=user.id,
                 )
     return workspace
@@ -62,7 +62,7 @@ def demo_workflow(workspace: Workspace) -> Workflow:
                 workspace_id=workspace.id,
                 project_id=project.id,
                 name="Postcard",
-                graph=STARTERS["postcard"].graph,
+                graph=STARTERS["postcard"].graph(),
                 actor_id=user.id,
             )
         return workflow

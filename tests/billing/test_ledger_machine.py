@@ -154,7 +154,7 @@ class Ledger(RuleBasedStateMachine):
 
 @pytest.mark.django_db
 def test_the_ledger_agrees_with_a_model_of_it() -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Ledger,
         settings=settings(
             max_examples=40,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from functools import partial
 from uuid import UUID
 
 import pytest
@@ -134,8 +135,8 @@ def test_a_run_that_closes_while_its_parts_settle_keeps_nothing(workspace: Works
     for _ in range(5):
         whole = hold(workspace_id, 20 * C)
         parts = [hold_split(parent_id=whole, hold_id=uuid7(), amount=2 * C, description="x").id for _ in range(8)]
-        releases = [lambda part=part: hold_release(hold_id=part) for part in parts]
-        results = in_parallel([*releases[:4], lambda whole=whole: hold_close(hold_id=whole), *releases[4:]], threads=9)
+        releases = [partial(hold_release, hold_id=part) for part in parts]
+        results = in_parallel([*releases[:4], partial(hold_close, hold_id=whole), *releases[4:]], threads=9)
         assert outcomes(results) == {"NoneType": 9}
     assert balance_get(workspace_id=workspace_id) == Balance(100 * C, 0)
     assert ledger_audit() == []
@@ -165,7 +166,7 @@ def test_random_operations_from_all_sides_leave_no_drift(workspace: Workspace, f
                 case _:
                     granted(chance.choice([workspace, foreign_workspace]), 1 + amount // 8)
 
-    results = in_parallel([lambda seed=seed: step(seed) for seed in range(600)], threads=16)
+    results = in_parallel([partial(step, seed) for seed in range(600)], threads=16)
     strange = [
         r for r in results if r is not None and not isinstance(r, (InsufficientCredits, HoldSettled, LookupError))
     ]

@@ -86,7 +86,7 @@ const ROUTES: [RegExp, (body: Record<string, unknown>, id: string) => unknown][]
   [/\/runs\/(\w+)\/steps/, () => ({ items: [], next: null })],
   [/\/runs\/(\w+)$/, (_, id) => ({ id, state: runStates.get(id) ?? "running" })],
   [/\/assets\?/, () => ({ items: ["harbour", "dunes", "aurora", "bloom", "marble"].map(asset), next: null })],
-  [/\/assets\/uploads/, () => ({ asset: "uploaded", url: "/static/src/island/dev/", fields: { key: "k" } })],
+  [/\/assets\/uploads/, () => (query.has("refuse") ? { asset: "uploaded", url: "/nowhere", fields: { key: "k" } } : { asset: "uploaded" })],
   [/\/assets\/(\w+)/, (_, id) => asset(id)],
 ];
 
