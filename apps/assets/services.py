@@ -139,7 +139,11 @@ def _taken(filename: str, content_type: str, size: int) -> Accepted:
 def _clean(filename: str) -> str:
     """A name to show: the last part of a path, without control characters; never used as a path."""
     last = filename.replace("\\", "/").rpartition("/")[2]
-    return "".join(letter for letter in last if letter.isprintable()).strip()[:255] or _("Untitled")
+    return _printable(last)[:255] or _("Untitled")
+
+
+def _printable(text: str) -> str:
+    return "".join(letter for letter in text if letter.isprintable()).strip()
 
 
 def _known(sha256: str, accepted: Accepted, project_id: UUID | None) -> Asset | None:
@@ -313,7 +317,7 @@ def asset_publish(*, workspace_id: UUID, asset_id: UUID, title: str = "") -> Non
     """Put an asset into the gallery's published part, under a title. Repeating keeps the first time."""
     asset = asset_get(workspace_id=workspace_id, asset_id=asset_id)
     asset.published_at = asset.published_at or timezone.now()
-    asset.title = title.strip()[:200] or asset.title
+    asset.title = _printable(title)[:200] or asset.title
     asset.save(update_fields=["published_at", "title"])
     poke(f"workspace.{workspace_id}", asset=asset_id)
 
@@ -321,7 +325,7 @@ def asset_publish(*, workspace_id: UUID, asset_id: UUID, title: str = "") -> Non
 def asset_rename(*, workspace_id: UUID, asset_id: UUID, title: str) -> Asset:
     """Give an asset a title; an empty one returns to the file's name."""
     asset = asset_get(workspace_id=workspace_id, asset_id=asset_id)
-    asset.title = title.strip()[:200]
+    asset.title = _printable(title)[:200]
     asset.save(update_fields=["title"])
     return asset
 
