@@ -8,11 +8,12 @@ from celery import shared_task
 from celery.schedules import crontab
 from django.utils import timezone
 
-from apps.assets import housekeeping, intake, previews
+from apps.assets import housekeeping, intake, orphans, previews
 
 BEAT = {
     "assets-sweep": {"task": "apps.assets.tasks.assets_sweep", "schedule": 60.0},
     "assets-purge": {"task": "apps.assets.tasks.assets_purge", "schedule": crontab(hour="3", minute="20")},
+    "assets-orphans": {"task": "apps.assets.tasks.orphans_sweep", "schedule": crontab(hour="4", minute="20")},
 }
 
 
@@ -47,3 +48,9 @@ def assets_purge(**_: object) -> None:
     now = timezone.now()
     housekeeping.trash_purge(now)
     housekeeping.blobs_sweep(now)
+
+
+@shared_task(queue="io")
+def orphans_sweep(**_: object) -> None:
+    """Delete objects that no row knows."""
+    orphans.orphans_sweep(timezone.now())
