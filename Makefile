@@ -3,6 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 export PORT ?= 8000
+# Start-up is mostly imports, so their compiled form is kept whatever the shell says.
 export PYTHONDONTWRITEBYTECODE :=
 # Vite, npm and the rest must not phone home.
 export CHECKPOINT_DISABLE := 1

@@ -22,7 +22,6 @@ from apps.runs.api import router as runs
 from apps.workspaces.api import router as workspaces
 
 
-
 class _Encoder(NinjaJSONEncoder):
     """Times keep their microseconds; Django's encoder would cut them to milliseconds."""
 

@@ -50,7 +50,7 @@ app.conf.update(
 
 @setup_logging.connect
 def _logs(**_: object) -> None:
-    from config.logs import configure
+    from apps.common.logs import configure
 
     configure()
 

@@ -214,3 +214,5 @@ SANDBOX_KEY = text("SANDBOX_KEY", SECRET_KEY)
 WEBHOOK_URL = text("WEBHOOK_URL", f"http://127.0.0.1:{PORT}")
 # Largest file a person may upload, bytes.
 UPLOAD_MAX_BYTES = number("UPLOAD_MAX_BYTES", 2 * 1024**3)
+# The demo person's password; the embedded stack makes one up and prints it. Empty: nobody signs in as the demo.
+DEMO_PASSWORD = text("DEMO_PASSWORD", "")

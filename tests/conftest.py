@@ -1,9 +1,10 @@
-"""The cast of all tests: Alice owns a workspace, Ada administers, Bob edits, Victor looks on; Charlie has another one."""
+"""The cast of all tests: Alice owns a workspace, Ada administers, Bob edits, Victor looks on; Charlie has another."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +21,10 @@ PASSWORD = "correct horse battery"
 
 def pytest_configure() -> None:
     """Without a build of the front end pages point to Vite's server: good enough for tests of what they say."""
-    manifest = settings.DJANGO_VITE["default"]["manifest_path"]
+    settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise warns where there is none
+    # Slow hashing is the point of the real one; every test of the cast would pay for it.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    manifest = Path(str(settings.DJANGO_VITE["default"]["manifest_path"]))
     if not manifest.exists():
         settings.DJANGO_VITE["default"]["dev_mode"] = True
 

@@ -14,9 +14,7 @@ from apps.accounts.models import User
 class SignupForm(allauth_forms.SignupForm):  # type: ignore[misc]
     """A name, an address, a password."""
 
-    name = forms.CharField(
-        label=_("Your name"), max_length=150, widget=forms.TextInput(attrs={"autocomplete": "name"})
-    )
+    name = forms.CharField(label=_("Your name"), max_length=150, widget=forms.TextInput(attrs={"autocomplete": "name"}))
     field_order = ("name", "email", "password1")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

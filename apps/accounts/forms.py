@@ -14,8 +14,8 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = User
         fields = ("name",)
-        labels = {"name": _("Your name")}  # noqa: RUF012
-        widgets = {"name": forms.TextInput(attrs={"autocomplete": "name", "required": True})}  # noqa: RUF012
+        labels = {"name": _("Your name")}
+        widgets = {"name": forms.TextInput(attrs={"autocomplete": "name", "required": True})}
 
     def clean_name(self) -> str:
         """A name is not only spaces."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
+from math import ceil
 from typing import Any
 
 from django.utils import timezone
@@ -39,14 +41,14 @@ class Cell:
     def days_left(self) -> int:
         """How many days the trash still keeps it."""
         since = self.asset.trashed_at or timezone.now()
-        return max(0, (since + TRASH_KEPT - timezone.now()).days)
+        return max(0, ceil((since + TRASH_KEPT - timezone.now()) / timedelta(days=1)))
 
 
 def cell_of(asset: Asset) -> Cell:
     """The cell of one asset."""
     meta = asset.measured
     width, height = meta.get("width"), meta.get("height")
-    ratio = width / height if width and height else 4 / 3
+    ratio = width / height if width and height else 1
     return Cell(
         asset=asset,
         ratio=round(min(max(ratio, _RATIO_MIN), _RATIO_MAX), 3),

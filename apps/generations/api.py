@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from django.http import HttpResponse
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from ninja import Field, Query, Router, Schema
@@ -14,7 +13,7 @@ from ninja import Field, Query, Router, Schema
 from apps.billing.services import InsufficientCredits
 from apps.common.paging import LIMIT_DEFAULT, keyset_page
 from apps.common.problems import Problem, not_found
-from apps.generations.fragments import outputs_with_urls
+from apps.generations.fragments import outputs_with_urls, with_outputs
 from apps.generations.models import Generation
 from apps.generations.services import (
     GenerationNotFound,
@@ -26,8 +25,10 @@ from apps.generations.services import (
 )
 from apps.generations.tape import TapeFilter
 from apps.projects.models import Project
+from apps.projects.schemas import Moment
 from apps.workspaces.access import ApiRequest
 from apps.workspaces.auth import api_auth
+from apps.workspaces.idempotency import idempotent
 
 router = Router(tags=["generations"])
 
@@ -74,11 +75,11 @@ class GenerationOut(Schema):
     error_code: str | None
     permanent: bool
     outputs: list[dict[str, Any]]
-    created_at: datetime
-    submitted_at: datetime | None
-    started_at: datetime | None
-    settled_at: datetime | None
-    cancel_requested_at: datetime | None
+    created_at: Moment
+    submitted_at: Moment | None
+    started_at: Moment | None
+    settled_at: Moment | None
+    cancel_requested_at: Moment | None
     latency_ms: int | None
     url: str
 
@@ -99,7 +100,17 @@ class GenerationQuery(Schema):
     model: str = Field("", max_length=120)
     kind: Literal["", "image", "video", "audio", "text"] = ""
     state: Literal[
-        "", "live", "prepared", "submitting", "submitted", "running", "succeeded", "failed", "cancelled", "expired", "unknown"
+        "",
+        "live",
+        "prepared",
+        "submitting",
+        "submitted",
+        "running",
+        "succeeded",
+        "failed",
+        "cancelled",
+        "expired",
+        "unknown",
     ] = ""
     q: str = Field("", max_length=200)
     limit: int = LIMIT_DEFAULT
@@ -110,27 +121,33 @@ class GenerationQuery(Schema):
 def generation_create(request: ApiRequest, body: GenerationIn) -> Any:
     """Make one provider call. Answers at once; watch `GET` on its `url`, or the workspace's socket."""
     _project_check(request, body.project)
-    return 202, _started(request, body)
+    with idempotent(request, body) as answer:
+        if answer.known:
+            return answer.response()
+        row = _started(request, body, answer.key)
+        return answer.keep(202, GenerationOut.model_validate(generation_json(row)))
 
 
 @router.get("/generations", auth=api_auth("read"), response=GenerationPage)
 def generation_list(request: ApiRequest, query: Query[GenerationQuery]) -> Any:
     """The tape, newest first."""
     chosen = TapeFilter(**query.dict(exclude={"limit", "cursor"}))
-    rows, following = keyset_page(chosen.rows(request.workspace.id), limit=query.limit, cursor=query.cursor)
+    rows, following = keyset_page(_rows(request, chosen), limit=query.limit, cursor=query.cursor)
     return {"items": [generation_json(row) for row in rows], "next": following}
 
 
 @router.get("/generations/{uuid:generation_id}", auth=api_auth("read"), response=GenerationOut)
 def generation_detail(request: ApiRequest, generation_id: UUID) -> Any:
     """One paid call."""
-    row = Generation.objects.for_workspace(request.workspace.id).filter(id=generation_id).first()
+    row = _rows(request, TapeFilter()).filter(id=generation_id).first()
     if row is None:
         raise not_found()
     return generation_json(row)
 
 
-@router.post("/generations/{uuid:generation_id}/cancel", auth=api_auth("generations:write"), response={202: GenerationOut})
+@router.post(
+    "/generations/{uuid:generation_id}/cancel", auth=api_auth("generations:write"), response={202: GenerationOut}
+)
 def generation_cancel_create(request: ApiRequest, generation_id: UUID) -> Any:
     """Cancel it. What the provider delivered before the cancel reached it is kept and charged."""
     try:
@@ -154,8 +171,8 @@ def generation_give_up_create(request: ApiRequest, generation_id: UUID) -> Any:
 def generation_json(row: Generation) -> dict[str, Any]:
     """The shape of :class:`GenerationOut`. Touches no other table."""
     same = (
-        "id state kind provider model prompt params inputs seed node item attempt cost progress progress_message permanent "
-        "created_at submitted_at started_at settled_at cancel_requested_at latency_ms"
+        "id state kind provider model prompt params inputs seed node item attempt cost progress progress_message "
+        "permanent created_at submitted_at started_at settled_at cancel_requested_at latency_ms"
     )
     return {
         **{name: getattr(row, name) for name in same.split()},
@@ -170,6 +187,10 @@ def generation_json(row: Generation) -> dict[str, Any]:
     }
 
 
+def _rows(request: ApiRequest, chosen: TapeFilter) -> QuerySet[Generation]:
+    return with_outputs(chosen.rows(request.workspace.id), request.workspace.id)
+
+
 def _project_check(request: ApiRequest, project_id: UUID | None) -> None:
     projects = Project.objects.for_workspace(request.workspace.id).filter(id=project_id, trashed_at=None)
     if project_id is not None and not projects.exists():
@@ -182,18 +203,18 @@ def _project_check(request: ApiRequest, project_id: UUID | None) -> None:
         )
 
 
-def _started(request: ApiRequest, body: GenerationIn) -> dict[str, Any]:
+def _started(request: ApiRequest, body: GenerationIn, key: str) -> Generation:
     try:
-        row = generation_start(
+        return generation_start(
             workspace_id=request.workspace.id,
             project_id=body.project,
             model=body.model,
             params=body.params,
             inputs={name: {"$asset": str(asset)} for name, asset in body.inputs.items()},
             actor_id=request.user.id,
+            idempotency_key=f"api:{key}"[:255] if key else "",
         )
     except InvalidGeneration as error:
         raise Problem("invalid-generation", 422, _("Invalid request"), str(error), fields=error.fields) from error
     except InsufficientCredits as error:
         raise error.problem() from error
-    return generation_json(row)

@@ -7,10 +7,13 @@ from typing import Any, cast
 
 from django import forms
 
-from apps.providers.catalogue import MODELS, Model
+from apps.generations.models import Generation
+from apps.providers.catalogue import MODELS, Model, Quote, quote
 
 
-def settings_form(model: Model, data: Mapping[str, Any] | None = None, initial: Mapping[str, Any] | None = None) -> forms.Form:
+def settings_form(
+    model: Model, data: Mapping[str, Any] | None = None, initial: Mapping[str, Any] | None = None
+) -> forms.Form:
     """A bound or unbound form with one field per parameter of ``model``."""
     typed = {name: schema for name, schema in model.inputs.items() if schema.get("type") == "string"}
     properties: dict[str, dict[str, Any]] = {**typed, **model.params["properties"]}
@@ -21,6 +24,28 @@ def settings_form(model: Model, data: Mapping[str, Any] | None = None, initial: 
 def settings_given(form: forms.Form) -> dict[str, Any]:
     """The valid form's values, without the fields that were left empty (the model's own defaults apply)."""
     return {name: value for name, value in form.cleaned_data.items() if value not in (None, "")}
+
+
+def form_price(form: forms.Form, model: Model) -> Quote:
+    """The price of the form as it stands; what is not valid (yet) counts as the model's default."""
+    if form.is_bound:
+        form.is_valid()
+        given = settings_given(form)
+    else:
+        given = {name: form.get_initial_for_field(field, name) for name, field in form.fields.items()}
+    return quote(model.id, {name: value for name, value in given.items() if value not in (None, "")}, {})
+
+
+def settings_dropped(form: forms.Form, given: Mapping[str, Any], source: Generation | None) -> list[str]:
+    """Titles of the settings that the earlier model had and this one does not take."""
+    before = MODELS.get(source.model) if source else None
+    titles = {name: schema["title"] for model in MODELS.values() for name, schema in model.params["properties"].items()}
+    titles |= {name: schema["title"] for name, schema in (before.params["properties"] if before else {}).items()}
+    return [
+        titles[name]
+        for name, value in given.items()
+        if name in titles and name not in form.fields and value not in (None, "")
+    ]
 
 
 def problems_show(form: forms.Form, problems: list[dict[str, str]]) -> None:
@@ -47,7 +72,7 @@ def _field(schema: dict[str, Any]) -> forms.Field:
         return forms.BooleanField(**{**common, "required": False})
     if schema.get("type") in ("integer", "number"):
         kind = forms.IntegerField if schema["type"] == "integer" else forms.FloatField
-        bounds = {"min_value": schema.get("minimum"), "max_value": schema.get("maximum")}
+        bounds: dict[str, Any] = {"min_value": schema.get("minimum"), "max_value": schema.get("maximum")}
         return kind(**common, **bounds, step_size=schema.get("multipleOf"))
     widget = forms.Textarea(attrs={"rows": 4}) if schema.get("format") == "multiline" else None
     return forms.CharField(**common, widget=widget, max_length=schema.get("maxLength"))

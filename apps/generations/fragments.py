@@ -12,12 +12,14 @@ from django.db.models import Prefetch, QuerySet
 from django.utils.translation import gettext as _
 
 from apps.assets.models import Asset
-from apps.assets.services import asset_ref, asset_url, preview_url
+from apps.assets.services import preview_url, asset_ref, asset_url
+from apps.generations.adapters import asset_ids
 from apps.generations.models import Generation, GenerationOutput, GenerationState
 from apps.generations.wording import sentence
 from apps.providers.catalogue import MODELS
 
 PREVIEW_SIDE = 512
+ICONS = {"image": "image", "video": "clapperboard", "audio": "audio-lines", "text": "text"}
 NODE_TYPES = {"image": "image.generate", "video": "video.generate"}
 # Shown as fields of their own, or of no use to a reader.
 _PLAIN = ("prompt", "seed", "model")
@@ -46,12 +48,22 @@ class Card:
     previews: tuple[Preview, ...]
     ratio: float
     error: str
-    percent: int | None
+    icon: str
 
     @property
     def first(self) -> Preview | None:
         """What stands for it in the grid."""
         return self.previews[0] if self.previews else None
+
+    @property
+    def part(self) -> str:
+        """Progress from 0 to 1 as CSS reads it."""
+        return f"{min(1.0, max(0.0, self.row.progress or 0.0)):.3f}"
+
+    @property
+    def percent(self) -> int | None:
+        """Progress in percent, where the provider tells it."""
+        return None if self.row.progress is None else round(float(self.part) * 100)
 
     @property
     def seconds(self) -> float | None:
@@ -80,8 +92,10 @@ def card(row: Generation, *, full: bool = False) -> Card:
         state=state_text(row),
         previews=previews,
         ratio=_ratio(row, previews),
-        error=sentence(row.error_code, provider=row.provider.title(), detail=row.error_detail) if row.error_code else "",
-        percent=None if row.progress is None or not row.is_live else round(min(1.0, max(0.0, row.progress)) * 100),
+        error=sentence(row.error_code, provider=row.provider.title(), detail=row.error_detail)
+        if row.error_code
+        else "",
+        icon=ICONS.get(row.kind, "file"),
     )
 
 
@@ -96,7 +110,14 @@ def settings_shown(row: Generation) -> list[tuple[str, Any]]:
     """The parameters beside prompt and seed, with the titles that the model's schema gives them."""
     model = MODELS.get(row.model)
     schema = model.params.get("properties", {}) if model else {}
-    return [(schema.get(name, {}).get("title", name), value) for name, value in row.params.items() if name not in _PLAIN]
+    return [
+        (schema.get(name, {}).get("title", name), value) for name, value in row.params.items() if name not in _PLAIN
+    ]
+
+
+def inputs_shown(row: Generation) -> list[tuple[str, str]]:
+    """The input files as (name, asset id)."""
+    return [(name, str(found)) for name, value in row.inputs.items() for found in asset_ids({name: value})]
 
 
 def node_json(row: Generation) -> str:

@@ -26,7 +26,10 @@ app_name = "generation_hooks"
 @require_POST
 def provider_webhook(request: HttpRequest, provider: str, generation: UUID, token: str) -> HttpResponse:
     """202 for a genuine call, however often it comes; 404, always the same, for anything else."""
-    if not webhook_token_valid(provider, generation, token) or int(request.headers.get("Content-Length") or 0) > BODY_MAX:
+    if (
+        not webhook_token_valid(provider, generation, token)
+        or int(request.headers.get("Content-Length") or 0) > BODY_MAX
+    ):
         return HttpResponseNotFound()
     with unscoped("the address of a webhook is what tells the generation"):
         row = Generation.objects.filter(id=generation, provider=provider).first()

@@ -39,8 +39,8 @@ POLLED = (GenerationState.SUBMITTED, GenerationState.RUNNING, GenerationState.UN
 class Generation(TenantModel):
     """One paid call. Its id is the attempt id that the provider is told and the id of its hold.
 
-    ``project_id``, ``workflow_id`` and ``run_id`` are plain columns: the tape outlives what it came from. ``params`` and
-    ``inputs`` are as they were at that moment. ``delivery`` is what the provider says it made, until we have copied it.
+    ``project_id``, ``workflow_id`` and ``run_id`` are plain columns: the tape outlives what it came from. ``params``
+    and ``inputs`` are as they were at that moment. ``delivery`` is what the provider says it made, until we have copied it.
     ``fence`` counts claims, so that a claimant which was given up changes nothing. Money is in micro-credits.
     """
 
@@ -66,7 +66,7 @@ class Generation(TenantModel):
     tries = models.PositiveSmallIntegerField(default=0)
     fence = models.PositiveIntegerField(default=0)
     lease_until = models.DateTimeField(null=True, blank=True)
-    provider_request_id = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001 (NULL keeps it unique)
+    provider_request_id = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001
     provider_urls = models.JSONField(default=dict)
     delivery = models.JSONField(null=True, blank=True)
 
@@ -125,7 +125,9 @@ class Generation(TenantModel):
             models.Index(fields=["workspace", "project_id", "-created_at", "-id"], name="generations_project"),
             models.Index(fields=["workspace", "model", "-created_at", "-id"], name="generations_model"),
             models.Index(fields=["workspace", "run_id"], name="generations_run", condition=Q(run_id__isnull=False)),
-            models.Index(fields=["poll_after"], name="generations_due", condition=Q(state__in=[str(state) for state in LIVE])),
+            models.Index(
+                fields=["poll_after"], name="generations_due", condition=Q(state__in=[str(state) for state in LIVE])
+            ),
         ]
 
     def __str__(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -109,7 +110,7 @@ def generation_cancel(*, workspace_id: UUID, generation_id: UUID) -> Generation:
 
 
 def generation_give_up(*, workspace_id: UUID, generation_id: UUID) -> Generation:
-    """A person decides that a lost answer will not come: failed, and the hold goes back. Raises GenerationNotUnclear."""
+    """A person gives up a lost answer: failed, and the hold goes back. Raises GenerationNotUnclear."""
     with transaction.atomic():
         generation = _locked(workspace_id, generation_id)
         only_from = (GenerationState.UNKNOWN,)
@@ -141,7 +142,9 @@ def _settings(
     if "seed" in found.params.get("properties", {}) and settings.get("seed") is None:
         # Chosen here, so that the tape can tell how to make the same thing again.
         settings["seed"] = secrets.randbelow(SEED_MAX)
-    problems = [{"field": name, "message": message} for name, message in params_problems(model, settings, complete=True)]
+    problems = [
+        {"field": name, "message": message} for name, message in params_problems(model, settings, complete=True)
+    ]
     references, missing = _references(workspace_id, given)
     problems += missing
     if problems:
@@ -230,7 +233,7 @@ def _hold(generation: Generation, parent_hold_id: UUID | None) -> None:
 
 
 def _first(generation: Generation) -> Generation | None:
-    rows = Generation.objects.for_workspace(generation.workspace_id)
+    rows: QuerySet[Generation] = Generation.objects.for_workspace(generation.workspace_id)
     if generation.run_id is not None:
         place = {"node": generation.node, "item": generation.item, "attempt": generation.attempt}
         if first := rows.filter(run_id=generation.run_id, **place).first():
@@ -240,7 +243,7 @@ def _first(generation: Generation) -> Generation | None:
 
 def _locked(workspace_id: UUID, generation_id: UUID) -> Generation:
     rows = Generation.objects.for_workspace(workspace_id)
-    generation = rows.select_for_update().filter(id=generation_id).first()
+    generation: Generation | None = rows.select_for_update().filter(id=generation_id).first()
     if generation is None:
         raise GenerationNotFound(GenerationNotFound.__doc__)
     return generation

@@ -43,7 +43,13 @@ class TapeFilter:
     def rows(self, workspace_id: UUID) -> QuerySet[Generation]:
         """The matching rows of one workspace, unordered."""
         rows: QuerySet[Generation] = Generation.objects.for_workspace(workspace_id)
-        plain = {"project_id": self.project, "run_id": self.run, "node": self.node, "model": self.model, "kind": self.kind}
+        plain = {
+            "project_id": self.project,
+            "run_id": self.run,
+            "node": self.node,
+            "model": self.model,
+            "kind": self.kind,
+        }
         rows = rows.filter(**{name: value for name, value in plain.items() if value})
         if self.state:
             rows = rows.filter(state__in=LIVE) if self.state == "live" else rows.filter(state=self.state)
@@ -52,6 +58,11 @@ class TapeFilter:
     def query_string(self) -> str:
         """The filter as it stands in an address; empty when nothing is filtered."""
         return urlencode({field.name: getattr(self, field.name) for field in fields(self) if getattr(self, field.name)})
+
+    @property
+    def narrows(self) -> bool:
+        """Whether anything is left out."""
+        return bool(self)
 
     def __bool__(self) -> bool:
         return bool(self.query_string())

@@ -7,23 +7,33 @@ from uuid import UUID, uuid4
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django_htmx.http import HttpResponseClientRedirect
 
 from apps.billing.services import InsufficientCredits, balance_get
 from apps.common.paging import keyset_page
 from apps.common.problems import Problem
 from apps.generations import services
-from apps.generations.forms import model_choices, problems_show, settings_form, settings_given
-from apps.generations.fragments import card, cards, node_json, settings_shown, with_outputs
+from apps.generations.forms import (
+    form_price,
+    model_choices,
+    problems_show,
+    settings_dropped,
+    settings_form,
+    settings_given,
+)
+from apps.generations.fragments import card, cards, inputs_shown, node_json, settings_shown, with_outputs
 from apps.generations.models import Generation, GenerationState
 from apps.generations.tape import KINDS, TapeFilter
-from apps.providers.catalogue import MODELS, Model, quote
+from apps.providers.catalogue import MODELS, Model
 from apps.workspaces.access import MemberRequest, member_required
 from apps.workspaces.models import Role
 
 PAGE = 24
 LIVE_MAX = 100
+RECENT = 10
 
 
 @require_GET
@@ -31,7 +41,12 @@ LIVE_MAX = 100
 def tape(request: MemberRequest) -> HttpResponse:
     """The page, with its first items."""
     chosen = TapeFilter.from_query(request.GET)
-    context = {**_items(request, chosen), "states": GenerationState.choices, "kinds": KINDS, "models": model_choices()}
+    context: dict[str, Any] = {
+        **_items(request, chosen),
+        "states": GenerationState.choices,
+        "kinds": KINDS,
+        "models": model_choices(),
+    }
     return render(request, "generations/tape.html", context)
 
 
@@ -51,8 +66,18 @@ def tape_live(request: MemberRequest) -> HttpResponse:
     newer = 0
     if since := _uuid(request.GET.get("since", "")):
         newer = TapeFilter.from_query(request.GET).rows(request.workspace.id).filter(id__gt=since)[:LIVE_MAX].count()
-    context = {"cards": cards(with_outputs(rows, request.workspace.id)), "newer": newer, "oob": True}
+    chosen = TapeFilter.from_query(request.GET)
+    context = {"cards": cards(with_outputs(rows, request.workspace.id)), "newer": newer, "oob": True, "filter": chosen}
     return render(request, "generations/_live.html", context)
+
+
+@require_GET
+@member_required(role=Role.VIEWER)
+def home_recent(request: MemberRequest) -> HttpResponse:
+    """The last things made, for the workspace's home."""
+    rows = Generation.objects.for_workspace(request.workspace.id).filter(state=GenerationState.SUCCEEDED)
+    recent = with_outputs(rows, request.workspace.id).order_by("-created_at", "-id")[:RECENT]
+    return render(request, "generations/_recent.html", {"cards": cards(recent), "may_edit": _may_edit(request)})
 
 
 @require_GET
@@ -66,17 +91,18 @@ def generation_detail(request: MemberRequest, generation_id: UUID) -> HttpRespon
 @require_http_methods(["GET", "POST"])
 @member_required(role=Role.EDITOR)
 def generation_create(request: MemberRequest) -> HttpResponse:
-    """One call without a graph, prefilled from an earlier one (``?from=``)."""
+    """One call without a graph, prefilled from an earlier one (``?from=``) or with what was typed (``?once=``)."""
     source = _source(request)
     model = _model(request, source)
-    initial = {**source.params, "prompt": source.prompt} if source else {}
-    form = settings_form(model, request.POST if request.method == "POST" else None, initial)
+    form = settings_form(model, _typed(request), {**source.params, "prompt": source.prompt} if source else {})
     row = _start(request, form, model, source) if request.method == "POST" and form.is_valid() else None
     if row is not None:
-        return redirect("generations:generation_detail", request.workspace.slug, row.id)
+        return _opened(request, row)
     context = {"form": form, "model": model, "models": model_choices(), "source": source, "once": _once(request)}
-    context |= {"price": _price(form, model, initial), "balance": balance_get(workspace_id=request.workspace.id)}
-    return render(request, "generations/generation_create.html", context, status=422 if form.errors else 200)
+    context |= {"price": form_price(form, model), "balance": balance_get(workspace_id=request.workspace.id)}
+    context["dropped"] = settings_dropped(form, _typed(request) or (source.params if source else {}), source)
+    refused = request.method == "POST"
+    return render(request, "generations/generation_create.html", context, status=422 if refused else 200)
 
 
 @require_POST
@@ -110,7 +136,8 @@ def _items(request: MemberRequest, chosen: TapeFilter) -> dict[str, Any]:
     except Problem as problem:
         raise Http404 from problem
     first = not request.GET.get("cursor")
-    return {"cards": cards(found), "next": following, "filter": chosen, "first": first}
+    may_edit = _may_edit(request)
+    return {"cards": cards(found), "next": following, "filter": chosen, "first": first, "may_edit": may_edit}
 
 
 def _detail(request: MemberRequest, generation_id: UUID) -> dict[str, Any]:
@@ -118,8 +145,18 @@ def _detail(request: MemberRequest, generation_id: UUID) -> dict[str, Any]:
     row = rows.filter(id=generation_id).first()
     if row is None:
         raise Http404
-    may = Role(request.membership.role).includes(Role.EDITOR)
-    return {"card": card(row, full=True), "settings": settings_shown(row), "node": node_json(row), "may_edit": may}
+    return {
+        "card": card(row, full=True),
+        "settings": settings_shown(row),
+        "inputs": inputs_shown(row),
+        "node": node_json(row),
+        "may_edit": _may_edit(request),
+        "panel": "panel" in request.GET or "panel" in request.POST,
+    }
+
+
+def _may_edit(request: MemberRequest) -> bool:
+    return Role(request.membership.role).includes(Role.EDITOR)
 
 
 def _changed(request: MemberRequest, generation_id: UUID) -> HttpResponse:
@@ -130,7 +167,7 @@ def _changed(request: MemberRequest, generation_id: UUID) -> HttpResponse:
 
 def _source(request: MemberRequest) -> Generation | None:
     """The generation whose settings are used again; 404 when it is not of this workspace."""
-    wanted = request.POST.get("from") or request.GET.get("from")
+    wanted = request.POST.get("from") or request.GET.get("from", "")
     if not wanted:
         return None
     row: Generation | None = Generation.objects.for_workspace(request.workspace.id).filter(id=_uuid(wanted)).first()
@@ -146,13 +183,18 @@ def _model(request: MemberRequest, source: Generation | None) -> Model:
 
 def _once(request: MemberRequest) -> str:
     """A key per rendered form, so that a double click makes one call; an answered form keeps its own."""
-    return str(_uuid(request.POST.get("once", "")) or uuid4())
+    return str(_uuid((_typed(request) or {}).get("once", "")) or uuid4())
 
 
-def _price(form: Any, model: Model, initial: dict[str, Any]) -> Any:
-    defaults = {name: field.initial for name, field in form.fields.items()}
-    params = settings_given(form) if form.is_bound and form.is_valid() else {**defaults, **initial}
-    return quote(model.id, {name: value for name, value in params.items() if value is not None}, {})
+def _typed(request: MemberRequest) -> Any:
+    """What stands in the form: sent, or carried along when the model changes; None on a first visit."""
+    data = request.POST if request.method == "POST" else request.GET
+    return data if "once" in data else None
+
+
+def _opened(request: MemberRequest, row: Generation) -> HttpResponse:
+    url = reverse("generations:generation_detail", args=[request.workspace.slug, row.id])
+    return HttpResponseClientRedirect(url) if request.htmx else redirect(url)
 
 
 def _start(request: MemberRequest, form: Any, model: Model, source: Generation | None) -> Generation | None:

@@ -10,15 +10,17 @@ from django.utils.translation import gettext_lazy
 
 # Each takes %(provider)s and %(detail)s.
 SENTENCES: dict[str, Promise] = {
-    "refused": gettext_lazy("%(provider)s refused this request: %(detail)s Change the settings and run it again."),
+    "refused": gettext_lazy("%(provider)s refused this request: %(detail)s Change them and run it again."),
     "invalid": gettext_lazy("%(provider)s did not accept the settings: %(detail)s Change them and run it again."),
     "content_policy": gettext_lazy(
-        "%(provider)s withheld the result because of its content rules. Change the prompt or the input and run it again."
+        "%(provider)s withheld the result because of its content rules. Change the prompt or the input and try again."
     ),
     "rate_limited": gettext_lazy(
         "%(provider)s takes no more jobs at the moment, and several tries did not help. Run it again in a few minutes."
     ),
-    "unavailable": gettext_lazy("%(provider)s could not be reached, so nothing was sent. Run it again in a few minutes."),
+    "unavailable": gettext_lazy(
+        "%(provider)s could not be reached, so nothing was sent. Run it again in a few minutes."
+    ),
     "auth": gettext_lazy(
         "%(provider)s did not accept our key. That is our side: ask whoever runs this site to check the provider's key."
     ),
@@ -35,10 +37,10 @@ SENTENCES: dict[str, Promise] = {
     ),
     "expired": gettext_lazy("%(provider)s did not finish in time, so we stopped waiting. Run it again."),
     "expired_unknown": gettext_lazy(
-        "The answer of %(provider)s was lost, and it could not tell us in time whether it had taken the job. Run it again."
+        "The answer of %(provider)s was lost, and it could not say in time whether it took the job. Run it again."
     ),
     "expired_delivered": gettext_lazy(
-        "%(provider)s finished, but its result could not be copied to our storage in time. That is our side. Run it again."
+        "%(provider)s finished, but its result did not get into our storage in time. That is our side. Run it again."
     ),
     "cancelled": gettext_lazy("This was cancelled before it was finished."),
     "cancelled_by_provider": gettext_lazy("%(provider)s cancelled this job by itself: %(detail)s Run it again."),

@@ -23,8 +23,8 @@ _FLUSH = """
 WITH run AS (
     UPDATE runs_run SET
         last_seq = last_seq + %(count)s,
-        lease_until = CASE WHEN %(ended)s THEN NULL ELSE now() + make_interval(secs => %(lease)s) END,
-        touched_at = now(),
+        lease_until = CASE WHEN %(ended)s THEN NULL ELSE statement_timestamp() + make_interval(secs => %(lease)s) END,
+        touched_at = statement_timestamp(),
         state = COALESCE(%(state)s, state),
         error = COALESCE(%(error)s::jsonb, error),
         cost = cost + %(cost)s,

@@ -16,7 +16,8 @@ BEAT = {
 }
 
 
-@shared_task(queue="work")
+# The largest film takes minutes on a busy machine; still shorter than the broker's patience.
+@shared_task(queue="work", soft_time_limit=780, time_limit=840)
 def sandbox_render(*, job_id: str, **_: object) -> None:
     """Render one job, then tell its client."""
     if delivery_id := job_render(UUID(job_id)):

@@ -1,7 +1,7 @@
 """A vendor of a few lines over real HTTP, whose jobs stand still until the test moves them.
 
-The sandbox behaves like a vendor in time; this one holds each moment of a job's life open, so that a test can look at it
-and break it there. The adapter speaks to it as the shipped ones speak to theirs.
+The sandbox behaves like a vendor in time; this one holds each moment of a job's life open, so that a test can look
+at it and break it there. The adapter speaks to it as the shipped ones speak to theirs.
 """
 
 from __future__ import annotations
@@ -91,10 +91,12 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "busy":
             return self._answer(429, {"detail": "slow down"})
         if fault == "lost-before":
-            return self.connection.close()
+            self.connection.close()
+            return None
         job = self.owner.accept(body)
         if fault == "lost":
-            return self.connection.close()
+            self.connection.close()
+            return None
         return self._answer(202, job)
 
     def do_GET(self) -> None:

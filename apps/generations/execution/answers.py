@@ -81,5 +81,7 @@ def _delivered(generation: Generation, job: Job, now: datetime) -> None:
         "tries": before.get("tries", 0),
     }
     _rows(generation).update(
-        delivery=delivery, provider_urls=dict(job.urls) or generation.provider_urls, poll_after=now + timing.COLLECT_HANDED
+        delivery=delivery,
+        provider_urls=dict(job.urls) or generation.provider_urls,
+        poll_after=now + timing.COLLECT_HANDED,
     )

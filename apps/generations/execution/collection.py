@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import structlog
@@ -35,7 +35,7 @@ def collect(*, workspace_id: UUID, generation_id: UUID) -> None:
     generation = _claim(workspace_id, generation_id)
     if generation is None:
         return
-    delivery: dict[str, Any] = generation.delivery
+    delivery = _delivery(generation)
     try:
         assets = [_copy(generation, position) for position in range(len(delivery["outputs"]))]
         if not assets:
@@ -62,8 +62,13 @@ def _claim(workspace_id: UUID, generation_id: UUID) -> Generation | None:
     return rows.first()
 
 
+def _delivery(generation: Generation) -> dict[str, Any]:
+    """``outputs`` (as the adapter described them), ``actual_cost``, ``stored`` (asset ids by position), ``tries``."""
+    return cast("dict[str, Any]", generation.delivery)
+
+
 def _let_go(generation: Generation) -> None:
-    generation.delivery["tries"] += 1
+    _delivery(generation)["tries"] += 1
     rows = Generation.objects.for_workspace(generation.workspace_id).filter(id=generation.id, state__in=POLLED)
     if rows.filter(fence=generation.fence).update(lease_until=None, delivery=generation.delivery):
         look_later(generation, timezone.now(), at_least_s=2)
@@ -71,14 +76,15 @@ def _let_go(generation: Generation) -> None:
 
 def _copy(generation: Generation, position: int) -> Asset:
     """The output as an asset of ours, fetched unless an earlier try already stored it."""
-    stored = generation.delivery["stored"].get(str(position))
+    delivery = _delivery(generation)
+    stored = delivery["stored"].get(str(position))
     known = Asset.objects.for_workspace(generation.workspace_id).filter(id=stored).first() if stored else None
-    asset = known or _fetch(generation, Output(**generation.delivery["outputs"][position]))
+    asset = known or _fetch(generation, Output(**delivery["outputs"][position]))
     expected = EXPECTED.get(generation.kind)
     if expected and asset.kind != expected:
         raise BadOutput(f"it is a file of the kind {asset.kind}, not {expected}.")
     if known is None:
-        generation.delivery["stored"][str(position)] = str(asset.id)
+        delivery["stored"][str(position)] = str(asset.id)
         rows = Generation.objects.for_workspace(generation.workspace_id)
         rows.filter(id=generation.id, fence=generation.fence, state__in=POLLED).update(delivery=generation.delivery)
     return asset
@@ -91,7 +97,7 @@ def _fetch(generation: Generation, output: Output) -> Asset:
             provider_get(generation.provider).fetch(output, path)
         except ProviderError as error:
             # An expired address may be renewed by the next look; a file that is never there is the vendor's fault.
-            if error.permanent and (error.code != "not_found" or generation.delivery["tries"] >= timing.FETCH_TRIES):
+            if error.permanent and (error.code != "not_found" or _delivery(generation)["tries"] >= timing.FETCH_TRIES):
                 raise BadOutput(str(error)) from error
             raise
         size = path.stat().st_size

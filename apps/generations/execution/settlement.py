@@ -52,7 +52,9 @@ def settle_without_charge(
             return False
         hold_release(hold_id=generation.hold_id)
         events.settled(generation)
-    log.info("generation settled", action="generation_settle", generation=str(generation.id), state=str(state), code=code)
+    log.info(
+        "generation settled", action="generation_settle", generation=str(generation.id), state=str(state), code=code
+    )
     return True
 
 
@@ -84,7 +86,9 @@ def settle_success(
         )
         hold_capture(hold_id=generation.hold_id, amount=cost, description=_description(generation))
         events.settled(generation)
-    log.info("generation settled", action="generation_settle", generation=str(generation.id), state="succeeded", cost=cost)
+    log.info(
+        "generation settled", action="generation_settle", generation=str(generation.id), state="succeeded", cost=cost
+    )
     return True
 
 

@@ -1,4 +1,4 @@
-"""The POST. It is committed as ``submitting`` before it goes out, and it goes out at most once unless nothing was sent."""
+"""The POST: committed as ``submitting`` before it goes out, and repeated only when nothing was sent."""
 
 from __future__ import annotations
 

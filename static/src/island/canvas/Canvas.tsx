@@ -1,7 +1,7 @@
 /** The canvas: the graph, and everything a pointer can do to it. */
 
 import {
-  Background, BackgroundVariant, Controls, type FinalConnectionState, MiniMap, type OnConnectStartParams, ReactFlow, SelectionMode, useReactFlow,
+  Background, BackgroundVariant, Controls, type FinalConnectionState, MiniMap, type OnConnectStartParams, ReactFlow, SelectionMode, useReactFlow, useStore,
 } from "@xyflow/react";
 import { Keyboard, Maximize, Minus, Plus } from "lucide-react";
 import { useCallback } from "react";
@@ -25,6 +25,8 @@ import { StepNode } from "./StepNode";
 
 const NODE_TYPES = { step: StepNode };
 const EDGE_TYPES = { flow: FlowEdge };
+/** Below this zoom words cannot be read, so they are not painted. */
+const FAR = 0.3;
 const FIT = { padding: 0.2, maxZoom: 1 };
 
 function connectingFrom({ nodeId, handleId, handleType }: OnConnectStartParams): Connecting | null {
@@ -113,8 +115,9 @@ export function Canvas({ narrow }: { narrow: boolean }): React.ReactElement {
   const connectEnd = useConnectEnd();
   const connectionLine = useConnectionLine();
   const drop = useDrop();
+  const far = useStore((state) => state.transform[2] < FAR);
   return (
-    <div className="canvas" {...(readOnly ? {} : drop)} onPointerLeave={() => presenceTell(null)} onPointerMove={(event) => presenceTell(screenToFlowPosition({ x: event.clientX, y: event.clientY }))}>
+    <div className="canvas" data-far={far} {...(readOnly ? {} : drop)} onPointerLeave={() => presenceTell(null)} onPointerMove={(event) => presenceTell(screenToFlowPosition({ x: event.clientX, y: event.clientY }))}>
       <ReactFlow<StepNodeData, FlowEdgeData>
         nodes={nodes}
         edges={edges}
@@ -150,7 +153,7 @@ export function Canvas({ narrow }: { narrow: boolean }): React.ReactElement {
         fitViewOptions={FIT}
         onlyRenderVisibleElements
         elevateNodesOnSelect={false}
-        proOptions={{ hideAttribution: true }}
+        attributionPosition="bottom-center"
         aria-label={t("Canvas of the workflow")}
       >
         <Background variant={BackgroundVariant.Dots} gap={24} size={1.5} />

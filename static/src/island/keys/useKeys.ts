@@ -105,10 +105,13 @@ export function useKeys(pointer: Pointer, enabled: boolean): void {
       const inDialog = event.target instanceof Element && event.target.closest("dialog") !== null;
       const command = event.ctrlKey || event.metaKey;
       if (inDialog || (typing && !command) || event.altKey) return;
-      if (command ? commandKey(event, typing, acts) : plainKey(event, acts)) event.preventDefault();
+      if (!(command ? commandKey(event, typing, acts) : plainKey(event, acts))) return;
+      event.preventDefault();
+      event.stopPropagation();
     };
-    window.addEventListener("keydown", press);
-    return () => window.removeEventListener("keydown", press);
+    // Before React Flow sees the key: its own arrows move a node without making an operation of it.
+    window.addEventListener("keydown", press, true);
+    return () => window.removeEventListener("keydown", press, true);
   }, [enabled, pointer, screenToFlowPosition, fitView]);
 }
 
