@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
@@ -9,6 +10,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
+from ninja.renderers import JSONRenderer
+from ninja.responses import NinjaJSONEncoder
 
 from apps.assets.api import router as assets
 from apps.billing.api import router as billing
@@ -18,7 +21,21 @@ from apps.projects.api import router as projects
 from apps.runs.api import router as runs
 from apps.workspaces.api import router as workspaces
 
-api = NinjaAPI(title="Millrace", version="1", docs_url="/docs", openapi_url="/openapi.json")
+
+class _Encoder(NinjaJSONEncoder):
+    """Times keep their microseconds; Django's encoder would cut them to milliseconds."""
+
+    def default(self, o: Any) -> Any:
+        if isinstance(o, datetime):
+            return o.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return super().default(o)
+
+
+class _Renderer(JSONRenderer):
+    encoder_class = _Encoder
+
+
+api = NinjaAPI(renderer=_Renderer(), title="Millrace", version="1", docs_url="/docs", openapi_url="/openapi.json")
 for router in (workspaces, projects, runs, generations, assets, billing):
     api.add_router("", router)
 
@@ -52,3 +69,8 @@ def _too_big(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
 @api.exception_handler(HttpError)
 def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
     return problem_response(request, Problem("bad-request", error.status_code, _("Bad request"), str(error)))
+
+
+def not_here(request: HttpRequest, path: str = "") -> HttpResponse:
+    """An address below /api that nothing answers to: a problem document, not a page."""
+    return problem_response(request, not_found())

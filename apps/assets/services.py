@@ -272,7 +272,7 @@ def asset_url(asset: Asset, *, seconds: int = 3600, download: bool = False) -> s
     return _link(asset.blob.key, seconds, asset.content_type, disposition)
 
 
-def asset_preview_url(asset: Asset, side: int = 512, *, seconds: int = 3600) -> str | None:
+def preview_url(asset: Asset, side: int = 512, *, seconds: int = 3600) -> str | None:
     """A link to the preview of that longest side, or the next smaller one; None when there is none (yet)."""
     previews = asset.blob.previews if asset.blob else {}
     key = previews.get(str(side)) or previews.get("512")

@@ -11,7 +11,7 @@ from ninja import Schema
 
 from apps.assets.models import Asset
 from apps.assets.refusals import refusal_sentence
-from apps.assets.services import asset_url, asset_preview_url
+from apps.assets.services import asset_url, preview_url
 from apps.assets.usage import usages_of
 
 
@@ -78,8 +78,8 @@ def _document(asset: Asset) -> dict[str, Any]:
         "sha256": blob.sha256 if blob else None,
         "meta": asset.measured,
         "url": asset_url(asset) if blob else None,
-        "thumbnail": asset_preview_url(asset, 512),
-        "preview": asset_preview_url(asset, 1600),
+        "thumbnail": preview_url(asset, 512),
+        "preview": preview_url(asset, 1600),
         "preview_state": blob.preview_state if blob else None,
         "project": asset.project_id,
         "created_by": asset.created_by_id,

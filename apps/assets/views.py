@@ -24,6 +24,7 @@ from apps.workspaces.models import Role
 
 _PAGE = 48
 _LINK_SECONDS = 3600
+_LOOK_AT_LEAST_MS = 60_000
 # A quarter of the link's life: as long as the browser reuses the redirect, the link it leads to works.
 _REDIRECT_KEPT_S = _LINK_SECONDS // 4
 
@@ -72,9 +73,11 @@ def asset_detail(request: MemberRequest, asset_id: UUID) -> HttpResponse:
 @require_GET
 @member_required()
 def asset_cell(request: MemberRequest, asset_id: UUID) -> HttpResponse:
-    """One cell: a new upload's, or one whose preview was still being drawn."""
+    """One cell: a new upload's, or one whose preview was still being drawn; that one asks again, ever more rarely."""
     cell = cell_of(_asset(request, asset_id))
-    return render(request, "assets/_cell.html", {"cell": cell, "can_edit": _can_edit(request)})
+    waited = request.GET.get("waited", "")
+    wait_ms = min(2 * int(waited), _LOOK_AT_LEAST_MS) if waited.isdecimal() and len(waited) < 7 else None
+    return render(request, "assets/_cell.html", {"cell": cell, "can_edit": _can_edit(request), "wait_ms": wait_ms})
 
 
 @require_POST
@@ -148,7 +151,7 @@ def asset_content(request: MemberRequest, asset_id: UUID) -> HttpResponse:
 def asset_preview(request: MemberRequest, asset_id: UUID, side: int) -> HttpResponse:
     """A lasting address for the preview; while it is drawn, an image stands for itself."""
     asset = _asset(request, asset_id)
-    preview = services.asset_preview_url(asset, side, seconds=_LINK_SECONDS)
+    preview = services.preview_url(asset, side, seconds=_LINK_SECONDS)
     if preview is None and asset.kind == Kind.IMAGE and asset.blob:
         return redirect(services.asset_url(asset, seconds=_LINK_SECONDS))
     return _to(preview)

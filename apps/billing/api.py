@@ -1,5 +1,123 @@
+"""Credits over HTTP, and who is calling. All amounts are integer micro-credits."""
+
 from __future__ import annotations
 
-from ninja import Router
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from ninja import Router, Schema
+
+from apps.billing.models import Entry, TransactionKind
+from apps.billing.services import balance_get
+from apps.billing.statement import ORDER, LineFilter, lines
+from apps.common.paging import LIMIT_DEFAULT, keyset_page
+from apps.workspaces.access import ApiRequest
+from apps.workspaces.auth import api_auth
 
 router = Router(tags=["billing"])
+read = api_auth("read")
+
+
+class WorkspaceOut(Schema):
+    id: UUID
+    slug: str
+    name: str
+
+
+class UserOut(Schema):
+    id: UUID
+    email: str
+    name: str
+
+
+class MeOut(Schema):
+    """Who is calling, for which workspace, what they may do, and what there is to spend."""
+
+    workspace: WorkspaceOut
+    user: UserOut
+    role: str
+    scopes: list[str]
+    balance: int
+    held: int
+
+
+class CreditsOut(Schema):
+    """``available = balance - held`` is what can be spent. ``budgets`` is empty until there are some."""
+
+    balance: int
+    held: int
+    available: int
+    budgets: list[dict[str, Any]]
+
+
+class EntryOut(Schema):
+    """One line of the ledger. A ``release`` has the amount 0: it says what was not charged, in ``returned``."""
+
+    id: UUID
+    at: datetime
+    kind: TransactionKind
+    amount: int
+    balance_after: int
+    returned: int
+    description: str
+    run: UUID | None
+    generation: UUID | None
+    project: UUID | None
+
+
+class EntriesOut(Schema):
+    items: list[EntryOut]
+    next: str | None
+
+
+@router.get("/me", auth=read, response=MeOut, summary="Who is calling")
+def me(request: ApiRequest) -> dict[str, Any]:
+    """Workspace, person, role, scopes and balance."""
+    balance = balance_get(workspace_id=request.workspace.id)
+    user = request.user
+    return {
+        "workspace": request.workspace,
+        "user": {"id": user.id, "email": user.email, "name": user.get_full_name()},
+        "role": request.role.value,
+        "scopes": sorted(request.scopes),
+        "balance": balance.posted,
+        "held": balance.held,
+    }
+
+
+@router.get("/credits", auth=read, response=CreditsOut, summary="Balance, held, budgets")
+def credits_show(request: ApiRequest) -> dict[str, Any]:
+    """The workspace's wallet."""
+    balance = balance_get(workspace_id=request.workspace.id)
+    return {"balance": balance.posted, "held": balance.held, "available": balance.available, "budgets": []}
+
+
+@router.get("/credits/entries", auth=read, response=EntriesOut, summary="The ledger")
+def credits_entries(
+    request: ApiRequest,
+    limit: int = LIMIT_DEFAULT,
+    cursor: str | None = None,
+    kind: TransactionKind | None = None,
+    run: UUID | None = None,
+) -> dict[str, Any]:
+    """Lines of the ledger, the newest first."""
+    rows = lines(request.workspace.id, LineFilter(kind=kind.value if kind else "", run_id=run))
+    found, following = keyset_page(rows, limit=limit, cursor=cursor, order=ORDER)
+    return {"items": [_entry(row) for row in found], "next": following}
+
+
+def _entry(row: Entry) -> dict[str, Any]:
+    made = row.transaction
+    return {
+        "id": row.id,
+        "at": row.created_at,
+        "kind": made.kind,
+        "amount": row.amount,
+        "balance_after": row.balance_after,
+        "returned": made.returned,
+        "description": made.description,
+        "run": made.run_id,
+        "generation": made.generation_id,
+        "project": made.project_id,
+    }

@@ -1,10 +1,16 @@
-"""The statements that move money. Each is one guarded statement, and so one round trip and one lock span.
+"""The statements that move money. The lock order is always account, hold, entries.
 
-The lock order is always account, hold, entries: the wallet's row is locked first (``NO KEY UPDATE``, so that foreign
-key checks of others pass) and everything else in the statement reads from that lock. Each answers the hold or
-transaction it made, or None when its guard refused; the caller (``services``) finds out why.
+Reserving and settling are one statement each: a conditional update of the row that is guarded, and relative updates
+that follow from what it returned. PostgreSQL evaluates both on the newest version of a row it had to wait for.
+Splitting and granting compare rows with one another, so they lock the wallet in a statement of its own first; the
+next one starts with a fresh snapshot in which nothing of this wallet can move any more. Locks are ``NO KEY UPDATE``:
+foreign key checks of others pass.
 
-Path not taken: stored procedures. They would save nothing over one statement and hide the rules from this tree.
+Each answers the hold it made or settled, or None when its guard refused; ``services`` finds out why.
+
+Paths not taken: a split in one statement. Rows beside the one that was waited for come from the older snapshot; under
+50 threads a split counted credits that were gone (the check constraint refused it). Stored procedures: they would
+hide the rules from this tree.
 """
 
 from __future__ import annotations
@@ -13,23 +19,23 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, models
+from django.db import connection, models, transaction
 
 from apps.billing.models import Account, AccountKind, Hold
 
-_HOLD_COLUMNS = [field.column for field in Hold._meta.concrete_fields]
-_HOLD_FIELDS = [field.attname for field in Hold._meta.concrete_fields]
+_LOCK_OF_WORKSPACE = """
+SELECT id FROM billing_account WHERE workspace_id = %(workspace)s AND kind = 'wallet' FOR NO KEY UPDATE
+"""
+_LOCK_OF_PARENT = """
+SELECT id FROM billing_account WHERE id = (SELECT account_id FROM billing_hold WHERE id = %(parent)s)
+FOR NO KEY UPDATE
+"""
 
-
-def _returning(table: str) -> str:
-    return ", ".join(f"{table}.{column}" for column in _HOLD_COLUMNS)
-
-
-_RESERVE = f"""
-WITH wallet AS MATERIALIZED (
-    SELECT id FROM billing_account
+_RESERVE = """
+WITH wallet AS (
+    UPDATE billing_account SET held = held + %(amount)s
     WHERE workspace_id = %(workspace)s AND kind = 'wallet' AND posted - held >= %(amount)s
-    FOR NO KEY UPDATE
+    RETURNING id
 ), hold AS (
     INSERT INTO billing_hold (id, workspace_id, account_id, amount, captured, state, description,
                               run_id, project_id, generation_id, created_at)
@@ -38,23 +44,17 @@ WITH wallet AS MATERIALIZED (
     FROM wallet
     ON CONFLICT (id) DO NOTHING
     RETURNING *
-), reserved AS (
-    UPDATE billing_account SET held = billing_account.held + hold.amount
-    FROM hold WHERE billing_account.id = hold.account_id
 )
-SELECT {_returning("hold")} FROM hold
+SELECT wallet.id AS wallet, hold.* FROM wallet LEFT JOIN hold ON true
 """
+_UNRESERVE = "UPDATE billing_account SET held = held - %(amount)s WHERE id = %(wallet)s"
 
-_SPLIT = f"""
-WITH wallet AS MATERIALIZED (
-    SELECT id, posted - held AS available FROM billing_account
-    WHERE id = (SELECT account_id FROM billing_hold WHERE id = %(parent)s)
-    FOR NO KEY UPDATE
-), whole AS MATERIALIZED (
+_SPLIT = """
+WITH whole AS MATERIALIZED (
     SELECT part.*, LEAST(part.amount, %(amount)s) AS taken
-    FROM billing_hold AS part JOIN wallet ON wallet.id = part.account_id
-    WHERE part.id = %(parent)s AND part.state = 'open' AND part.amount + wallet.available >= %(amount)s
-    FOR NO KEY UPDATE OF part
+    FROM billing_hold AS part JOIN billing_account AS account ON account.id = part.account_id
+    WHERE part.id = %(parent)s AND part.state = 'open'
+        AND account.posted - account.held + part.amount >= %(amount)s
 ), hold AS (
     INSERT INTO billing_hold (id, workspace_id, account_id, parent_id, amount, captured, state, description,
                               run_id, project_id, generation_id, created_at)
@@ -67,14 +67,14 @@ WITH wallet AS MATERIALIZED (
     UPDATE billing_hold AS parent SET amount = parent.amount - whole.taken
     FROM whole JOIN hold ON hold.parent_id = whole.id WHERE parent.id = whole.id
 ), reserved AS (
-    UPDATE billing_account SET held = billing_account.held + hold.amount - whole.taken
+    UPDATE billing_account AS account SET held = account.held + hold.amount - whole.taken
     FROM whole JOIN hold ON hold.parent_id = whole.id
-    WHERE billing_account.id = hold.account_id AND hold.amount > whole.taken
+    WHERE account.id = hold.account_id AND hold.amount > whole.taken
 )
-SELECT {_returning("hold")} FROM hold
+SELECT hold.* FROM hold
 """
 
-_SETTLE = f"""
+_SETTLE = """
 WITH wallet AS MATERIALIZED (
     SELECT id FROM billing_account
     WHERE id = (SELECT account_id FROM billing_hold WHERE id = %(hold)s)
@@ -117,22 +117,19 @@ WITH wallet AS MATERIALIZED (
     SELECT %(counter_entry)s, line.workspace_id, line.id, %(revenue)s, settled.captured, NULL, NULL, %(now)s
     FROM line, settled WHERE settled.captured > 0
 )
-SELECT {_returning("settled")} FROM settled
+SELECT settled.* FROM settled
 """
 
 _GRANT = """
-WITH wallet AS MATERIALIZED (
-    SELECT id FROM billing_account WHERE workspace_id = %(workspace)s AND kind = 'wallet' FOR NO KEY UPDATE
-), line AS (
+WITH line AS (
     INSERT INTO billing_ledgertransaction (id, workspace_id, kind, source, source_id, description, returned,
                                            actor_id, created_at)
-    SELECT %(transaction)s, %(workspace)s, 'grant', %(source)s, %(source_id)s, %(description)s, 0, %(actor)s, %(now)s
-    FROM wallet
+    VALUES (%(transaction)s, %(workspace)s, 'grant', %(source)s, %(source_id)s, %(description)s, 0, %(actor)s, %(now)s)
     ON CONFLICT (kind, source, source_id) DO NOTHING
     RETURNING id, workspace_id
 ), posted AS (
     UPDATE billing_account AS account SET posted = account.posted + %(amount)s, last_seq = account.last_seq + 1
-    FROM line, wallet WHERE account.id = wallet.id
+    FROM line WHERE account.id = %(wallet)s
     RETURNING account.id, account.posted, account.last_seq
 ), grants AS (
     INSERT INTO billing_account (id, kind, posted, held, last_seq, created_at)
@@ -149,36 +146,54 @@ SELECT id FROM line
 """
 
 
-def _one(statement: str, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
+def _one(statement: str, values: Mapping[str, Any]) -> dict[str, Any] | None:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
-        row: tuple[Any, ...] | None = cursor.fetchone()
-    return row
+        row = cursor.fetchone()
+        return None if row is None else dict(zip((column.name for column in cursor.description), row, strict=True))
 
 
-def _hold(statement: str, values: Mapping[str, Any]) -> Hold | None:
-    row = _one(statement, values)
-    return None if row is None else Hold.from_db(connection.alias, _HOLD_FIELDS, row)
+def _locked(lock: str, statement: str, values: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Wait for the wallet, then move. No savepoint: neither half can fail, and a refusal has changed nothing."""
+    with transaction.atomic(savepoint=False):
+        wallet = _one(lock, values)
+        return None if wallet is None else _one(statement, {**values, "wallet": wallet["id"]})
+
+
+def _hold(row: dict[str, Any] | None) -> Hold | None:
+    if row is None:
+        return None
+    names = [field.attname for field in Hold._meta.concrete_fields]
+    return Hold.from_db(connection.alias, names, [row[name] for name in names])
 
 
 def reserve(values: Mapping[str, Any]) -> Hold | None:
     """A new hold on a workspace's wallet; None: too few credits, no wallet yet, or the id is taken."""
-    return _hold(_RESERVE, values)
+    with transaction.atomic(savepoint=False):
+        row = _one(_RESERVE, values)
+        if row is None:
+            return None
+        wallet = row.pop("wallet")
+        if row["id"] is not None:
+            return _hold(row)
+        with connection.cursor() as cursor:
+            cursor.execute(_UNRESERVE, {**values, "wallet": wallet})
+        return None
 
 
 def split(values: Mapping[str, Any]) -> Hold | None:
     """A new hold out of an open one, the shortage from the wallet; None: too few, not open, or the id is taken."""
-    return _hold(_SPLIT, values)
+    return _hold(_locked(_LOCK_OF_PARENT, _SPLIT, values))
 
 
 def settle(values: Mapping[str, Any]) -> Hold | None:
     """Capture or release an open hold; None: there is no such hold, or it is settled already."""
-    return _hold(_SETTLE, values)
+    return _hold(_one(_SETTLE, values))
 
 
 def grant(values: Mapping[str, Any]) -> bool:
     """Credits from the grants account to a wallet; False: no wallet yet, or this source was granted before."""
-    return _one(_GRANT, values) is not None
+    return _locked(_LOCK_OF_WORKSPACE, _GRANT, values) is not None
 
 
 def wallet_make(workspace_id: UUID) -> None:

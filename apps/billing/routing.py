@@ -1,5 +1,9 @@
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-websocket_urlpatterns: list[URLPattern] = []
+from apps.billing.consumers import BalanceConsumer
+
+websocket_urlpatterns: list[URLPattern] = [
+    path("ws/w/<slug:workspace>/billing/", BalanceConsumer.as_asgi(), name="balance"),  # type: ignore[arg-type]
+]

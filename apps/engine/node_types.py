@@ -172,7 +172,7 @@ class NodeType:
         for error in _validator(self).iter_errors({k: v for k, v in params.items() if not is_variable(v)}):
             path = [str(part) for part in error.instance_path]
             found.append((path[0] if path else "", error.message))
-        return found or self.check(params)
+        return found or self.check(self.with_defaults(params))
 
 
 def is_variable(value: Any) -> bool:

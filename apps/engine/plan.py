@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from apps.engine.node_types import NodeFailure, NodeType, Port, Quote
+from apps.engine.node_types import NodeFailure, NodeType, Port, Quote, is_variable
 from apps.engine.validation import Registry, order_of, upstream_of
 from apps.engine.values import params_resolve
 
@@ -62,6 +62,19 @@ def _quote(step: PlanStep, variables: Mapping[str, Any], conditional: set[int]) 
     except NodeFailure:
         return Quote()
     return Quote(0, quote.high) if step.position in conditional else quote
+
+
+def step_params(step: PlanStep, variables: Mapping[str, Any]) -> dict[str, Any]:
+    """A step's parameters with defaults and variables filled in.
+
+    What came from a variable is checked here, as validation could not: :class:`NodeFailure` when it does not fit.
+    """
+    params = step.type.with_defaults(params_resolve(step.params, variables))
+    if any(is_variable(value) for value in step.params.values()):
+        problems = step.type.params_problems(params)
+        if problems:
+            raise NodeFailure(f"{problems[0][0]}: {problems[0][1]}", code="bad-param")
+    return params
 
 
 def plan_build(document: Mapping[str, Any], registry: Registry, targets: Iterable[str] | None = None) -> Plan:

@@ -12,7 +12,7 @@ from django.db.models import Prefetch, QuerySet
 from django.utils.translation import gettext as _
 
 from apps.assets.models import Asset
-from apps.assets.services import asset_preview_url, asset_ref, asset_url
+from apps.assets.services import preview_url, asset_ref, asset_url
 from apps.generations.adapters import asset_ids
 from apps.generations.models import Generation, GenerationOutput, GenerationState
 from apps.generations.wording import sentence
@@ -145,7 +145,7 @@ def _preview(asset: Asset, full: bool) -> Preview:
         asset_id=str(asset.id),
         kind=asset.kind,
         name=asset.name,
-        picture=asset_preview_url(asset, PREVIEW_SIDE) or (asset_url(asset) if asset.kind == "image" else ""),
+        picture=preview_url(asset, PREVIEW_SIDE) or (asset_url(asset) if asset.kind == "image" else ""),
         url=asset_url(asset) if full else "",
         width=measured.get("width") or 0,
         height=measured.get("height") or 0,

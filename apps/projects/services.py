@@ -25,6 +25,7 @@ from apps.projects import envelopes
 from apps.projects.journal import document_at, document_check, document_read, nested_too_deep, rows_after, rows_append
 from apps.projects.merging import clashes, touching
 from apps.projects.models import NAME_MAX, Operation, Project, Workflow, WorkflowVersion
+from apps.projects.starters import Starter
 
 workflow_document = document_read
 
@@ -94,6 +95,19 @@ def project_create(*, workspace_id: UUID, name: str, actor_id: UUID | None, desc
         workspace_id=workspace_id, name=_name_clean(name), description=description, created_by_id=actor_id
     )
     return project
+
+
+def project_start(*, workspace_id: UUID, starter: Starter, actor_id: UUID | None) -> Workflow:
+    """A project and in it the workflow of a starter: the shortest way from nothing to something that runs."""
+    with transaction.atomic():
+        project = project_create(workspace_id=workspace_id, name=str(starter.title), actor_id=actor_id)
+        return workflow_create(
+            workspace_id=workspace_id,
+            project_id=project.id,
+            name=str(starter.title),
+            graph=starter.graph(),
+            actor_id=actor_id,
+        )
 
 
 def project_rename(*, project: Project, name: str | None = None, description: str | None = None) -> Project:
@@ -302,3 +316,16 @@ def version_publish(*, workflow: Workflow, number: int) -> WorkflowVersion:
         locked.published_version = number
         locked.save(update_fields=["published_version"])
     return version
+
+
+def version_restore(*, workflow: Workflow, number: int, actor_id: UUID | None) -> AppliedOperations:
+    """Make the graph what version ``number`` was, by operations: nothing drawn since is lost from the log.
+
+    Raises WorkflowVersion.DoesNotExist, WorkflowGone.
+    """
+    with transaction.atomic():
+        locked = _lock(workflow)
+        versions = WorkflowVersion.objects.for_workspace(locked.workspace_id).filter(workflow=locked)
+        wanted = versions.values_list("document", flat=True).get(number=number)
+        rows = _document_set(locked, document_read(locked)[0], wanted, actor_id)
+    return AppliedOperations(seq=locked.last_seq, rows=rows)

@@ -23,9 +23,8 @@ from apps.billing.services import hold_close
 from apps.common.tenancy import scope
 from apps.engine.execution import Execution, Skip
 from apps.engine.node_types import Effect, Lane, NodeFailure, ProviderCall, WaitUntil
-from apps.engine.plan import PlanStep
+from apps.engine.plan import PlanStep, step_params
 from apps.engine.states import RunState, StepState
-from apps.engine.values import params_resolve
 from apps.runs import paid
 from apps.runs.adapters import InlineContext
 from apps.runs.journal import FenceLost, Journal
@@ -264,7 +263,7 @@ class Driver:
         self.wake_at = min(self.wake_at or at, at)
 
     def _params(self, step: PlanStep) -> dict[str, Any]:
-        return step.type.with_defaults(params_resolve(step.params, self.variables))
+        return step_params(step, self.variables)
 
     def _complete(
         self, execution: Execution, step: PlanStep, item: int, outputs: Mapping[str, Any], **fields: Any
@@ -301,14 +300,26 @@ class Driver:
 
     def _finish(self, execution: Execution) -> None:
         state = execution.outcome(cancelled=self.cancelled)
-        error = {"code": "step-failed", "node": execution.failed, "message": execution.stopped} if execution.failed else None
-        body = {"state": state.value, "error": error}
-        self.journal.event("run_finished", timezone.now(), body)
+        error = self._why(execution.failed) if execution.failed else None
+        self.journal.event("run_finished", timezone.now(), {"state": state.value, "error": error})
         with transaction.atomic():
             self.journal.flush(state=state.value, error=error, ended=True)
             if self.lease.price_high:
                 hold_close(hold_id=self.lease.run_id)
         log.info("run finished", action="run_finished", state=state.value)
+
+    def _why(self, node: str) -> dict[str, Any]:
+        """The failed step's own sentence, with the step's name before it."""
+        if not self.journal.empty:
+            self.journal.flush()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT error ->> 'message' FROM runs_step WHERE run_id = %s AND node = %s AND state = 'failed' LIMIT 1",
+                [self.lease.run_id, node],
+            )
+            row = cursor.fetchone()
+        title = next(step.title for step in self.plan.steps if step.node == node)
+        return {"code": "step-failed", "node": node, "message": f"{title}: {row[0] if row else ''}".strip()}
 
 
 _EVENTS = {

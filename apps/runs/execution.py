@@ -17,8 +17,8 @@ from django.db import connection, transaction
 from apps.common.live import poke
 from apps.common.tenancy import scope
 from apps.engine.node_types import NodeFailure, ProviderCall, WaitUntil
+from apps.engine.plan import step_params
 from apps.engine.states import StepState
-from apps.engine.values import params_resolve
 from apps.runs.adapters import LaneContext
 from apps.runs.journal import events_record
 from apps.runs.plans import plan_of_graph
@@ -69,11 +69,12 @@ def _claim(run_id: UUID, position: int, item: int) -> Claim | None:
         cursor.execute(
             """
             UPDATE runs_step AS step SET state = 'running', fence = step.fence + 1, claims = step.claims + 1,
-                lease_until = now() + make_interval(secs => %(lease)s), started_at = COALESCE(step.started_at, now())
+                lease_until = statement_timestamp() + make_interval(secs => %(lease)s),
+                started_at = COALESCE(step.started_at, statement_timestamp())
             FROM runs_run AS run
             WHERE step.run_id = %(run)s AND step.position = %(position)s AND step.item = %(item)s
                 AND run.id = step.run_id AND step.dispatched_at IS NOT NULL AND run.cancel_requested_at IS NULL
-                AND (step.state = 'ready' OR (step.state = 'running' AND step.lease_until < now()))
+                AND (step.state = 'ready' OR (step.state = 'running' AND step.lease_until < statement_timestamp()))
             RETURNING step.run_id, step.position, step.item, step.fence, step.claims, step.attempt, step.inputs::text,
                 run.workspace_id, run.project_id, run.graph_id, run.targets::text, run.variables::text,
                 step.node, step.type
@@ -123,7 +124,7 @@ def _renew(claim: Claim) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE runs_step SET lease_until = now() + make_interval(secs => %s)
+            UPDATE runs_step SET lease_until = statement_timestamp() + make_interval(secs => %s)
             WHERE run_id = %s AND position = %s AND item = %s AND fence = %s AND state = 'running'
             """,
             [settings.STEP_LEASE_S, claim.run_id, claim.position, claim.item, claim.fence],
@@ -138,7 +139,7 @@ def _run(claim: Claim) -> tuple[StepState, Mapping[str, Any] | None, Mapping[str
         claim.run_id, claim.workspace_id, claim.project_id, claim.node, claim.item, claim.attempt, variables
     )
     try:
-        params = step.type.with_defaults(params_resolve(step.params, variables))
+        params = step_params(step, variables)
         result = step.type.run(context, claim.inputs, params)
         if isinstance(result, ProviderCall | WaitUntil):
             raise TypeError(f"{step.type.type} must answer outputs in its lane")
@@ -166,8 +167,8 @@ def _settle(
         seq = events_record(claim.run_id, [(kind, body)], wake=True)
         cursor.execute(
             """
-            UPDATE runs_step SET state = %s, outputs = %s::jsonb, error = %s::jsonb, finished_at = now(),
-                lease_until = NULL
+            UPDATE runs_step SET state = %s, outputs = %s::jsonb, error = %s::jsonb,
+                finished_at = statement_timestamp(), lease_until = NULL
             WHERE run_id = %s AND position = %s AND item = %s AND fence = %s AND state = 'running'
             """,
             [

@@ -23,13 +23,13 @@ _FLUSH = """
 WITH run AS (
     UPDATE runs_run SET
         last_seq = last_seq + %(count)s,
-        lease_until = CASE WHEN %(ended)s THEN NULL ELSE now() + make_interval(secs => %(lease)s) END,
-        touched_at = now(),
+        lease_until = CASE WHEN %(ended)s THEN NULL ELSE statement_timestamp() + make_interval(secs => %(lease)s) END,
+        touched_at = statement_timestamp(),
         state = COALESCE(%(state)s, state),
         error = COALESCE(%(error)s::jsonb, error),
         cost = cost + %(cost)s,
-        started_at = COALESCE(started_at, now()),
-        finished_at = CASE WHEN %(ended)s THEN now() END,
+        started_at = COALESCE(started_at, %(began)s),
+        finished_at = CASE WHEN %(ended)s THEN clock_timestamp() END,
         wake_at = CASE WHEN %(ended)s THEN NULL ELSE wake_at END
     WHERE id = %(run)s AND fence = %(fence)s
     RETURNING id, workspace_id, last_seq
@@ -85,6 +85,7 @@ class Journal:
         self._after: list[Callable[[], None]] = []
         self._cost = 0
         self._since = time.monotonic()
+        self._began = timezone.now()
 
     def step(self, row: dict[str, Any]) -> None:
         """Record a step's new state; a later record of the same step in one batch completes the earlier one."""
@@ -120,6 +121,7 @@ class Journal:
             "state": state,
             "error": json.dumps(error) if error else None,
             "ended": ended,
+            "began": self._began,
             "cost": self._cost,
             "steps": json.dumps(list(self._steps.values())),
             "events": json.dumps(self._events),
@@ -163,3 +165,9 @@ def events_record(run_id: UUID, events: list[tuple[str, Mapping[str, Any]]], *, 
         )
         row = cursor.fetchone()
     return int(row[0]) if row else None
+
+
+def run_wake(run_id: UUID) -> None:
+    """Give the run's driver a reason to look again, so that it does not let go before it has."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE runs_run SET wakes = wakes + 1 WHERE id = %s AND finished_at IS NULL", [run_id])

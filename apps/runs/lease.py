@@ -37,10 +37,10 @@ def lease_take(run_id: UUID) -> Lease | None:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE runs_run SET fence = fence + 1, touched_at = now(),
-                lease_until = now() + make_interval(secs => %(lease)s)
+            UPDATE runs_run SET fence = fence + 1, touched_at = statement_timestamp(),
+                lease_until = statement_timestamp() + make_interval(secs => %(lease)s)
             WHERE id = %(run)s AND state IN ('pending', 'running', 'waiting')
-                AND (lease_until IS NULL OR lease_until < now())
+                AND (lease_until IS NULL OR lease_until < statement_timestamp())
             RETURNING id, workspace_id, workflow_id, project_id, graph_id, actor_id, fence, wakes, state, started_at IS NOT NULL,
                 variables::text, targets::text, price_high, cancel_requested_at
             """,

@@ -70,7 +70,7 @@ def graph_keep(workspace_id: UUID, document: Mapping[str, Any], digest: bytes) -
             cursor.execute(
                 """
                 INSERT INTO runs_graph (id, workspace_id, created_at, digest, document)
-                VALUES (%s, %s, now(), %s, %s::jsonb)
+                VALUES (%s, %s, statement_timestamp(), %s, %s::jsonb)
                 ON CONFLICT (workspace_id, digest) DO UPDATE SET digest = EXCLUDED.digest RETURNING id
                 """,
                 [uuid7(), workspace_id, digest, json.dumps(document)],

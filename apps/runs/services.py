@@ -188,8 +188,8 @@ def _seed(new: Run, old: Run) -> None:
                 CASE WHEN state IN ('completed', 'cached') THEN 'cached' ELSE 'pending' END, attempt, 0, 0,
                 inputs, outputs, 0,
                 CASE WHEN state IN ('completed', 'cached') THEN %(reason)s ELSE '' END,
-                CASE WHEN state IN ('completed', 'cached') THEN now() END,
-                CASE WHEN state IN ('completed', 'cached') THEN now() END
+                CASE WHEN state IN ('completed', 'cached') THEN statement_timestamp() END,
+                CASE WHEN state IN ('completed', 'cached') THEN statement_timestamp() END
             FROM runs_step WHERE run_id = %(old)s
             """,
             {"new": new.id, "old": old.id, "reason": f"taken from run {old.id}"},

@@ -19,13 +19,14 @@ def runs_due() -> list[UUID]:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE runs_run SET touched_at = now() WHERE id IN (
+            UPDATE runs_run SET touched_at = statement_timestamp() WHERE id IN (
                 SELECT id FROM runs_run WHERE state IN ('pending', 'running', 'waiting') AND (
-                    (lease_until IS NOT NULL AND lease_until < now())
-                    OR (lease_until IS NULL AND wake_at IS NOT NULL AND wake_at <= now())
-                    OR (lease_until IS NULL AND state = 'pending' AND touched_at < now() - interval '5 seconds')
+                    (lease_until IS NOT NULL AND lease_until < statement_timestamp())
+                    OR (lease_until IS NULL AND wake_at IS NOT NULL AND wake_at <= statement_timestamp())
+                    OR (lease_until IS NULL AND state = 'pending'
+                        AND touched_at < statement_timestamp() - interval '5 seconds')
                     OR (lease_until IS NULL AND state = 'running'
-                        AND touched_at < now() - make_interval(secs => %s))
+                        AND touched_at < statement_timestamp() - make_interval(secs => %s))
                 )
                 ORDER BY touched_at LIMIT %s FOR UPDATE SKIP LOCKED
             ) RETURNING id
@@ -40,11 +41,11 @@ def steps_due() -> list[Dispatch]:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE runs_step AS step SET dispatched_at = now() FROM (
+            UPDATE runs_step AS step SET dispatched_at = statement_timestamp() FROM (
                 SELECT run_id, position, item FROM runs_step
                 WHERE dispatched_at IS NOT NULL AND state IN ('ready', 'running') AND (
-                    (state = 'running' AND lease_until < now())
-                    OR (state = 'ready' AND dispatched_at < now() - make_interval(secs => %s))
+                    (state = 'running' AND lease_until < statement_timestamp())
+                    OR (state = 'ready' AND dispatched_at < statement_timestamp() - make_interval(secs => %s))
                 )
                 ORDER BY dispatched_at LIMIT %s FOR UPDATE SKIP LOCKED
             ) AS due

@@ -22,7 +22,10 @@ _USED_EVERY = timedelta(minutes=1)
 
 def _unauthorised() -> Problem:
     problem = Problem(
-        "unauthorised", 401, _("Not signed in"), _("Send `Authorization: Bearer mr_…` with a token that has not expired.")
+        "unauthorised",
+        401,
+        _("Not signed in"),
+        _("Send `Authorization: Bearer mr_…` with a token that has not expired."),
     )
     problem.headers["WWW-Authenticate"] = "Bearer"
     return problem

@@ -14,11 +14,11 @@ THEMES = frozenset({"dark", "light"})
 
 
 def _mine(request: HttpRequest) -> list[Workspace]:
-    return list(Workspace.objects.filter(memberships__user=request.user).order_by("name", "id")[:100])
+    return list(Workspace.objects.filter(memberships__user_id=request.user.pk).order_by("name", "id")[:100])
 
 
 def workspace(request: HttpRequest) -> dict[str, Any]:
-    """``workspace`` and ``membership`` of this page, or None on pages outside of one; ``theme`` is "" for the system's."""
+    """``workspace`` and ``membership`` of this page, None on pages outside of one; ``theme`` is "" for the system's."""
     chosen = request.COOKIES.get(THEME_COOKIE, "")
     return {
         "workspace": getattr(request, "workspace", None),

@@ -21,7 +21,8 @@ class InviteForm(forms.Form):
     """Whom to invite, as what."""
 
     email = forms.EmailField(
-        label=_("E-mail address"), widget=forms.EmailInput(attrs={"autocomplete": "off", "placeholder": "ada@example.org"})
+        label=_("E-mail address"),
+        widget=forms.EmailInput(attrs={"autocomplete": "off", "placeholder": "ada@example.org"}),
     )
     role = forms.ChoiceField(label=_("Role"))
 

@@ -11,8 +11,8 @@ In an API function::
             return answer.keep(202, {"id": run.id, "state": run.state})
 
 - Without the header nothing is kept; ``keep`` just answers.
-- The effect and the kept answer commit together: the body runs inside one transaction, so tasks go out (``on_commit``)
-  after it, and an exception (a Problem too) keeps nothing: whoever was refused may mend the request and use the key again.
+- The effect and the kept answer commit together: the body runs inside one transaction, so tasks go out
+  (``on_commit``) after it, and an exception (a Problem too) keeps nothing: whoever was refused may mend the request and use the key again.
 - The same key at the same time waits for the first and gets its answer. The same key with another method, path or body
   is refused: 409 ``idempotency-conflict``.
 - So the body must not speak to the outside; leave that to a task.
@@ -58,7 +58,7 @@ class Answer:
         """The first answer again, marked ``Idempotency-Replayed: true``."""
         assert self._found is not None, "ask `known` first"
         headers = {"Idempotency-Replayed": "true"}
-        return JsonResponse(self._found.body, status=self._found.status, headers=headers, safe=False)
+        return _response(self._found.status, self._found.body, headers)
 
     def keep(self, status: int, body: Any) -> JsonResponse:
         """Answer ``body`` (a schema, or anything JSON can hold, times and UUIDs too) and remember it."""
@@ -68,7 +68,12 @@ class Answer:
             IdempotentAnswer.objects.for_workspace(workspace_id).create(
                 workspace_id=workspace_id, key=self.key, request_digest=self._digest, status=status, body=plain
             )
-        return JsonResponse(plain, status=status, safe=False)
+        return _response(status, plain)
+
+
+def _response(status: int, plain: Any, headers: dict[str, str] | None = None) -> JsonResponse:
+    # Sorted, because PostgreSQL keeps no order of keys and a repeat should be the same to the byte.
+    return JsonResponse(plain, status=status, headers=headers, safe=False, json_dumps_params={"sort_keys": True})
 
 
 def _digest_of(request: ApiRequest, body: BaseModel | dict[str, Any] | None) -> bytes:

@@ -174,7 +174,9 @@ def invitation_problem(invitation: Invitation, user: User | None) -> str:
             "name": invitation.invited_by.get_full_name()
         }
     if user is not None and user.email.lower() != invitation.email.lower():
-        return _("This invitation is for %(invited)s, and you are signed in as %(email)s. Sign in with that address.") % {
+        return _(
+            "This invitation is for %(invited)s, and you are signed in as %(email)s. Sign in with that address."
+        ) % {
             "invited": invitation.email,
             "email": user.email,
         }

@@ -36,9 +36,13 @@ def test_vector(vector: dict[str, Any]) -> None:
 
 
 ids = st.sampled_from(["a", "b", "c", "d"])
-values = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.text("añ 0", max_size=3), st.lists(st.integers(0, 2), max_size=2))
+values = st.one_of(
+    st.none(), st.booleans(), st.integers(-5, 5), st.text("añ 0", max_size=3), st.lists(st.integers(0, 2), max_size=2)
+)
 operations = st.one_of(
-    st.builds(lambda i, t: {"op": "add_node", "node": {"id": i, "type": t}}, ids, st.sampled_from(["test.pass", "x.y"])),
+    st.builds(
+        lambda i, t: {"op": "add_node", "node": {"id": i, "type": t}}, ids, st.sampled_from(["test.pass", "x.y"])
+    ),
     st.builds(lambda i: {"op": "remove_node", "id": i}, ids),
     st.builds(lambda i, n, v: {"op": "set", "id": i, "path": ["params", n], "value": v}, ids, ids, values),
     st.builds(lambda i, n: {"op": "set", "id": i, "path": ["params", n]}, ids, ids),

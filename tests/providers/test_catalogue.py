@@ -16,7 +16,7 @@ from apps.sandbox.orders import OFFERS, OrderRefused, order_read
 
 
 @pytest.mark.parametrize(
-    ("model", "params", "credits"),
+    ("model", "params", "price"),
     [
         ("sandbox/image", {}, 4),
         ("sandbox/image", {"width": 1024, "height": 1032}, 8),
@@ -29,8 +29,8 @@ from apps.sandbox.orders import OFFERS, OrderRefused, order_read
         ("sandbox/speech", {}, 2),
     ],
 )
-def test_quote_is_exact(model: str, params: dict[str, Any], credits: float) -> None:
-    assert catalogue.quote(model, params, {}) == (credits * 1_000_000, credits * 1_000_000)
+def test_quote_is_exact(model: str, params: dict[str, Any], price: float) -> None:
+    assert catalogue.quote(model, params, {}) == (price * 1_000_000, price * 1_000_000)
 
 
 @pytest.mark.parametrize(
@@ -94,9 +94,14 @@ def test_vendor_and_catalogue_offer_the_same() -> None:
 
 
 VALUES = st.one_of(
-    st.none(), st.booleans(), st.integers(-10, 5000), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=8),
-    st.sampled_from(["auto", "sea", "error", "lost", "alto", "bass", ""]), st.sampled_from([256, 432, 512, 1.5, 4.0, 10]),
-)  # fmt: skip
+    st.none(),
+    st.booleans(),
+    st.integers(-10, 5000),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=8),
+    st.sampled_from(["auto", "sea", "error", "lost", "alto", "bass", ""]),
+    st.sampled_from([256, 432, 512, 1.5, 4.0, 10]),
+)
 
 
 @given(model=st.sampled_from(sorted(OFFERS)), values=st.lists(VALUES, min_size=9, max_size=9))

@@ -1,4 +1,4 @@
-"""A webhook is believed only when its signature and its age are right; vendor and adapter share the rules, not the code."""
+"""A webhook is believed only when signature and age are right. Vendor and adapter share the rules, not the code."""
 
 from __future__ import annotations
 

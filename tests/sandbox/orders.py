@@ -8,8 +8,10 @@ from typing import Any
 
 def order(**changes: Any) -> dict[str, Any]:
     """A small picture; keyword arguments replace parameters, those of the envelope are named below."""
-    envelope = {name: changes.pop(name) for name in ("model", "inputs", "client_reference", "webhook_url") if name in changes}
-    params = {"prompt": "a small hill", "seed": 7, "width": 256, "height": 256}
+    envelope = {
+        name: changes.pop(name) for name in ("model", "inputs", "client_reference", "webhook_url") if name in changes
+    }
+    params: dict[str, Any] = {"prompt": "a small hill", "seed": 7, "width": 256, "height": 256}
     if envelope.get("model") == "sandbox/video":
         params |= {"width": 512, "height": 288, "seconds": 1}
     elif envelope.get("model") in {"sandbox/text", "sandbox/speech"}:

@@ -1,9 +1,10 @@
-"""The queue: what is accepted and refused, how a renderer holds a job, and what happens when it dies or is told to stop."""
+"""The queue: what is accepted and refused, how a renderer holds a job, and what happens when it dies or must stop."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.files.storage import default_storage
@@ -184,8 +185,6 @@ def test_cancel_racing_completion_has_one_winner(monkeypatch: pytest.MonkeyPatch
 
 
 def test_unknown_job_cannot_be_cancelled() -> None:
-    from uuid import uuid4
-
     with pytest.raises(JobUnknown):
         job_cancel(job_id=uuid4())
 
@@ -203,7 +202,11 @@ def test_faults_while_running(model: str, fault: str, code: str) -> None:
 
 @pytest.mark.parametrize(
     ("model", "filename", "begins"),
-    [("sandbox/text", "text.txt", b""), ("sandbox/speech", "speech.wav", b"RIFF"), ("sandbox/video", "video.mp4", b"\0\0\0")],
+    [
+        ("sandbox/text", "text.txt", b""),
+        ("sandbox/speech", "speech.wav", b"RIFF"),
+        ("sandbox/video", "video.mp4", b"\0\0\0"),
+    ],
 )
 def test_other_models(model: str, filename: str, begins: bytes) -> None:
     job = job_submit(raw=raw(model=model))

@@ -10,7 +10,7 @@ register = template.Library()
 
 @register.filter
 def widget_kind(field: BoundField) -> str:
-    """"check", "choices", "password" or "plain": which of the four ways to draw the field."""
+    """ "check", "choices", "password" or "plain": which of the four ways to draw the field."""
     widget = field.field.widget
     if isinstance(widget, forms.CheckboxInput):
         return "check"

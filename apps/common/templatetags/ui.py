@@ -36,8 +36,8 @@ def credits_number(amount: int) -> str:
     return formats.number_format(value, decimal_pos=decimals, use_l10n=True, force_grouping=True)
 
 
-@register.filter
-def credits(amount: int | None) -> str:
+@register.filter("credits")
+def credits_text(amount: int | None) -> str:
     """Micro-credits for people: ``{{ cost|credits }}`` → "12.5 credits"; nothing for None."""
     if amount is None:
         return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from apps.engine.node_types import NodeFailure, Quote
+from apps.engine.node_types import NodeFailure, Quote, is_variable
 from apps.providers import catalogue
 
 
@@ -18,11 +18,13 @@ def checker(kind: str) -> Callable[[Mapping[str, Any]], list[tuple[str, str]]]:
     """A check that the model exists, makes ``kind``, and takes these parameters."""
 
     def check(params: Mapping[str, Any]) -> list[tuple[str, str]]:
+        if is_variable(params.get("model")):
+            return []  # which model it is shows at run time
         name, own = split(params)
         model = catalogue.MODELS.get(name)
         if model is None or model.kind != kind:
             return [("model", f"There is no {kind} model {name or '(none)'}. Choose one from the list.")]
-        return list(catalogue.params_problems(name, {k: v for k, v in own.items() if not isinstance(v, dict)}))
+        return list(catalogue.params_problems(name, {key: value for key, value in own.items() if not is_variable(value)}))
 
     return check
 

@@ -18,7 +18,7 @@ register = template.Library()
 def nav_item(
     context: dict[str, Any], name: str, icon: str, label: str, exact: bool = False, also: str = ""
 ) -> SafeString | str:
-    """One link; ``also`` lists, by spaces, parts of paths that belong to it too. Nothing when the page does not exist."""
+    """One link; ``also`` lists, by spaces, beginnings of paths that belong to it too. "" when there is no such page."""
     slug = context["workspace"].slug
     try:
         url = reverse(name, args=[slug])

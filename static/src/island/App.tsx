@@ -1,13 +1,11 @@
 /** The island: canvas in the middle, palette left, inspector right; on a narrow screen canvas and results. */
 
 import { ReactFlowProvider } from "@xyflow/react";
-import { CircleHelp } from "lucide-react";
 import { useSyncExternalStore } from "react";
 
 import { Canvas } from "./canvas/Canvas";
 import { Toasts } from "./canvas/Overlays";
 import { Feed } from "./feed/Feed";
-import { t } from "./i18n";
 import { Inspector } from "./inspector/Inspector";
 import { Keys } from "./keys/Keys";
 import { useClipboard, useKeys, usePointer } from "./keys/useKeys";
@@ -15,7 +13,6 @@ import { Palette } from "./palette/Palette";
 import { QuickAdd } from "./palette/QuickAdd";
 import { RunNotice } from "./runbar/RunButton";
 import { TopBar } from "./runbar/TopBar";
-import { useUi } from "./store/ui";
 
 const NARROW = "(max-width: 899px)";
 
@@ -44,11 +41,6 @@ function Workbench(): React.ReactElement {
         <Canvas narrow={narrow} />
         {narrow ? <Feed /> : <Inspector />}
       </div>
-      {narrow ? null : (
-        <button type="button" className="help-button" title={t("Keys (?)")} aria-label={t("Show the keys")} onClick={() => useUi.setState({ keysShown: true })}>
-          <CircleHelp size={16} aria-hidden="true" />
-        </button>
-      )}
       <QuickAdd />
       <Keys />
       <Toasts />

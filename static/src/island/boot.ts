@@ -35,8 +35,10 @@ export interface ParamSchema {
   items?: ParamSchema;
   "x-enum-titles"?: string[];
   "x-model-kind"?: string;
-  "x-asset-kind"?: string;
+  "x-asset"?: string;
+  "x-unit"?: string;
   "x-primary"?: boolean;
+  "x-advanced"?: boolean;
 }
 
 export interface ParamsSchema {

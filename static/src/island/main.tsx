@@ -40,7 +40,7 @@ function logOpen(boot: Boot, mount: Mount, api: Api): OperationLog {
         useDocument.setState({ save: { state, pending, reason } });
         if (state === "saved") checksSoon();
       },
-      peers: (peers) => useDocument.setState({ peers: peers.filter((peer) => peer.id !== boot.user.id) }),
+      peers: (peers) => useDocument.setState({ peers: peers.filter((peer) => peer.user !== boot.user.id) }),
       refused: (detail) => toast(detail, "error"),
     },
   });

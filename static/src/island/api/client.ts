@@ -123,7 +123,7 @@ export class Api {
     return this.call("GET", `/workflows/${id}`);
   }
 
-  operations(id: string, clientId: string, ops: unknown[]): Promise<{ seq: number }> {
+  operations(id: string, clientId: string, ops: unknown[]): Promise<{ seq: number; ops: { client_seq: number; seq: number }[] }> {
     return this.call("POST", `/workflows/${id}/ops`, { client_id: clientId, ops });
   }
 

@@ -1,9 +1,9 @@
 /** The canvas: the graph, and everything a pointer can do to it. */
 
 import {
-  Background, BackgroundVariant, Controls, type FinalConnectionState, MiniMap, type OnConnectStartParams, ReactFlow, SelectionMode, useReactFlow,
+  Background, BackgroundVariant, Controls, type FinalConnectionState, MiniMap, type OnConnectStartParams, ReactFlow, SelectionMode, useReactFlow, useStore,
 } from "@xyflow/react";
-import { Maximize, Minus, Plus } from "lucide-react";
+import { Keyboard, Maximize, Minus, Plus } from "lucide-react";
 import { useCallback } from "react";
 
 import { t } from "../i18n";
@@ -17,7 +17,7 @@ import { useRun } from "../store/run";
 import { useUi, type Connecting } from "../store/ui";
 import { filesPlace } from "../store/uploads";
 import { workshop } from "../store/workshop";
-import { ConnectionHint, connectionLineStyle, endsOf } from "./ConnectionHint";
+import { ConnectionHint, endsOf, useConnectionLine } from "./ConnectionHint";
 import { EmptyCanvas } from "./EmptyCanvas";
 import { FlowEdge } from "./FlowEdge";
 import { Peers, Uploads } from "./Overlays";
@@ -25,6 +25,8 @@ import { StepNode } from "./StepNode";
 
 const NODE_TYPES = { step: StepNode };
 const EDGE_TYPES = { flow: FlowEdge };
+/** Below this zoom words cannot be read, so they are not painted. */
+const FAR = 0.3;
 const FIT = { padding: 0.2, maxZoom: 1 };
 
 function connectingFrom({ nodeId, handleId, handleType }: OnConnectStartParams): Connecting | null {
@@ -84,7 +86,7 @@ function presenceTell(cursor: { x: number; y: number } | null): void {
   workshop().log.presence(cursor, useFlow.getState().nodes.filter((node) => node.selected).map((node) => node.id).slice(0, 50));
 }
 
-function Zoom(): React.ReactElement {
+function Zoom({ narrow }: { narrow: boolean }): React.ReactElement {
   const { zoomIn, zoomOut, fitView } = useReactFlow();
   const button = (label: string, icon: React.ReactElement, act: () => void): React.ReactElement => (
     <button type="button" className="btn btn-sm btn-square btn-ghost" title={label} aria-label={label} onClick={act}>{icon}</button>
@@ -94,6 +96,7 @@ function Zoom(): React.ReactElement {
       {button(t("Zoom in"), <Plus size={15} aria-hidden="true" />, () => void zoomIn({ duration: 120 }))}
       {button(t("Zoom out"), <Minus size={15} aria-hidden="true" />, () => void zoomOut({ duration: 120 }))}
       {button(t("Fit everything into view"), <Maximize size={15} aria-hidden="true" />, () => void fitView({ duration: 150, ...FIT }))}
+      {narrow ? null : button(t("Show the keys"), <Keyboard size={15} aria-hidden="true" />, () => useUi.setState({ keysShown: true }))}
     </div>
   );
 }
@@ -110,9 +113,11 @@ export function Canvas({ narrow }: { narrow: boolean }): React.ReactElement {
   const readOnly = useDocument((state) => state.readOnly) || narrow;
   const { fitView, screenToFlowPosition } = useReactFlow();
   const connectEnd = useConnectEnd();
+  const connectionLine = useConnectionLine();
   const drop = useDrop();
+  const far = useStore((state) => state.transform[2] < FAR);
   return (
-    <div className="canvas" {...(readOnly ? {} : drop)} onPointerLeave={() => presenceTell(null)} onPointerMove={(event) => presenceTell(screenToFlowPosition({ x: event.clientX, y: event.clientY }))}>
+    <div className="canvas" data-far={far} {...(readOnly ? {} : drop)} onPointerLeave={() => presenceTell(null)} onPointerMove={(event) => presenceTell(screenToFlowPosition({ x: event.clientX, y: event.clientY }))}>
       <ReactFlow<StepNodeData, FlowEdgeData>
         nodes={nodes}
         edges={edges}
@@ -126,13 +131,14 @@ export function Canvas({ narrow }: { narrow: boolean }): React.ReactElement {
         onConnect={({ source, sourceHandle, target, targetHandle }) => portsConnect({ source, source_port: sourceHandle ?? "", target, target_port: targetHandle ?? "" })}
         onConnectEnd={connectEnd}
         isValidConnection={({ source, sourceHandle, target, targetHandle }) => problemOf({ source, source_port: sourceHandle ?? "", target, target_port: targetHandle ?? "" }) === null}
-        connectionLineStyle={connectionLineStyle()}
+        connectionLineStyle={connectionLine}
         connectionRadius={28}
         nodesDraggable={!readOnly}
         nodesConnectable={!readOnly}
         nodesFocusable
         edgesFocusable={!readOnly}
         deleteKeyCode={null}
+        panActivationKeyCode={null}
         selectionKeyCode="Shift"
         multiSelectionKeyCode={["Meta", "Control", "Shift"]}
         selectionMode={SelectionMode.Partial}
@@ -147,12 +153,12 @@ export function Canvas({ narrow }: { narrow: boolean }): React.ReactElement {
         fitViewOptions={FIT}
         onlyRenderVisibleElements
         elevateNodesOnSelect={false}
-        proOptions={{ hideAttribution: true }}
+        attributionPosition="bottom-center"
         aria-label={t("Canvas of the workflow")}
       >
-        <Background variant={BackgroundVariant.Dots} gap={16} size={1} />
-        {narrow ? null : <MiniMap pannable zoomable position="bottom-right" nodeColor={miniColour} ariaLabel={t("Overview")} style={{ width: 168, height: 112 }} />}
-        <Controls showZoom={false} showFitView={false} showInteractive={false} position="bottom-left"><Zoom /></Controls>
+        <Background variant={BackgroundVariant.Dots} gap={24} size={1.5} />
+        {narrow || !nodes.length ? null : <MiniMap pannable zoomable position="bottom-right" nodeColor={miniColour} ariaLabel={t("Overview")} style={{ width: 168, height: 112 }} />}
+        <Controls showZoom={false} showFitView={false} showInteractive={false} position="bottom-left"><Zoom narrow={narrow} /></Controls>
         <ConnectionHint />
         <Peers />
         <Uploads />

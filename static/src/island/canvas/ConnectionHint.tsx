@@ -34,7 +34,7 @@ export function ConnectionHint(): React.ReactElement | null {
 }
 
 /** The line that follows the pointer, in the hue of the port it comes from. */
-export function connectionLineStyle(): React.CSSProperties {
-  const connecting = useUi.getState().connecting;
-  return { stroke: portColour(connecting?.type), strokeWidth: 2 };
+export function useConnectionLine(): React.CSSProperties {
+  const type = useUi((state) => state.connecting?.type);
+  return { stroke: portColour(type), strokeWidth: 2 };
 }

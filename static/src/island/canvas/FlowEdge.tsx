@@ -7,9 +7,12 @@ import { portColour } from "../store/catalogue";
 import type { FlowEdge as FlowEdgeData } from "../store/flow";
 import { useRun } from "../store/run";
 
+/** A handle is larger than its mark, to be hit easily; an edge begins at the mark. */
+const INSET = 8;
+
 export const FlowEdge = memo(function FlowEdge(props: EdgeProps<FlowEdgeData>): React.ReactElement {
   const { id, source, target, data, selected } = props;
-  const [path] = getBezierPath(props);
+  const [path] = getBezierPath({ ...props, sourceX: props.sourceX - INSET, targetX: props.targetX + INSET });
   const flowing = useRun(({ status }) => {
     const into = status[target]?.state;
     return (into === "running" || into === "waiting") && status[source] !== undefined;

@@ -6,24 +6,45 @@ import type { NodeType, ParamSchema } from "../boot";
 import type { GraphNode } from "../document/types";
 import { t } from "../i18n";
 import { Field } from "../inspector/Field";
-import { paramSet } from "../store/edits";
+import { modelSet, paramSet, paramsShown } from "../store/edits";
 import { useDocument } from "../store/document";
 import { isAsset, useRun, type NodeStatus, type Output } from "../store/run";
-import { AssetPreview, Preview } from "./Preview";
+import { Preview } from "./Preview";
 
 const NO_OUTPUTS: Output[] = [];
 
-function primaryOf(type: NodeType | undefined): [string, ParamSchema] | undefined {
-  return Object.entries(type?.params.properties ?? {}).find(([, schema]) => schema["x-primary"]);
+/** The one or two settings that matter most: also on the node. */
+function primariesOf(type: NodeType | undefined): [string, ParamSchema][] {
+  return Object.entries(type?.params.properties ?? {}).filter(([, schema]) => schema["x-primary"]);
+}
+
+function Primaries({ node, fields }: { node: GraphNode; fields: [string, ParamSchema][] }): React.ReactElement {
+  const readOnly = useDocument((state) => state.readOnly);
+  const alone = fields.length === 1;
+  return (
+    <div className="nodrag nowheel nopan grid gap-1 px-3 pb-3">
+      {fields.map(([name, schema]) => (
+        <Field
+          key={name}
+          name={name}
+          schema={alone ? schema : { ...schema, description: "" }}
+          value={node.params[name]}
+          readOnly={readOnly}
+          compact={alone}
+          onChange={(value) => (schema.format === "model" ? modelSet(node, name, String(value)) : paramSet(node.id, name, value))}
+        />
+      ))}
+    </div>
+  );
 }
 
 /** Where an image or video will be: an empty frame of its shape, so that nothing moves when it arrives. */
 function Frame({ node }: { node: GraphNode }): React.ReactElement {
-  const [width, height] = [Number(node.params["width"]) || 4, Number(node.params["height"]) || 3];
-  return <div className="preview-frame" style={{ aspectRatio: `${width} / ${height}` }} />;
+  const { width, height } = paramsShown(node);
+  return <div className="preview-frame" style={{ aspectRatio: `${Number(width) || 4} / ${Number(height) || 3}` }} />;
 }
 
-function Reason({ status }: { status: NodeStatus }): React.ReactElement | null {
+function Reason({ status, over }: { status: NodeStatus; over: boolean }): React.ReactElement | null {
   if (status.state === "failed") {
     return (
       <p className="node-reason" style={{ color: "var(--state-failed)" }}>
@@ -34,32 +55,29 @@ function Reason({ status }: { status: NodeStatus }): React.ReactElement | null {
   }
   if (status.state === "skipped") return <p className="node-reason">{status.message || t("Skipped: the branch before it was not taken.")}</p>;
   if (status.state === "cancelled") return <p className="node-reason">{status.message || t("Cancelled.")}</p>;
-  return status.message ? <p className="node-reason">{status.message}</p> : null;
+  if (!status.message) return null;
+  // Over the picture or its frame, so that the node keeps its height while the words change.
+  return <p className={over ? "node-doing" : "node-reason"}>{status.message}</p>;
+}
+
+/** True when an output only repeats what the node's own field shows: a word, a number, the chosen file. */
+function sameValue(value: Output["value"], own: Output["value"] | undefined): boolean {
+  return isAsset(value) ? value.$asset === own : value === own;
 }
 
 export const NodeBody = memo(function NodeBody({ node, type }: { node: GraphNode; type: NodeType | undefined }): React.ReactElement {
   const status = useRun((state) => state.status[node.id]);
-  const readOnly = useDocument((state) => state.readOnly);
-  const primary = primaryOf(type);
+  const fields = primariesOf(type);
   const outputs = status?.outputs ?? NO_OUTPUTS;
-  const own = primary ? node.params[primary[0]] : undefined;
-  const echo = primary !== undefined && outputs.every(({ value }) => !isAsset(value) && value === own);
+  const echo = fields.some(([name]) => outputs.every(({ value }) => sameValue(value, node.params[name])));
   const makes = type?.ports.outputs[0]?.type;
+  const framed = !outputs.length && type?.effect === "paid" && (makes === "image" || makes === "video");
   return (
     <div className="node-body">
-      {primary ? (
-        <div className="nodrag nowheel nopan px-3 pb-3">
-          <Field name={primary[0]} schema={primary[1]} value={own} readOnly={readOnly} compact onChange={(value) => paramSet(node.id, primary[0], value)} />
-        </div>
-      ) : null}
+      {fields.length ? <Primaries node={node} fields={fields} /> : null}
       {outputs.length && !echo ? <Preview outputs={outputs} /> : null}
-      {!outputs.length && type?.effect === "paid" && (makes === "image" || makes === "video") ? <Frame node={node} /> : null}
-      {status ? <Reason status={status} /> : null}
+      {framed ? <Frame node={node} /> : null}
+      {status ? <Reason status={status} over={framed || outputs.some(({ value }) => isAsset(value))} /> : null}
     </div>
   );
 });
-
-/** The file an `input.asset` holds, before any run. */
-export function HeldAsset({ id }: { id: string }): React.ReactElement {
-  return <AssetPreview reference={{ $asset: id, kind: "file" }} />;
-}

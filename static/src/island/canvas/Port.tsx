@@ -28,16 +28,15 @@ function fits({ node, type, side }: Props, from: Connecting | null): boolean {
 export const Port = memo(function Port(props: Props): React.ReactElement {
   const { name, title, type, side, required, problem } = props;
   const dim = useUi(({ connecting }) => !fits(props, connecting));
-  const label = t("%(title)s: %(type)s", { title, type: typeName(type) });
+  const optional = side === "target" && !required;
+  const words = { title, type: typeName(type) };
+  const label = optional ? t("%(title)s: %(type)s, optional", words) : t("%(title)s: %(type)s", words);
   return (
     <div className={`port port-${side} ${dim ? "opacity-25" : ""} ${problem ? "port-problem" : ""}`} title={problem ?? label}>
       <Handle id={name} type={side} position={side === "source" ? Position.Right : Position.Left} aria-label={label} className="port-handle">
         <PortShape type={type} />
       </Handle>
-      <span className="truncate">
-        {title}
-        {side === "target" && !required ? <span className="opacity-60"> {t("(optional)")}</span> : null}
-      </span>
+      <span className="truncate">{title}</span>
     </div>
   );
 });

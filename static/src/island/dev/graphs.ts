@@ -38,10 +38,17 @@ function postcard(): GraphDocument {
   );
 }
 
+function small(): GraphDocument {
+  const { nodes, edges, format } = postcard();
+  const ids = new Set(["prompt", "image", "video", "no"]);
+  const placed = nodes.filter(({ id }) => ids.has(id)).map((each, i) => ({ ...each, position: { x: (i % 3) * 312, y: i > 2 ? 360 : 0 } }));
+  return { format, variables: {}, nodes: placed, edges: edges.filter(({ source, target }) => ids.has(source) && ids.has(target)) };
+}
+
 function big(): GraphDocument {
   const nodes = Array.from({ length: 1000 }, (_, i) => node(`n${i}`, "test.pass", (i % 40) * 300, Math.floor(i / 40) * 180));
   const edges = nodes.slice(1).map((each, i) => edge(`n${i}`, "value", each.id, "value"));
   return graph(nodes, edges);
 }
 
-export const GRAPHS: Record<string, () => GraphDocument> = { postcard, big, errors: postcard, empty: () => graph([], []) };
+export const GRAPHS: Record<string, () => GraphDocument> = { postcard, small, big, errors: postcard, empty: () => graph([], []) };

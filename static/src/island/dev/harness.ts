@@ -47,7 +47,7 @@ class HarnessSocket {
       this.readyState = 1;
       sockets.add(this);
       this.onopen?.();
-      if (query.has("peers")) this.deliver({ type: "presence", peers: [{ id: "u2", name: "Bob Lee", cursor: { x: 420, y: 260 }, selected: ["image"] }] });
+      if (query.has("peers")) this.deliver({ type: "presence", peers: [{ id: "p2", user: "u2", name: "Bob Lee", cursor: { x: 420, y: 260 }, selected: ["image"] }] });
     }, 50);
   }
   send(text: string): void {
@@ -80,13 +80,13 @@ const asset = (id: string): unknown => ({
 const ROUTES: [RegExp, (body: Record<string, unknown>, id: string) => unknown][] = [
   [/\/workflows\/w1\/validate/, () => ({ ok: !problems().length, errors: problems() })],
   [/\/workflows\/w1\/estimate/, () => estimate()],
-  [/\/workflows\/w1\/ops/, (body) => (apply(String(body["client_id"]), body["ops"] as Row[]), { seq })],
+  [/\/workflows\/w1\/ops/, (body) => (apply(String(body["client_id"]), body["ops"] as Row[]), { seq, ops: [] })],
   [/\/workflows\/w1\/runs/, () => runStarted()],
   [/\/workflows\/w1$/, () => ({ seq, graph })],
   [/\/runs\/(\w+)\/steps/, () => ({ items: [], next: null })],
   [/\/runs\/(\w+)$/, (_, id) => ({ id, state: runStates.get(id) ?? "running" })],
   [/\/assets\?/, () => ({ items: ["harbour", "dunes", "aurora", "bloom", "marble"].map(asset), next: null })],
-  [/\/assets\/uploads/, () => ({ asset: "uploaded", url: "/static/src/island/dev/", fields: { key: "k" } })],
+  [/\/assets\/uploads/, () => (query.has("refuse") ? { asset: "uploaded", url: "/nowhere", fields: { key: "k" } } : { asset: "uploaded" })],
   [/\/assets\/(\w+)/, (_, id) => asset(id)],
 ];
 

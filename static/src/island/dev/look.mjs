@@ -29,6 +29,19 @@ const runToEnd = async (page) => {
   await page.waitForTimeout(5_500);
 };
 
+const centre = async (page, selector) => {
+  const box = await page.locator(selector).boundingBox();
+  return [box.x + box.width / 2, box.y + box.height / 2];
+};
+const refuse = async (page) => {
+  await page.mouse.move(...(await centre(page, "[data-node=prompt] .port-source .port-handle")));
+  await page.mouse.down();
+  const [x, y] = await centre(page, "[data-node=video] .port-target:nth-child(2) .port-handle");
+  await page.mouse.move(x - 60, y + 30, { steps: 5 });
+  await page.mouse.move(x, y, { steps: 5 });
+  await page.waitForTimeout(150);
+};
+
 const shots = {
   "postcard-dark": ["?peers=1"],
   "postcard-light": ["?theme=light"],
@@ -44,6 +57,9 @@ const shots = {
   "poor-light": ["?poor=1&theme=light", { act: async (page) => { await page.click(".run-button"); await page.waitForTimeout(400); } }],
   "narrow-dark": ["", { width: 390, height: 844, act: runToEnd }],
   "narrow-light": ["?theme=light", { width: 390, height: 844 }],
+  "small-dark": ["?graph=small", { act: run }],
+  "small-light": ["?graph=small&theme=light", { act: async (page) => { await runToEnd(page); await page.click("[data-node=image] .node-header"); } }],
+  "refused-dark": ["?graph=small", { act: refuse }],
   "big-dark": ["?graph=big"],
 };
 const wanted = process.argv.slice(3);

@@ -11,7 +11,7 @@ import type { GraphNode } from "../document/types";
 
 function Entry({ node }: { node: GraphNode }): React.ReactElement | null {
   const status = useRun((state) => state.status[node.id]);
-  if (!status) return null;
+  if (!status || !(status.outputs.length || status.error || status.state === "running" || status.state === "waiting")) return null;
   return (
     <li className="feed-entry">
       <div className="node-header">

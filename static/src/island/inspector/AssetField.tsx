@@ -69,7 +69,7 @@ export function AssetField({ id, label, schema, value, readOnly, compact, onChan
     <div className="grid gap-2">
       {chosen ? <div className="rounded-md overflow-hidden bg-base-200"><AssetPreview reference={{ $asset: chosen, kind: "file" }} /></div> : null}
       {asset && asset !== "missing" && asset.filename && !compact ? <p className="field-about truncate">{asset.filename}</p> : null}
-      <div className="flex gap-1">
+      {chosen && compact ? null : <div className="flex gap-1">
         <button id={id} type="button" className="btn btn-sm grow" disabled={readOnly} aria-expanded={open} onClick={() => setOpen(!open)}>
           <FolderOpen size={14} aria-hidden="true" /> {chosen ? t("Another file…") : t("Choose a file…")}
         </button>
@@ -87,9 +87,9 @@ export function AssetField({ id, label, schema, value, readOnly, compact, onChan
             event.target.value = "";
           }}
         />
-      </div>
+      </div>}
       {problem ? <p className="field-problem" role="alert">{problem}</p> : null}
-      {open ? <Choices kind={schema["x-asset-kind"] ?? null} onPick={pick} /> : null}
+      {open ? <Choices kind={schema["x-asset"] ?? null} onPick={pick} /> : null}
     </div>
   );
 }

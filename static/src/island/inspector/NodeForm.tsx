@@ -3,6 +3,7 @@
 import { Copy, Trash2 } from "lucide-react";
 import { useState } from "react";
 
+import type { ParamSchema } from "../boot";
 import { Preview } from "../canvas/Preview";
 import type { GraphNode, Json } from "../document/types";
 import { NodeIcon, StateMark, stateName } from "../icons";
@@ -10,7 +11,7 @@ import { t } from "../i18n";
 import { formatCredits } from "../runbar/credits";
 import { nodeType, schemaOf } from "../store/catalogue";
 import { selectionDuplicate } from "../store/clipboard";
-import { modelSet, paramSet, selectionRemove, titleSet } from "../store/edits";
+import { modelOf, modelSet, paramSet, selectionRemove, titleSet } from "../store/edits";
 import { errorsOf, useRun } from "../store/run";
 import { Connections } from "./Connections";
 import { Field } from "./Field";
@@ -53,7 +54,7 @@ function Settings({ node, problems, readOnly }: { node: GraphNode; problems: (na
   const [dropped, setDropped] = useState<string[]>([]);
   const type = nodeType(node.type);
   const modelParam = Object.entries(type?.params.properties ?? {}).find(([, schema]) => schema.format === "model")?.[0];
-  const schema = schemaOf(type, modelParam ? (node.params[modelParam] ?? type?.params.properties?.[modelParam]?.default) : null);
+  const schema = schemaOf(type, modelOf(type, node.params));
   const fed = new Set(type?.ports.inputs.map((port) => port.name));
   const fields = Object.entries(schema.properties ?? {}).filter(([name]) => !fed.has(name));
   if (!fields.length) return null;
@@ -61,17 +62,25 @@ function Settings({ node, problems, readOnly }: { node: GraphNode; problems: (na
     if (name === modelParam && typeof value === "string") setDropped(modelSet(node, name, value));
     else paramSet(node.id, name, value);
   };
+  const advanced = fields.filter(([, field]) => field["x-advanced"]);
+  const row = ([name, field]: [string, ParamSchema]): React.ReactElement => (
+    <div key={name}>
+      <Field name={name} schema={field} value={node.params[name]} readOnly={readOnly} problem={problems(name)} onChange={(value) => change(name, value)} />
+      {name === modelParam && dropped.length ? (
+        <p role="status" className="field-about">{t("This model does not take: %(params)s. Those settings were dropped; undo brings them back.", { params: dropped.join(", ") })}</p>
+      ) : null}
+    </div>
+  );
   return (
     <section className="panel-section" aria-label={t("Settings")}>
       <h3 className="panel-heading">{t("Settings")}</h3>
-      {fields.map(([name, field]) => (
-        <div key={name}>
-          <Field name={name} schema={field} value={node.params[name]} readOnly={readOnly} problem={problems(name)} onChange={(value) => change(name, value)} />
-          {name === modelParam && dropped.length ? (
-            <p role="status" className="field-about">{t("This model does not take: %(params)s. Those settings were dropped; undo brings them back.", { params: dropped.join(", ") })}</p>
-          ) : null}
-        </div>
-      ))}
+      {fields.filter(([, field]) => !field["x-advanced"]).map(row)}
+      {advanced.length ? (
+        <details open={advanced.some(([name]) => problems(name) !== undefined)}>
+          <summary className="panel-summary">{t("More settings")}</summary>
+          <div className="grid gap-3 pt-3">{advanced.map(row)}</div>
+        </details>
+      ) : null}
     </section>
   );
 }
@@ -93,9 +102,9 @@ export function NodeForm({ node, readOnly }: { node: GraphNode; readOnly: boolea
           <Trash2 size={14} aria-hidden="true" />
         </button>
       </header>
-      {type?.description ? <p className="field-about px-4 pt-3">{type.description}</p> : null}
+      {type?.description ? <p className="panel-about">{type.description}</p> : null}
       {errors.filter((error) => !error.port || !known.has(error.port)).map((error) => (
-        <p key={error.code + error.message} className="field-problem px-4 pt-3" role="alert">{error.message}</p>
+        <p key={error.code + error.message} className="panel-about" role="alert">{error.message}</p>
       ))}
       {type ? <Connections node={node} type={type} problems={problems} readOnly={readOnly} /> : null}
       <Settings node={node} problems={problems} readOnly={readOnly} />

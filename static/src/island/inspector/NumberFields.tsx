@@ -79,22 +79,23 @@ function ScrubLabel({ id, label, schema, value, disabled, change, settle }: Scru
   );
 }
 
-function boundsText({ minimum, maximum }: ParamSchema): string {
-  return minimum !== undefined && maximum !== undefined && maximum < 1e9 ? `${minimum}–${maximum}` : "";
+function boundsText({ minimum, maximum, "x-unit": unit }: ParamSchema): string {
+  return minimum !== undefined && maximum !== undefined && maximum < 1e9 ? `${minimum}–${maximum} ${unit ?? ""}`.trim() : "";
 }
 
 export function NumberField({ id, label, schema, value, readOnly, compact, describedBy, onChange }: ControlProps): React.ReactElement {
-  const shown = value ?? schema.default ?? "";
+  const shown = value ?? "";
   const { draft, change, settle } = useDraft(String(shown), (text: string) => {
-    if (numberProblem(text, schema) === null) onChange(Number(text));
+    if (text.trim() === "") onChange(undefined);
+    else if (numberProblem(text, schema) === null) onChange(Number(text));
   });
-  const problem = draft === "" && value === undefined ? null : numberProblem(draft, schema);
+  const problem = draft.trim() === "" ? null : numberProblem(draft, schema);
   const scrub = (next: number): void => change(String(next));
   return (
     <>
       <div className={compact ? "" : "grid grid-cols-[1fr_8.5rem] items-center gap-2"}>
         {compact ? null : (
-          <ScrubLabel id={id} label={label} schema={schema} value={Number(draft) || 0} disabled={readOnly} change={scrub} settle={settle} />
+          <ScrubLabel id={id} label={label} schema={schema} value={Number(draft || schema.default) || 0} disabled={readOnly} change={scrub} settle={settle} />
         )}
         <input
           id={id}
@@ -102,6 +103,7 @@ export function NumberField({ id, label, schema, value, readOnly, compact, descr
           value={draft}
           min={schema.minimum}
           max={schema.maximum}
+          placeholder={schema.default === undefined ? undefined : String(schema.default)}
           step={isWhole(schema) || schema.multipleOf ? stepOf(schema) : "any"}
           readOnly={readOnly}
           title={boundsText(schema)}

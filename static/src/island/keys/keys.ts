@@ -11,7 +11,8 @@ const command = typeof navigator !== "undefined" && /mac|iphone|ipad/i.test(navi
 
 export function keyTable(): Key[] {
   return [
-    { keys: [t("Space"), `${command} K`], label: t("Add a node at the pointer") },
+    { keys: [t("Space")], label: t("Add a node at the pointer") },
+    { keys: [`${command} K`], label: t("Find anything") },
     { keys: [`${command} ${t("Enter")}`], label: t("Run") },
     { keys: [`${command} Z`], label: t("Undo") },
     { keys: [`${command} Shift Z`], label: t("Redo") },

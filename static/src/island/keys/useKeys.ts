@@ -61,7 +61,8 @@ function runByKey(): void {
 function commandKey(event: KeyboardEvent, typing: boolean, acts: Acts): boolean {
   const key = event.key.toLowerCase();
   if (key === "enter") return runByKey(), true;
-  if (key === "k") return acts.quickAdd(), true;
+  // Where the page has a finder of its own, Ctrl-K is its key.
+  if (key === "k") return document.getElementById("palette") ? false : (acts.quickAdd(), true);
   if (typing) return false;
   if (key === "z") return (event.shiftKey ? redo : undo)(), true;
   if (key === "y") return redo(), true;
@@ -104,10 +105,13 @@ export function useKeys(pointer: Pointer, enabled: boolean): void {
       const inDialog = event.target instanceof Element && event.target.closest("dialog") !== null;
       const command = event.ctrlKey || event.metaKey;
       if (inDialog || (typing && !command) || event.altKey) return;
-      if (command ? commandKey(event, typing, acts) : plainKey(event, acts)) event.preventDefault();
+      if (!(command ? commandKey(event, typing, acts) : plainKey(event, acts))) return;
+      event.preventDefault();
+      event.stopPropagation();
     };
-    window.addEventListener("keydown", press);
-    return () => window.removeEventListener("keydown", press);
+    // Before React Flow sees the key: its own arrows move a node without making an operation of it.
+    window.addEventListener("keydown", press, true);
+    return () => window.removeEventListener("keydown", press, true);
   }, [enabled, pointer, screenToFlowPosition, fitView]);
 }
 

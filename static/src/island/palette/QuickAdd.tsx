@@ -23,6 +23,8 @@ function Menu({ at, place, from }: QuickAddState): React.ReactElement {
   const [query, setQuery] = useState("");
   const [chosen, setChosen] = useState(0);
   const list = useRef<HTMLUListElement>(null);
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => input.current?.focus(), []);
   const found = useMemo(() => typesFound(query, (type) => typeFits(type, from)).flatMap(([, types]) => types), [query, from]);
   const at_ = Math.min(chosen, found.length - 1);
   const add = (type: NodeType | undefined): void => {
@@ -51,7 +53,7 @@ function Menu({ at, place, from }: QuickAddState): React.ReactElement {
         </p>
       ) : null}
       <input
-        autoFocus
+        ref={input}
         type="text"
         className="input input-sm input-ghost w-full focus:outline-none"
         role="combobox"

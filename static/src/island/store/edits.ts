@@ -3,10 +3,10 @@
 import type { NodeType } from "../boot";
 import { connectionProblem, portsOf, typesFit, type Ends } from "../document/connections";
 import { newId } from "../document/ids";
-import type { GraphNode, Json, Operation, Position } from "../document/types";
+import type { GraphNode, Json, Operation, Params, Position } from "../document/types";
 import { nodeType, nodeTypes, schemaOf, modelsOfKind } from "./catalogue";
 import { documentNow } from "./document";
-import { selectedEdges, selectedNodes } from "./flow";
+import { selectedEdges, selectedNodes, useFlow } from "./flow";
 import { toast, type Connecting } from "./ui";
 import { commit } from "./workshop";
 
@@ -14,23 +14,47 @@ const GRID = 16;
 const snap = (value: number): number => Math.round(value / GRID) * GRID;
 export const snapped = ({ x, y }: Position): Position => ({ x: snap(x), y: snap(y) });
 
-/** The params a new node starts with: the first fitting model, and a seed of its own. */
-export function paramsFirst(type: NodeType): Record<string, Json> {
+/** The params a new node starts with: a model that fits, and a seed of its own, so that a second run is the same. */
+function paramsFirst(type: NodeType): Record<string, Json> {
   const params: Record<string, Json> = {};
   for (const [name, schema] of Object.entries(type.params.properties ?? {})) {
-    if (schema.format === "model") params[name] = (schema.default as string) ?? modelsOfKind(schema["x-model-kind"])[0]?.id ?? null;
-    if (schema.format === "seed") params[name] = seedRandom();
+    if (schema.format === "model") params[name] = schema.default ?? modelsOfKind(schema["x-model-kind"])[0]?.id ?? null;
   }
+  const properties = schemaOf(type, modelOf(type, params)).properties ?? {};
+  for (const [name, schema] of Object.entries(properties)) if (schema.format === "seed") params[name] = seedRandom();
   return params;
+}
+
+/** The model a node of this type uses: the one set, else the default. */
+export function modelOf(type: NodeType | undefined, params: Params): Json | undefined {
+  const found = Object.entries(type?.params.properties ?? {}).find(([, schema]) => schema.format === "model");
+  return found ? (params[found[0]] ?? found[1].default) : undefined;
+}
+
+/** A node's params with the defaults of its type and model filled in. */
+export function paramsShown(node: GraphNode): Params {
+  const type = nodeType(node.type);
+  const schema = schemaOf(type, modelOf(type, node.params)).properties ?? {};
+  const defaults = Object.entries(schema).flatMap(([name, field]) => (field.default === undefined ? [] : [[name, field.default] as const]));
+  return { ...Object.fromEntries(defaults), ...node.params };
 }
 
 export const seedRandom = (): number => Math.floor(Math.random() * 1_000_000);
 
-/** Moves a place down and right until no node lies on it. */
+const WIDTH = 240;
+const HEIGHT = 120;
+const GAP = 32;
+
+/** Moves a place down until a new node there would cover no other. */
 export function placeFree(place: Position): Position {
-  const taken = new Set(documentNow().nodes.map(({ position }) => `${position.x},${position.y}`));
+  const boxes = useFlow.getState().nodes.map(({ position, measured }) => ({ ...position, height: measured?.height ?? HEIGHT }));
   let free = snapped(place);
-  while (taken.has(`${free.x},${free.y}`)) free = { x: free.x + GRID * 2, y: free.y + GRID * 2 };
+  for (let tries = 0; tries < boxes.length; tries += 1) {
+    const { x, y } = free;
+    const under = boxes.find((box) => Math.abs(box.x - x) < WIDTH && y < box.y + box.height && box.y < y + HEIGHT);
+    if (!under) break;
+    free = snapped({ x, y: under.y + under.height + GAP });
+  }
   return free;
 }
 

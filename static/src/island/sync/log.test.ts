@@ -28,7 +28,8 @@ class Server {
     workflow: async () => ({ seq: this.rows.length, graph: this.document }),
     operations: async (_: string, clientId: string, ops: unknown[]) => {
       if (!this.reachable) throw new ApiError(0, {});
-      return { seq: this.apply(clientId, ops as ({ client_seq: number } & Operation)[]) };
+      const seq = this.apply(clientId, ops as ({ client_seq: number } & Operation)[]);
+      return { seq, ops: this.rows.filter((row) => row.client_id === clientId) };
     },
   };
 }

@@ -43,12 +43,12 @@ export class OperationLog {
   private readonly clientIds: Set<string>;
   private nextSeq = 1;
   private sentSeq = 0;
-  private triedSeq = 0;
   private posting = false;
   private failing = false;
   private stopReason: string | null = null;
   private answerTimer: ReturnType<typeof setTimeout> | undefined;
   private httpTimer: ReturnType<typeof setTimeout> | undefined;
+  private reloadTimer: ReturnType<typeof setTimeout> | undefined;
   private waiters: (() => void)[] = [];
 
   constructor(private readonly options: LogOptions) {
@@ -60,6 +60,7 @@ export class OperationLog {
       ? new Wire(options.socketUrl, {
           opened: () => this.opened(),
           closed: () => this.closed(),
+          gone: () => this.stopped(t("This workflow is gone. Your last changes are kept in this browser.")),
           message: (message) => this.received(message),
         })
       : null;
@@ -86,6 +87,7 @@ export class OperationLog {
   stop(): void {
     clearTimeout(this.answerTimer);
     clearTimeout(this.httpTimer);
+    clearTimeout(this.reloadTimer);
     this.wire?.stop();
   }
 
@@ -161,7 +163,6 @@ export class OperationLog {
       this.wire.send({ type: "ops", ops });
     }
     this.sentSeq = fresh.at(-1)?.clientSeq ?? this.sentSeq;
-    this.triedSeq = Math.max(this.triedSeq, this.sentSeq);
     if (fresh.length) this.expectAnswer();
   }
 
@@ -180,15 +181,16 @@ export class OperationLog {
       case "presence":
         return this.options.events.peers(message.peers);
       case "refused":
+        if (message.client_seq === null) return this.options.events.refused(message.detail);
         return this.refused(this.options.clientId, message.client_seq, message.detail);
       case "reload":
-        return void this.reload();
+        return this.reloadSoon();
     }
   }
 
   private rowsReceived(rows: ReturnType<typeof rowRead>[]): void {
     const before = this.replica.view;
-    if (this.replica.receive(rows) === "gap") return void this.reload();
+    if (this.replica.receive(rows) === "gap") return this.reloadSoon();
     this.after(before);
   }
 
@@ -214,11 +216,22 @@ export class OperationLog {
     if (!this.settled) this.send();
   }
 
+  /** Reads the server's document; what is pending goes on top. */
   private async reload(acknowledged: (pending: Pending) => boolean = () => false): Promise<void> {
-    const before = this.replica.view;
     const { graph, seq } = await this.options.api.workflow(this.options.workflow);
+    const before = this.replica.view;
     if (seq >= this.replica.seq) this.replica.reset(graph, seq, acknowledged);
     this.after(before);
+  }
+
+  private reloadSoon(wait = 0): void {
+    clearTimeout(this.reloadTimer);
+    this.reloadTimer = setTimeout(() => void this.reload().catch(() => this.reloadSoon(RETRY_MS)), wait);
+  }
+
+  private stopped(reason: string): void {
+    this.stopReason = reason;
+    this.tell();
   }
 
   private postSoon(wait: number): void {
@@ -249,14 +262,11 @@ export class OperationLog {
   private async postBatch(batch: Pending[]): Promise<void> {
     const clientId = batch[0]!.clientId;
     const ops = batch.map((each) => rowWrite(each.clientSeq, each.op));
-    // Only of operations sent for the first time does the seq tell that nobody else's came between.
-    const fresh = clientId === this.options.clientId && batch[0]!.clientSeq > this.triedSeq;
-    if (clientId === this.options.clientId) this.triedSeq = Math.max(this.triedSeq, batch.at(-1)!.clientSeq);
-    const { seq } = await this.options.api.operations(this.options.workflow, clientId, ops);
-    if (fresh && seq === this.replica.seq + batch.length) {
-      this.rowsReceived(batch.map((each, index) => ({ ...each, seq: this.replica.seq + index + 1, actor: null })));
-      return;
-    }
+    const { seq, ops: rows } = await this.options.api.operations(this.options.workflow, clientId, ops);
+    const places = new Map(rows.map((row) => [row.client_seq, row.seq]));
+    const taken = batch.map((each) => ({ ...each, seq: places.get(each.clientSeq) ?? 0, actor: null }));
+    const nobodyElse = seq === this.replica.seq + batch.length && taken.every((row, index) => row.seq === this.replica.seq + index + 1);
+    if (nobodyElse) return this.rowsReceived(taken);
     const sent = new Set(batch.map((each) => each.clientSeq));
     await this.reload((each) => each.clientId === clientId && sent.has(each.clientSeq));
   }

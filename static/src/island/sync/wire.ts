@@ -4,7 +4,9 @@ import type { Operation } from "../document/types";
 import type { LogRow } from "./replica";
 
 export interface Peer {
+  /** One open page; a person may have several. */
   id: string;
+  user: string;
   name: string;
   cursor: { x: number; y: number } | null;
   selected: string[];
@@ -15,7 +17,7 @@ type WireRow = Operation & { seq: number; client_id: string; client_seq: number;
 export type ServerMessage =
   | { type: "ops"; ops: WireRow[] }
   | { type: "presence"; peers: Peer[] }
-  | { type: "refused"; client_seq: number; detail: string }
+  | { type: "refused"; client_seq: number | null; detail: string }
   | { type: "reload" };
 
 /** Rows travel flat: the operation's own keys lie beside the log's. */
@@ -30,9 +32,13 @@ export function rowWrite(clientSeq: number, op: Operation): Record<string, unkno
 interface Handlers {
   opened(): void;
   closed(): void;
+  /** The server says there is nothing to connect to. */
+  gone(): void;
   message(message: ServerMessage): void;
 }
 
+/** Closed for good: the workflow is in the trash, or no longer shared with this person. */
+const GONE = 4404;
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
 
@@ -62,9 +68,10 @@ export class Wire {
       this.handlers.opened();
     };
     socket.onmessage = (event) => this.handlers.message(JSON.parse(String(event.data)) as ServerMessage);
-    socket.onclose = () => {
+    socket.onclose = (event) => {
       if (this.socket !== socket) return;
       this.socket = null;
+      if (event?.code === GONE) return this.handlers.gone();
       this.handlers.closed();
       this.later();
     };

@@ -1,0 +1,47 @@
+"""What generations tell runs: a paid step settled (its driver is due) or came further (its watchers are told)."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.dispatch import receiver
+
+from apps.common.live import poke
+from apps.common.tenancy import scope
+from apps.generations.models import Generation
+from apps.generations.signals import generation_progressed, generation_settled
+from apps.runs.journal import events_record, run_wake
+from apps.runs.tasks import advance_run
+
+
+@receiver(generation_settled, dispatch_uid="runs")
+def driver_wake(run_id: UUID | None, **_: Any) -> None:
+    """Give the run's driver a reason to look. If this is lost with its process, the sweeper looks later."""
+    if run_id is not None:
+        run_wake(run_id)
+        advance_run.delay(run_id=str(run_id))
+
+
+@receiver(generation_progressed, dispatch_uid="runs")
+def progress_tell(generation_id: UUID, workspace_id: UUID, run_id: UUID | None, **_: Any) -> None:
+    """Tell the run's watchers how far a paid step is."""
+    if run_id is None:
+        return
+    with scope(workspace_id), transaction.atomic():
+        fields = ("node", "item", "attempt", "state", "progress", "progress_message")
+        row = Generation.objects.filter(id=generation_id).values(*fields).first()
+        if row is None:
+            return
+        body = {
+            "node": row["node"],
+            "item": row["item"],
+            "attempt": row["attempt"],
+            "generation": str(generation_id),
+            "progress": round(row["progress"] or 0, 3),
+            "message": row["progress_message"],
+        }
+        seq = events_record(run_id, [("step_progress", body)])
+        if seq is not None:
+            poke(f"run.{run_id}", seq=seq)

@@ -1,0 +1,80 @@
+"""The balance's socket, on the real channel layer."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from channels.routing import URLRouter
+from channels.testing import WebsocketCommunicator
+from django.contrib.auth.models import AnonymousUser
+
+from apps.accounts.models import User
+from apps.billing.consumers import NOT_FOUND
+from apps.billing.routing import websocket_urlpatterns
+from apps.billing.services import credits_grant
+from apps.common.ids import uuid7
+from apps.workspaces.models import Membership, Role, Workspace
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def connected(user: Any, slug: str, language: str = "en") -> WebsocketCommunicator:
+    headers = [(b"accept-language", language.encode())]
+    socket = WebsocketCommunicator(URLRouter(websocket_urlpatterns), f"/ws/w/{slug}/billing/", headers=headers)
+    # What the session's middleware adds.
+    socket.scope.update(user=user, cookies={})
+    assert (await socket.connect())[0]
+    return socket
+
+
+async def grant(workspace: Workspace) -> None:
+    await sync_to_async(credits_grant)(
+        workspace_id=workspace.id, amount=10_000_000, reason="Gift", source="test", source_id=str(uuid7())
+    )
+
+
+async def test_the_balance_comes_at_once_and_after_every_change(alice: User, workspace: Workspace) -> None:
+    socket = await connected(alice, workspace.slug)
+    first = await socket.receive_from()
+    assert first.startswith('<div id="balance" hx-swap-oob="true"')
+    assert "0 credits" in first
+    await grant(workspace)
+    assert "10 credits" in await socket.receive_from(timeout=3)
+    await socket.disconnect()
+
+
+async def test_many_changes_are_few_messages(alice: User, workspace: Workspace) -> None:
+    socket = await connected(alice, workspace.slug)
+    await socket.receive_from()
+    for _ in range(20):
+        await grant(workspace)
+    await asyncio.sleep(1.2)
+    messages = []
+    while not await socket.receive_nothing(timeout=0.3):
+        messages.append(await socket.receive_from())
+    assert len(messages) <= 4
+    assert "200 credits" in messages[-1]
+    await socket.disconnect()
+
+
+@pytest.mark.parametrize("who", ["nobody", "stranger", "member of nothing there"])
+async def test_strangers_are_let_go(who: str, workspace: Workspace, foreign_workspace: Workspace) -> None:
+    user: Any = AnonymousUser()
+    slug = workspace.slug
+    if who != "nobody":
+        user = await User.objects.acreate(email="charlie@example.org")
+        await Membership.objects.acreate(workspace=foreign_workspace, user=user, role=Role.OWNER)
+        slug = workspace.slug if who == "stranger" else "no-such-workspace"
+    socket = await connected(user, slug)
+    assert await socket.receive_output() == {"type": "websocket.close", "code": NOT_FOUND}
+
+
+async def test_who_is_removed_sees_no_more(alice: User, workspace: Workspace) -> None:
+    socket = await connected(alice, workspace.slug)
+    await socket.receive_from()
+    await Membership.objects.filter(user=alice).adelete()
+    await grant(workspace)
+    assert (await socket.receive_output(timeout=3))["type"] == "websocket.close"

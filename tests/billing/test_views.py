@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from apps.billing.services import credits_grant, credits_hold, hold_capture
+from apps.common.ids import uuid7
+from apps.workspaces.models import Workspace
+
+pytestmark = pytest.mark.django_db
+C = 1_000_000
+LEDGER = "/w/mill/billing/"
+PATHS = [LEDGER, "/w/mill/billing/balance/", "/w/mill/billing/ledger.csv"]
+
+
+def grant(workspace: Workspace, times: int = 1, reason: str = "Welcome") -> None:
+    for _ in range(times):
+        credits_grant(workspace_id=workspace.id, amount=10 * C, reason=reason, source="test", source_id=str(uuid7()))
+
+
+def charge(workspace: Workspace, micro: int, description: str) -> None:
+    hold_id = uuid7()
+    credits_hold(workspace_id=workspace.id, hold_id=hold_id, amount=micro, description="Quote")
+    hold_capture(hold_id=hold_id, amount=micro, description=description)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_member_may_look_and_nobody_else(
+    path: str, alice_client: Client, victor_client: Client, charlie_client: Client
+) -> None:
+    assert alice_client.get(path).status_code == 200
+    assert victor_client.get(path).status_code == 200
+    assert charlie_client.get(path).status_code == 404
+    assert Client().get(path).status_code == 302
+    assert alice_client.post(path).status_code == 405
+
+
+def test_an_empty_ledger_offers_the_next_step(alice_client: Client, workspace: Workspace) -> None:
+    page = alice_client.get(LEDGER).content.decode()
+    assert "Nothing was granted or spent yet" in page
+
+
+def test_the_ledger_tells_what_it_went_to(alice_client: Client, workspace: Workspace) -> None:
+    grant(workspace, 123)
+    charge(workspace, 2_500_000, "sandbox/image: a <b>lighthouse</b>")
+    credits_hold(workspace_id=workspace.id, hold_id=uuid7(), amount=7 * C, description="Postcard", run_id=uuid7())
+    page = alice_client.get(LEDGER).content.decode()
+    for words in ("1,220.5", "1,227.5", "−2.5", "a &lt;b&gt;lighthouse", "Held now", "Postcard", "tape/"):
+        assert words in page
+    assert "+10" in page
+
+
+def test_pages_of_the_ledger(
+    alice_client: Client, workspace: Workspace, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    grant(workspace, 60)
+    first = alice_client.get(LEDGER)
+    assert len(first.context["lines"]) == 50
+    with django_assert_max_num_queries(8):
+        rest = alice_client.get(LEDGER, {"cursor": first.context["next"]}, headers={"HX-Request": "true"})
+    assert rest.content.decode().count("<tr>") == 10
+    assert "<html" not in rest.content.decode()
+    assert alice_client.get(LEDGER, {"cursor": "nonsense"}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("kind=capture", 1),
+        ("words=LIGHT", 1),
+        ("words=nothing", 0),
+        ("since=2020-01-01&until=2020-01-02", 0),
+        ("since=2020-01-01", 3),
+        ("kind=theft", 3),
+        ("run=not-an-id", 3),
+        ("since=2020-01-02&until=2020-01-01", 3),
+    ],
+)
+def test_filters(alice_client: Client, workspace: Workspace, query: str, count: int) -> None:
+    grant(workspace, 2)
+    charge(workspace, C, "sandbox/image: lighthouse")
+    assert len(alice_client.get(f"{LEDGER}?{query}").context["lines"]) == count
+
+
+def test_csv_is_exact_complete_and_harmless(alice_client: Client, workspace: Workspace) -> None:
+    grant(workspace, 60, reason='=HYPERLINK("x")')
+    charge(workspace, 1_234_567, "sandbox/image")
+    response = alice_client.get("/w/mill/billing/ledger.csv")
+    text = b"".join(response).decode("utf-8-sig")  # type: ignore[arg-type]
+    rows = list(csv.reader(io.StringIO(text)))
+    assert len(rows) == 62
+    assert rows[1][4:6] == ["-1.234567", "598.765433"]
+    assert rows[2][3] == '\'=HYPERLINK("x")'
+
+
+def test_the_balance_fragment(alice_client: Client, workspace: Workspace) -> None:
+    grant(workspace, 988)
+    credits_hold(workspace_id=workspace.id, hold_id=uuid7(), amount=12 * C, description="Quote")
+    response = alice_client.get("/w/mill/billing/balance/")
+    html = response.content.decode()
+    assert html.startswith('<div id="balance"')
+    assert "9,868 credits" in html
+    assert "12 held" in html
+    assert "hx-swap-oob" not in html
+    assert "no-store" in response["Cache-Control"]

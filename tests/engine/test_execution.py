@@ -1,0 +1,139 @@
+"""The engine's rules of flow, over small graphs and over random ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.engine.documents import document_parse
+from apps.engine.execution import Execution, Skip, Work
+from apps.engine.node_types import NodeFailure
+from apps.engine.plan import Plan, plan_build
+from apps.engine.states import RunState, StepState
+from apps.nodes.registry import node_type_get
+
+
+def plan(types: dict[str, str], *edges: tuple[str, str, str, str], targets: list[str] | None = None) -> Plan:
+    rows = [
+        {"id": f"e{i}", "source": s, "source_port": sp, "target": t, "target_port": tp}
+        for i, (s, sp, t, tp) in enumerate(edges)
+    ]
+    nodes = [{"id": name, "type": kind} for name, kind in types.items()]
+    return plan_build(document_parse({"nodes": nodes, "edges": rows}), node_type_get, targets)
+
+
+def drive(execution: Execution, outputs: dict[str, dict[str, Any]]) -> dict[str, StepState]:
+    """Run everything: each node emits what ``outputs`` says; a node not in it fails."""
+    states: dict[str, StepState] = {}
+    while (step := execution.next_ready()) is not None:
+        work = execution.resolve(step)
+        if isinstance(work, Skip):
+            states[step.node] = StepState.SKIPPED
+            execution.skip(step)
+            continue
+        execution.start(step, work)
+        for item in range(len(work.items)):
+            state = StepState.COMPLETED if step.node in outputs else StepState.FAILED
+            states[step.node] = state
+            execution.settle(step, item, state, outputs.get(step.node))
+    return states
+
+
+def test_branch_not_taken_is_skipped_with_its_downstream() -> None:
+    execution = Execution(
+        plan(
+            {"c": "flow.condition", "src": "test.pass", "yes": "test.pass", "no": "test.pass", "after": "flow.wait"},
+            ("src", "value", "c", "value"),
+            ("c", "true", "yes", "value"),
+            ("c", "false", "no", "value"),
+            ("no", "value", "after", "value"),
+        )
+    )
+    # test.pass takes its value optionally, so `no` would run without one; flow.wait needs it and is skipped.
+    states = drive(execution, {"src": {"value": 1}, "c": {"true": 1}, "yes": {"value": 1}, "no": {}})
+    assert states["yes"] is StepState.COMPLETED
+    assert states["after"] is StepState.SKIPPED
+    assert execution.over
+    assert execution.outcome(cancelled=False) is RunState.COMPLETED
+
+
+def test_failure_stops_what_has_not_begun() -> None:
+    execution = Execution(plan({"a": "test.pass", "b": "test.pass"}, ("a", "value", "b", "value")))
+    assert drive(execution, {}) == {"a": StepState.FAILED, "b": StepState.SKIPPED}
+    assert execution.outcome(cancelled=False) is RunState.FAILED
+    assert execution.failed == "a"
+
+
+def test_list_maps_and_is_gathered_in_order() -> None:
+    execution = Execution(
+        plan(
+            {"a": "test.pass", "t": "image.generate", "last": "flow.template"},
+            ("a", "value", "t", "prompt"),
+            ("t", "image", "last", "values"),
+        )
+    )
+    step = execution.next_ready()
+    assert step
+    execution.start(step, Work(({},), False))
+    execution.settle(step, 0, StepState.COMPLETED, {"value": ["sea", "sky", "sun"]})
+    step = execution.next_ready()
+    assert step
+    work = execution.resolve(step)
+    assert isinstance(work, Work)
+    assert [item["prompt"] for item in work.items] == ["sea", "sky", "sun"]
+    execution.start(step, work)
+    for item in (2, 0, 1):
+        execution.settle(step, item, StepState.COMPLETED, {"image": {"$asset": str(item), "kind": "image"}})
+    step = execution.next_ready()
+    assert step
+    work = execution.resolve(step)
+    assert isinstance(work, Work)
+    assert [ref["$asset"] for ref in work.items[0]["values"][0]] == ["0", "1", "2"]
+
+
+def test_wrong_value_at_run_time_is_a_sentence() -> None:
+    execution = Execution(plan({"a": "input.asset", "b": "image.resize"}, ("a", "asset", "b", "image")))
+    step = execution.next_ready()
+    assert step
+    execution.start(step, Work(({},), False))
+    execution.settle(step, 0, StepState.COMPLETED, {"asset": {"$asset": "x", "kind": "video"}})
+    step = execution.next_ready()
+    assert step
+    with pytest.raises(NodeFailure, match="Image takes image, but got video"):
+        execution.resolve(step)
+
+
+def test_targets_run_only_what_they_need() -> None:
+    steps = plan(
+        {"a": "test.pass", "b": "test.pass", "other": "test.pass"}, ("a", "value", "b", "value"), targets=["b"]
+    ).steps
+    assert [step.node for step in steps] == ["a", "b"]
+
+
+@st.composite
+def dags(draw: st.DrawFn) -> tuple[int, list[tuple[int, int]]]:
+    count = draw(st.integers(1, 12))
+    pairs = [(a, b) for b in range(count) for a in range(b)]
+    return count, draw(st.lists(st.sampled_from(pairs), unique=True, max_size=20)) if pairs else []
+
+
+@given(dags(), st.sets(st.integers(0, 11)))
+def test_every_step_ends_once_and_after_its_upstream(dag: tuple[int, list[tuple[int, int]]], failing: set[int]) -> None:
+    count, pairs = dag
+    execution = Execution(
+        plan(
+            {f"n{i}": "flow.template" for i in range(count)},
+            *((f"n{a}", "text", f"n{b}", "values") for a, b in pairs),
+        )
+    )
+    states = drive(execution, {f"n{i}": {"text": "x"} for i in range(count) if i not in failing})
+    assert execution.over
+    assert len(states) == count
+    order = list(states)
+    assert all(order.index(f"n{a}") < order.index(f"n{b}") for a, b in pairs)
+    failed = [name for name, state in states.items() if state is StepState.FAILED]
+    assert execution.outcome(cancelled=False) is (RunState.FAILED if failed else RunState.COMPLETED)
+    assert len(failed) <= 1, "the first failure stops the start of anything more"

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from apps.engine.node_types import NodeFailure
+
+
+@pytest.mark.parametrize(
+    ("template", "values", "text"),
+    [
+        ("{{ value }}", ["sea"], "sea"),
+        ("{{values[1]}} over {{ values[0] }}", ["sea", "sun"], "sun over sea"),
+        ("{{ value.name }}!", [{"name": "Ada"}], "Ada!"),
+        ("{{ value }} and {{ value }}", [2], "2 and 2"),
+        ("plain", [], "plain"),
+        ("{{ values }}", [[1, "é"]], '[[1, "é"]]'),
+        ("{% for x in y %}{{ value }}", ["no code"], "{% for x in y %}no code"),
+        ("{{ value }}", ["{{ values[0] }}"], "{{ values[0] }}"),
+    ],
+)
+def test_fills_placeholders(run_node: Callable[..., Any], template: str, values: list[Any], text: str) -> None:
+    assert run_node("flow.template", {"values": values}, template=template) == {"text": text}
+
+
+def test_missing_value_is_a_sentence(run_node: Callable[..., Any]) -> None:
+    with pytest.raises(NodeFailure, match="has no value"):
+        run_node("flow.template", {"values": []}, template="{{ value }}")
+
+
+def test_python_is_out_of_reach(run_node: Callable[..., Any]) -> None:
+    with pytest.raises(NodeFailure, match="has no value"):
+        run_node("flow.template", {"values": ["x"]}, template="{{ value.__class__ }}")
+
+
+def test_endless_growth_is_refused(run_node: Callable[..., Any]) -> None:
+    with pytest.raises(NodeFailure, match="longer than"):
+        run_node("flow.template", {"values": ["x" * 300_000]}, template="{{ value }}" * 4)

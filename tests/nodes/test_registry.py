@@ -1,0 +1,53 @@
+"""A node is its module, its registry line, its test and its paragraph: this holds the four together."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from apps.engine.node_types import Effect, Lane
+from apps.nodes.registry import NODES, catalogue_json, node_type_get
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_four_places_agree(name: str) -> None:
+    node = node_type_get(name)
+    assert node and node.type == name
+    assert (ROOT / "tests" / "nodes" / f"test_{name.replace('.', '_')}.py").exists(), "the node has no test"
+    paragraphs = re.findall(r"^### `([a-z.]+)`", (ROOT / "docs" / "nodes.md").read_text(), re.MULTILINE)
+    assert name in paragraphs, "the node has no paragraph in docs/nodes.md"
+
+
+def test_every_module_is_registered() -> None:
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in (ROOT / "apps" / "nodes").rglob("*.py")
+        if "NODE = NodeType(" in path.read_text()
+    }
+    assert modules == set(NODES.values())
+
+
+def test_docs_describe_no_node_that_is_gone() -> None:
+    paragraphs = re.findall(r"^### `([a-z.]+)`", (ROOT / "docs" / "nodes.md").read_text(), re.MULTILINE)
+    assert set(paragraphs) == set(NODES)
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_declaration_is_sound(name: str) -> None:
+    node = node_type_get(name)
+    assert node
+    assert node.with_defaults({}).keys() <= node.params.get("properties", {}).keys()
+    assert (node.effect is Effect.PAID) == (node.quote is not None), "what is paid has a price"
+    assert node.effect is not Effect.PAID or node.lane is Lane.IO
+    assert len({port.name for port in node.inputs}) == len(node.inputs)
+
+
+def test_catalogue_is_complete_json() -> None:
+    shown = catalogue_json()
+    assert [item["type"] for item in shown] == list(NODES)
+    for item in shown:
+        assert {"type", "version", "title", "category", "effect", "lane", "ports", "params", "price"} <= item.keys()

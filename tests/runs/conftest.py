@@ -1,0 +1,45 @@
+"""A workspace with credits and a way to make workflows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from apps.accounts.models import User
+from apps.billing.services import credits_grant
+from apps.common.tenancy import scope
+from apps.projects.models import Workflow
+from apps.projects.services import project_create, workflow_create
+from apps.workspaces.models import Workspace
+
+GRANTED = 100_000_000
+
+
+@pytest.fixture
+def funded(workspace: Workspace) -> Workspace:
+    """The workspace with 100 credits."""
+    credits_grant(workspace_id=workspace.id, amount=GRANTED, reason="test", source="test", source_id=str(workspace.id))
+    return workspace
+
+
+@pytest.fixture
+def make_workflow(workspace: Workspace, alice: User) -> Callable[[dict[str, Any]], Workflow]:
+    """``make_workflow(graph)``: a workflow of Alice's."""
+
+    def make(graph: dict[str, Any]) -> Workflow:
+        with scope(workspace.id):
+            project = project_create(workspace_id=workspace.id, name="Test", actor_id=alice.id)
+            return workflow_create(
+                workspace_id=workspace.id, project_id=project.id, name="Flow", graph=graph, actor_id=alice.id
+            )
+
+    return make
+
+
+@pytest.fixture
+def inside(workspace: Workspace) -> Iterator[None]:
+    """The tenant scope of the workspace, for the whole test."""
+    with scope(workspace.id):
+        yield
