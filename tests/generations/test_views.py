@@ -23,7 +23,7 @@ Start = Callable[..., Generation]
 
 def page(name: str, *args: object) -> str:
     """A path in alice's workspace."""
-    return reverse(f"generations:{name}", args=["studio", *args])
+    return reverse(f"generations:{name}", args=["mill", *args])
 
 
 @pytest.fixture
