@@ -99,8 +99,8 @@ def test_generation_list_filters_and_pages(api: Api, alice: User, rich: Workspac
     rows = [start(params={"prompt": f"ship {number}"}) for number in range(5)]
     start(model="sandbox/text", params={"prompt": "words"})
     client = api(alice, rich, "read")
-    first = client.get(URL, {"model": "sandbox/image", "limit": 3}).json()
-    second = client.get(URL, {"model": "sandbox/image", "limit": 3, "cursor": first["next"]}).json()
+    first = client.get(URL, {"model": "sandbox/image", "limit": "3"}).json()
+    second = client.get(URL, {"model": "sandbox/image", "limit": "3", "cursor": str(first["next"])}).json()
     found = [item["id"] for item in first["items"] + second["items"]]
     assert (found, second["next"]) == ([str(row.id) for row in reversed(rows)], None)
     assert [item["prompt"] for item in client.get(URL, {"q": "SHIP 3"}).json()["items"]] == ["ship 3"]

@@ -50,7 +50,7 @@ def test_tape_items_filter_and_page(alice_client: Client, start: Start) -> None:
     project = uuid4()
     for number in range(30):
         start(params={"prompt": f"ship {number:02}"}, project_id=project if number % 2 else None)
-    first = alice_client.get(page("tape_items"), {"project": project}).content.decode()
+    first = alice_client.get(page("tape_items"), {"project": str(project)}).content.decode()
     assert first.count('class="tape-row"') == 15
     body = alice_client.get(page("tape_items")).content.decode()
     assert body.count('class="tape-row"') == 24
@@ -119,7 +119,7 @@ def test_generation_cancel_and_give_up(alice_client: Client, start: Start, vendo
 
 
 def test_use_these_settings_again(alice_client: Client, done: Generation, rich: Workspace) -> None:
-    form = alice_client.get(page("generation_create"), {"from": done.id})
+    form = alice_client.get(page("generation_create"), {"from": str(done.id)})
     body = form.content.decode()
     assert "a lighthouse" in body
     assert 'value="7"' in body
@@ -143,7 +143,7 @@ def test_form_says_what_is_wrong_and_what_a_model_does_not_take(
     answer = alice_client.post(page("generation_create"), wrong)
     assert answer.status_code == 422
     assert "2048" in answer.content.decode()
-    other = alice_client.get(page("generation_create"), {"from": done.id, **wrong, "model": "sandbox/text"})
+    other = alice_client.get(page("generation_create"), {"from": str(done.id), **wrong, "model": "sandbox/text"})
     assert "This model does not take: Width, Style." in other.content.decode()
 
 
@@ -182,6 +182,8 @@ def test_foreign_generations_do_not_exist(charlie_client: Client, done: Generati
         answer = charlie_client.get(url) if name == "generation_detail" else charlie_client.post(url)
         assert answer.status_code == 404
     assert (
-        charlie_client.get(reverse("generations:generation_create", args=["elsewhere"]), {"from": done.id}).status_code
+        charlie_client.get(
+            reverse("generations:generation_create", args=["elsewhere"]), {"from": str(done.id)}
+        ).status_code
         == 404
     )
