@@ -22,16 +22,15 @@ class LaneTask(Protocol[P]):
     def delay_on_commit(self, *args: P.args, **kwargs: P.kwargs) -> None:
         """Send it when the running transaction commits."""
 
-    def apply_async(self, *, kwargs: dict[str, Any], countdown: float | None = None) -> Any:
+    def apply_async(self, *, kwargs: dict[str, Any] | None = None, countdown: float | None = None) -> Any:
         """Send it with options."""
 
 
-def lane_task(
-    queue: Literal["control", "io", "work"], **options: Any
-) -> Callable[[Callable[P, None]], LaneTask[P]]:
+def lane_task(queue: Literal["control", "io", "work"], **options: Any) -> Callable[[Callable[P, None]], LaneTask[P]]:
     """A shared task bound to its lane. Arguments are ids by keyword; ``**_`` in the task tolerates newer callers."""
 
     def decorate(function: Callable[P, None]) -> LaneTask[P]:
-        return cast(LaneTask[P], shared_task(queue=queue, **options)(function))
+        make: Callable[..., Any] = shared_task(queue=queue, **options)
+        return cast(LaneTask[P], make(function))
 
     return decorate

@@ -236,7 +236,10 @@ def run_retry(request: ApiRequest, run_id: UUID) -> HttpResponse:
 
 @router.get("/runs/{run_id}/events", auth=read)
 def run_events(
-    request: ApiRequest, run_id: UUID, after: int = 0, format: str = "sse"  # noqa: A002 (the contract names it)
+    request: ApiRequest,
+    run_id: UUID,
+    after: int = 0,
+    format: str = "sse",  # noqa: A002 (the contract names it)
 ) -> HttpResponseBase:
     """The run's events as Server-Sent Events from `after` (or `Last-Event-ID`) on, or as JSON what exists."""
     run = _run(run_id)
