@@ -123,8 +123,6 @@ def test_lasting_addresses_lead_to_links(alice_client: Client, workspace: Worksp
 def test_odd_input_is_no_accident(
     alice_client: Client, alice_api: Client, workspace: Workspace, tmp_path: Path
 ) -> None:
-    alice_client: Client, alice_api: Client, workspace: Workspace, tmp_path: Path
-) -> None:
     asset = _store(workspace, tmp_path, "harbour.png")
     junk = base64.urlsafe_b64encode(b'["x", "y"]').decode().rstrip("=")
     for page in ("gallery", "trash"):
