@@ -59,7 +59,7 @@ test: check
 	$(BIN)/python -m pytest $(ARGS)
 
 bench: setup-dev
-	@$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
+	@$(BIN)/python -m bench $(ONLY)
 
 lock:
 	uv pip compile $(LOCK) pyproject.toml -o requirements/base.txt
