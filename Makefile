@@ -3,6 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 export PORT ?= 8000
+# Start-up is mostly imports, so their compiled form is kept whatever the shell says.
 export PYTHONDONTWRITEBYTECODE :=
 # Vite, npm and the rest must not phone home.
 export CHECKPOINT_DISABLE := 1
@@ -58,7 +59,7 @@ test: check
 	$(BIN)/python -m pytest $(ARGS)
 
 bench: setup-dev
-	@$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
+	@$(BIN)/python -m bench $(ONLY)
 
 lock:
 	uv pip compile $(LOCK) pyproject.toml -o requirements/base.txt

@@ -50,7 +50,7 @@ app.conf.update(
 
 @setup_logging.connect
 def _logs(**_: object) -> None:
-    from config.logs import configure
+    from apps.common.logs import configure
 
     configure()
 
@@ -71,7 +71,7 @@ def _schedule(sender: Celery, **_: object) -> None:
 def _configure() -> None:
     from django.conf import settings
 
-    app.conf.broker_url = settings.REDIS_URL
+    app.conf.update(broker_url=settings.REDIS_URL)
 
 
 _configure()

@@ -101,10 +101,11 @@ AUTH_USER_MODEL = "accounts.User"
 SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 
 REDIS_URL = text("REDIS_URL", "redis://127.0.0.1:1/0")
+CHANNEL_PREFIX = "millrace"
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL], "prefix": "millrace"},
+        "CONFIG": {"hosts": [REDIS_URL], "prefix": CHANNEL_PREFIX},
     }
 }
 
@@ -214,3 +215,5 @@ SANDBOX_KEY = text("SANDBOX_KEY", SECRET_KEY)
 WEBHOOK_URL = text("WEBHOOK_URL", f"http://127.0.0.1:{PORT}")
 # Largest file a person may upload, bytes.
 UPLOAD_MAX_BYTES = number("UPLOAD_MAX_BYTES", 2 * 1024**3)
+# The demo person's password; the embedded stack makes one up and prints it. Empty: nobody signs in as the demo.
+DEMO_PASSWORD = text("DEMO_PASSWORD", "")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +20,7 @@ FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
+PACKAGE = "@sparticuz/chromium@153.0.0"
 NONE_FOUND = (
     "No Chromium was found for the browser tests. Install one (Debian: apt install chromium; or: "
     ".venv/bin/playwright install chromium), or name it: CHROMIUM=/path/to/chromium make test"
@@ -57,25 +60,38 @@ def _from_apt() -> str | None:
 
 
 def _from_package() -> str | None:
-    """The browser inside npm's @sparticuz/chromium (Brotli-packed, self-contained), unpacked below var/."""
+    """The headless browser inside npm's @sparticuz/chromium, unpacked below var/ with the libraries it brings."""
     folder = ROOT / "var" / "chromium"
+    packed = folder / "node_modules" / "@sparticuz" / "chromium" / "bin"
+    if not packed.exists() and shutil.which("npm"):
+        command = ["npm", "install", "--prefix", str(folder), "--no-save", "--force", "--ignore-scripts"]
+        subprocess.run([*command, PACKAGE], capture_output=True, check=False)
+    if not packed.exists():
+        return None
     browser = folder / "chromium"
     if not browser.exists():
-        if not shutil.which("npm"):
-            return None
-        command = ["npm", "install", "--prefix", str(folder), "--no-save", "--force", "--ignore-scripts"]
-        subprocess.run([*command, "@sparticuz/chromium@153.0.0"], capture_output=True, check=False)
-        packed = folder / "node_modules" / "@sparticuz" / "chromium" / "bin" / "chromium.br"
-        if not packed.exists():
-            return None
-        import brotli
+        _unpack(packed, folder, browser)
+    # A machine without a desktop lacks libraries that the package has; one that has them is better off with its own.
+    return next((str(path) for path in (browser, folder / "with-libraries") if _starts(path)), None)
 
-        part = browser.with_suffix(".part")
-        part.write_bytes(brotli.decompress(packed.read_bytes()))
-        part.chmod(0o755)
-        part.rename(browser)
-    works = subprocess.run([browser, "--headless", *FLAGS, "--version"], capture_output=True, check=False)
-    return str(browser) if works.returncode == 0 else None
+
+def _unpack(packed: Path, folder: Path, browser: Path) -> None:
+    import brotli
+
+    for name in ("al2023.tar.br", "swiftshader.tar.br"):
+        with tarfile.open(fileobj=io.BytesIO(brotli.decompress((packed / name).read_bytes()))) as archive:
+            archive.extractall(folder, filter="data")
+    wrapper = folder / "with-libraries"
+    wrapper.write_text(f'#!/bin/sh\nLD_LIBRARY_PATH="{folder}/lib" exec "{browser}" "$@"\n')
+    wrapper.chmod(0o755)
+    part = browser.with_suffix(".part")
+    part.write_bytes(brotli.decompress((packed / "chromium.br").read_bytes()))
+    part.chmod(0o755)
+    part.rename(browser)
+
+
+def _starts(browser: Path) -> bool:
+    return subprocess.run([browser, "--version"], capture_output=True, check=False).returncode == 0
 
 
 @pytest.fixture(scope="session")

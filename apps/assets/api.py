@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -15,7 +17,15 @@ from apps.assets import services
 from apps.assets.filters import assets_filtered
 from apps.assets.models import Asset, AssetState, Kind, Source
 from apps.assets.refusals import refusal_sentence
-from apps.assets.services import AssetMissing, NotArrived, ProjectMissing, Refused, TooLarge, TypeNotTaken
+from apps.assets.services import (
+    AssetMissing,
+    NotArrived,
+    ProjectMissing,
+    Refused,
+    TooLarge,
+    TooManyUploads,
+    TypeNotTaken,
+)
 from apps.assets.shapes import AssetOut, AssetPage, asset_documents
 from apps.assets.storage import StorageDown
 from apps.common.paging import keyset_page
@@ -75,19 +85,50 @@ def _refused(asset: Asset) -> Problem:
     return Problem("upload-refused", 422, _("File refused"), detail, code=asset.refusal["code"], asset=str(asset.id))
 
 
-def _storage_down() -> Problem:
-    problem = Problem(
-        "storage-down", 503, _("Storage not reachable"), _("The file store does not answer. Try again soon.")
-    )
-    problem.headers["Retry-After"] = "5"
+def _later(slug: str, status: int, title: str, detail: str, seconds: int) -> Problem:
+    problem = Problem(slug, status, title, detail)
+    problem.headers["Retry-After"] = str(seconds)
     return problem
+
+
+def _problem_of(error: Exception) -> Problem:
+    """The problem document of what a service raised."""
+    said = str(error)
+    match error:
+        case AssetMissing() | ProjectMissing():
+            return not_found()
+        case TypeNotTaken():
+            return Problem("type-not-taken", 415, _("Type not taken"), said)
+        case TooLarge():
+            return Problem("too-large", 413, _("File too large"), said)
+        case Refused():
+            return Problem("upload-refused", 422, _("File refused"), said, code=error.refusal["code"])
+        case NotArrived():
+            return Problem("not-arrived", 409, _("Not arrived"), said)
+        case TooManyUploads():
+            return _later("too-many-uploads", 429, _("Too many uploads"), said, 600)
+    return _later(
+        "storage-down", 503, _("Storage not reachable"), _("The file store does not answer. Try again soon."), 5
+    )
+
+
+_REFUSALS = (AssetMissing, ProjectMissing, TypeNotTaken, TooLarge, Refused, NotArrived, TooManyUploads, *StorageDown)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Services speak in exceptions, the API in problem documents."""
+    try:
+        yield
+    except _REFUSALS as error:
+        raise _problem_of(error) from error
 
 
 @router.post("/assets/uploads", auth=api_auth("assets:write"), response={201: UploadOut, 200: UploadOut})
 def upload_begin(request: HttpRequest, body: UploadIn) -> Status[dict[str, Any]]:
     """Begin an upload: an S3 POST policy for exactly this file, good for ten minutes."""
     caller = _caller(request)
-    try:
+    with _refusals():
         upload = services.upload_begin(
             workspace_id=caller.workspace.id,
             filename=body.filename,
@@ -97,14 +138,6 @@ def upload_begin(request: HttpRequest, body: UploadIn) -> Status[dict[str, Any]]
             project_id=body.project,
             created_by_id=caller.user.id,
         )
-    except TypeNotTaken as error:
-        raise Problem("type-not-taken", 415, _("Type not taken"), str(error)) from error
-    except TooLarge as error:
-        raise Problem("too-large", 413, _("File too large"), str(error)) from error
-    except Refused as error:
-        raise Problem("upload-refused", 422, _("File refused"), str(error), code=error.refusal["code"]) from error
-    except ProjectMissing as error:
-        raise not_found() from error
     form = upload.form or {"url": None, "fields": {}}
     return Status(201 if upload.form else 200, {"asset": upload.asset.id, "state": upload.asset.state, **form})
 
@@ -112,14 +145,8 @@ def upload_begin(request: HttpRequest, body: UploadIn) -> Status[dict[str, Any]]
 @router.post("/assets/{uuid:asset_id}/complete", auth=api_auth("assets:write"), response={200: AssetOut, 202: AssetOut})
 def upload_complete(request: HttpRequest, asset_id: UUID) -> Status[dict[str, Any]]:
     """The bytes are there: verify them. 200 when ready, 202 while a worker looks, 422 when refused. Safe to repeat."""
-    try:
+    with _refusals():
         asset = services.upload_complete(workspace_id=_caller(request).workspace.id, asset_id=asset_id)
-    except AssetMissing as error:
-        raise not_found() from error
-    except NotArrived as error:
-        raise Problem("not-arrived", 409, _("Not arrived"), str(error)) from error
-    except StorageDown as error:
-        raise _storage_down() from error
     if asset.state == AssetState.REFUSED:
         raise _refused(asset)
     return Status(200 if asset.state == AssetState.READY else 202, _one(asset))
@@ -147,40 +174,32 @@ def _ids(text: str) -> list[UUID]:
 @router.get("/assets/{uuid:asset_id}", auth=api_auth("read"), response=AssetOut)
 def asset_get(request: HttpRequest, asset_id: UUID) -> dict[str, Any]:
     """One asset, in the trash or not."""
-    try:
+    with _refusals():
         return _one(services.asset_get(workspace_id=_caller(request).workspace.id, asset_id=asset_id))
-    except AssetMissing as error:
-        raise not_found() from error
 
 
 @router.patch("/assets/{uuid:asset_id}", auth=api_auth("assets:write"), response=AssetOut)
 def asset_rename(request: HttpRequest, asset_id: UUID, body: AssetIn) -> dict[str, Any]:
     """Give an asset a title."""
-    try:
+    with _refusals():
         return _one(
             services.asset_rename(workspace_id=_caller(request).workspace.id, asset_id=asset_id, title=body.title)
         )
-    except AssetMissing as error:
-        raise not_found() from error
 
 
 @router.delete("/assets/{uuid:asset_id}", auth=api_auth("assets:write"), response={204: None})
 def asset_trash(request: HttpRequest, asset_id: UUID) -> Status[None]:
     """Put an asset into the trash; it can be restored for 30 days."""
-    try:
+    with _refusals():
         services.asset_trash(workspace_id=_caller(request).workspace.id, asset_id=asset_id)
-    except AssetMissing as error:
-        raise not_found() from error
     return Status(204, None)
 
 
 @router.post("/assets/{uuid:asset_id}/restore", auth=api_auth("assets:write"), response=AssetOut)
 def asset_restore(request: HttpRequest, asset_id: UUID) -> dict[str, Any]:
     """Take an asset out of the trash."""
-    try:
+    with _refusals():
         return _one(services.asset_restore(workspace_id=_caller(request).workspace.id, asset_id=asset_id))
-    except AssetMissing as error:
-        raise not_found() from error
 
 
 def _caller(request: HttpRequest) -> ApiRequest:

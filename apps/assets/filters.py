@@ -29,7 +29,7 @@ def assets_filtered(
     rows = rows.filter(**{name: value for name, value in exact.items() if value})
     if published is not None:
         rows = rows.filter(published_at__isnull=not published)
-    for word in q.split():
+    for word in q.replace("\0", " ").split():
         rows = rows.filter(Q(filename__icontains=word) | Q(title__icontains=word))
     return rows
 
@@ -49,7 +49,7 @@ class GalleryFilter:
         """From the page's address."""
         kind, source = query.get("kind", ""), query.get("source", "")
         try:
-            project = UUID(query["project"]) if query.get("project") else None
+            project = UUID(str(query["project"])) if query.get("project") else None
         except ValueError:
             project = None
         return cls(

@@ -33,6 +33,8 @@ from apps.common.tenancy import scope
 __all__ = ["NotArrived", "Refused"]
 
 UPLOAD_SECONDS = 600
+# Uploads of a workspace that were begun and not completed; each may hold its bytes in quarantine for a day.
+PENDING_MAX = 1000
 UPLOAD_MIN_SIZE = 1
 # Verified while the uploader waits, because it takes a few ten milliseconds; the rest is a task.
 INLINE_BYTES = 8 * 1024 * 1024
@@ -49,6 +51,10 @@ class TypeNotTaken(Exception):
 
 class ProjectMissing(Exception):
     """There is no such project here."""
+
+
+class TooManyUploads(Exception):
+    """Too many uploads of this workspace wait to be completed. Complete them, or begin again later."""
 
 
 class TooLarge(Exception):
@@ -75,7 +81,7 @@ def upload_begin(
 ) -> Upload:
     """Announce a file and get the form that stores it.
 
-    Raises TypeNotTaken, TooLarge, Refused (empty), ProjectMissing.
+    Raises TypeNotTaken, TooLarge, TooManyUploads, Refused (empty), ProjectMissing.
     """
     accepted = _taken(filename, content_type, size)
     if project_id and not project_known(workspace_id, project_id):
@@ -84,6 +90,8 @@ def upload_begin(
         known = _known(sha256.lower(), accepted, project_id) if sha256 else None
         if known:
             return Upload(known, None)
+        if Asset.objects.filter(state=AssetState.PENDING).count() >= PENDING_MAX:
+            raise TooManyUploads(_("Too many uploads wait to be completed. Complete them, or begin again later."))
         asset = Asset(
             id=uuid7(),
             workspace_id=workspace_id,
@@ -131,7 +139,11 @@ def _taken(filename: str, content_type: str, size: int) -> Accepted:
 def _clean(filename: str) -> str:
     """A name to show: the last part of a path, without control characters; never used as a path."""
     last = filename.replace("\\", "/").rpartition("/")[2]
-    return "".join(letter for letter in last if letter.isprintable()).strip()[:255] or _("Untitled")
+    return _printable(last)[:255] or _("Untitled")
+
+
+def _printable(text: str) -> str:
+    return "".join(letter for letter in text if letter.isprintable()).strip()
 
 
 def _known(sha256: str, accepted: Accepted, project_id: UUID | None) -> Asset | None:
@@ -305,7 +317,7 @@ def asset_publish(*, workspace_id: UUID, asset_id: UUID, title: str = "") -> Non
     """Put an asset into the gallery's published part, under a title. Repeating keeps the first time."""
     asset = asset_get(workspace_id=workspace_id, asset_id=asset_id)
     asset.published_at = asset.published_at or timezone.now()
-    asset.title = title.strip()[:200] or asset.title
+    asset.title = _printable(title)[:200] or asset.title
     asset.save(update_fields=["published_at", "title"])
     poke(f"workspace.{workspace_id}", asset=asset_id)
 
@@ -313,7 +325,7 @@ def asset_publish(*, workspace_id: UUID, asset_id: UUID, title: str = "") -> Non
 def asset_rename(*, workspace_id: UUID, asset_id: UUID, title: str) -> Asset:
     """Give an asset a title; an empty one returns to the file's name."""
     asset = asset_get(workspace_id=workspace_id, asset_id=asset_id)
-    asset.title = title.strip()[:200]
+    asset.title = _printable(title)[:200]
     asset.save(update_fields=["title"])
     return asset
 

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -147,6 +148,14 @@ def object_delete(*keys: str) -> None:
     """Delete objects; the ones that do not exist are no error."""
     for key in keys:
         client().delete_object(Bucket=settings.S3_BUCKET, Key=key)
+
+
+def keys_before(moment: datetime) -> Iterator[str]:
+    """The keys of all objects that were written before ``moment``."""
+    for page in client().get_paginator("list_objects_v2").paginate(Bucket=settings.S3_BUCKET, Prefix="ws/"):
+        for found in page.get("Contents", ()):
+            if found["LastModified"] < moment:
+                yield found["Key"]
 
 
 def object_url(key: str, *, seconds: int, content_type: str, disposition: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.response import TemplateResponse
@@ -19,6 +20,7 @@ from apps.assets.models import Asset, Kind, Source
 from apps.assets.services import AssetMissing
 from apps.assets.usage import usages_of
 from apps.common.paging import keyset_page
+from apps.common.problems import Problem
 from apps.workspaces.access import MemberRequest, member_required
 from apps.workspaces.models import Role
 
@@ -36,6 +38,13 @@ def _asset(request: MemberRequest, asset_id: UUID) -> Asset:
         raise Http404 from error
 
 
+def _page(rows: QuerySet[Asset], cursor: str | None, order: str) -> tuple[list[Asset], str | None]:
+    try:
+        return keyset_page(rows, limit=_PAGE, cursor=cursor, order=(order, "-id"))
+    except Problem as error:
+        raise Http404 from error
+
+
 def _can_edit(request: MemberRequest) -> bool:
     return Role(request.membership.role).includes(Role.EDITOR)
 
@@ -47,7 +56,7 @@ def gallery(request: MemberRequest) -> HttpResponse:
     chosen = GalleryFilter.parse(request.GET)
     cursor = request.GET.get("cursor")
     rows = assets_filtered(request.workspace.id, **chosen.narrowing())
-    assets, following = keyset_page(rows, limit=_PAGE, cursor=cursor)
+    assets, following = _page(rows, cursor, "-created_at")
     context = {
         "cells": cells_of(assets),
         "cursor": following,
@@ -122,7 +131,7 @@ def trash(request: MemberRequest) -> HttpResponse:
     """What was thrown away in the last 30 days, and the way back."""
     rows = assets_filtered(request.workspace.id, trashed=True)
     cursor = request.GET.get("cursor")
-    assets, following = keyset_page(rows, limit=_PAGE, cursor=cursor, order=("-trashed_at", "-id"))
+    assets, following = _page(rows, cursor, "-trashed_at")
     fragment = "#cells" if request.htmx and cursor else ""
     context = {"cells": cells_of(assets), "cursor": following, "can_edit": _can_edit(request)}
     return TemplateResponse(request, f"assets/trash.html{fragment}", context)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from allauth.account.models import EmailAddress
+from django.conf import settings
 from django.db import transaction
 
 from apps.accounts.models import User
@@ -19,11 +20,11 @@ CREDITS = 10_000 * 1_000_000
 
 
 @transaction.atomic
-def demo_seed(password: str) -> Workspace:
+def demo_seed() -> Workspace:
     """The demo workspace with its person, credits and workflows, made where it is missing. Repeatable."""
     user = User.objects.filter(email__iexact=EMAIL).first() or User.objects.create_user(EMAIL, name="Demo")
-    if password and not user.check_password(password):
-        user.set_password(password)
+    if settings.DEMO_PASSWORD and not user.check_password(settings.DEMO_PASSWORD):
+        user.set_password(settings.DEMO_PASSWORD)
         user.save(update_fields=["password"])
     EmailAddress.objects.get_or_create(user=user, email=EMAIL, defaults={"verified": True, "primary": True})
     workspace, _made = Workspace.objects.get_or_create(slug=SLUG, defaults={"name": "Demo"})

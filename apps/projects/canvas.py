@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import trigger_client_event
 
 from apps.common.paging import keyset_page
 from apps.common.problems import Problem
@@ -186,6 +187,4 @@ def version_restore(request: MemberRequest, workflow: UUID, number: int) -> Http
     except WorkflowVersion.DoesNotExist as error:
         raise Http404 from error
     messages.success(request, _("The graph is as it was in version %(number)d.") % {"number": number})
-    response = _versions(request, found)
-    response["HX-Trigger"] = "close-dialog"
-    return response
+    return trigger_client_event(_versions(request, found), "close-dialog")

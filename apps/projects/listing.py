@@ -10,8 +10,10 @@ from apps.projects.models import Project, Workflow
 
 
 def projects_shown(words: str = "") -> QuerySet[Project]:
-    """Live projects, each with ``workflow_count`` and its newest workflow as ``cover_id`` and ``cover_seq``."""
-    newest = Workflow.objects.filter(project=OuterRef("id"), trashed_at=None).order_by("-active_at", "-id")
+    """Live projects, each with ``workflow_count`` and its newest drawn workflow as ``cover_id`` and ``cover_seq``."""
+    newest = Workflow.objects.filter(project=OuterRef("id"), trashed_at=None, last_seq__gt=0).order_by(
+        "-active_at", "-id"
+    )
     rows: QuerySet[Project] = Project.objects.filter(Project.LIVE).annotate(
         workflow_count=Count("workflows", filter=Q(workflows__trashed_at=None)),
         cover_id=Subquery(newest.values("id")[:1]),

@@ -9,6 +9,7 @@ from xml.sax.saxutils import quoteattr
 WIDTH, HEIGHT, MARGIN = 320, 160, 24
 NODES_MAX = 300
 _NODE = (220.0, 96.0)
+_FAR = 1e7
 # Mid lightness, so that one picture serves the light and the dark theme; hues as the ports have them.
 _HUES = {"input": 100, "flow": 260, "image": 300, "video": 345, "output": 55}
 
@@ -18,9 +19,14 @@ def _colour(kind: str) -> str:
     return "oklch(65% 0.02 260)" if hue is None else f"oklch(67% 0.12 {hue})"
 
 
+def _near(value: float) -> float:
+    """A coordinate with which arithmetic stays finite, wherever somebody put the node."""
+    return max(-_FAR, min(_FAR, float(value)))
+
+
 def _boxes(nodes: list[Mapping[str, Any]]) -> dict[str, tuple[float, float, float, float]]:
     """Each node's rectangle, all of them scaled into the picture."""
-    places = {node["id"]: (float(node["position"]["x"]), float(node["position"]["y"])) for node in nodes}
+    places = {node["id"]: (_near(node["position"]["x"]), _near(node["position"]["y"])) for node in nodes}
     left, top = min(x for x, _ in places.values()), min(y for _, y in places.values())
     width = max(x for x, _ in places.values()) - left + _NODE[0]
     height = max(y for _, y in places.values()) - top + _NODE[1]

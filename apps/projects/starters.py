@@ -40,7 +40,7 @@ def postcard_graph() -> Graph:
     """Prompt → image → resize → image-to-video → gallery."""
     prompt = _("A lighthouse on a cliff at dusk, calm sea, warm window light")
     nodes = [
-        _node("prompt", "input.text", _("Prompt"), (0, 80), {"text": prompt}),
+        _node("prompt", "input.text", _("Prompt"), (0, 320), {"text": prompt}),
         _node(
             "image",
             "image.generate",
@@ -49,8 +49,8 @@ def postcard_graph() -> Graph:
             {"model": "sandbox/image", "seed": 7, "width": 1024, "height": 768},
         ),
         _node("resize", "image.resize", _("Postcard size"), (640, 0), {"width": 768, "height": 512, "fit": "cover"}),
-        _node("video", "video.generate", _("Video"), (960, 80), {"model": "sandbox/video", "seed": 7, "seconds": 4}),
-        _node("gallery", "output.gallery", _("Gallery"), (1280, 80), {"title": _("Postcard")}),
+        _node("video", "video.generate", _("Video"), (960, 320), {"model": "sandbox/video", "seed": 7, "seconds": 4}),
+        _node("gallery", "output.gallery", _("Gallery"), (1280, 320), {"title": _("Postcard")}),
     ]
     edges = [
         _edge("prompt", "text", "image", "prompt"),

@@ -108,5 +108,3 @@ def run_retry(request: MemberRequest, run_id: UUID) -> HttpResponse:
     response = render(request, "runs/console.html", _context(request, run))
     response["HX-Trigger"] = f'{{"run-retried": {{"id": "{run.id}", "url": "{url}"}}}}'
     return response
-
-

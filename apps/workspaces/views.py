@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import NoReverseMatch, reverse
@@ -61,7 +62,7 @@ def settings(request: MemberRequest) -> HttpResponse:
     may_change = Role(request.membership.role).includes(Role.ADMIN)
     form = NameForm(request.POST or None, initial={"name": request.workspace.name})
     if request.method == "POST" and not may_change:
-        return render(request, "403.html", status=403)
+        raise PermissionDenied
     if request.method == "POST" and form.is_valid():
         services.workspace_rename(workspace_id=request.workspace.id, name=form.cleaned_data["name"])
         messages.success(request, _("Saved."))
@@ -126,13 +127,13 @@ def invitation_revoke(request: MemberRequest, invitation: UUID) -> HttpResponse:
 @member_required(role=Role.ADMIN)
 def member_change_role(request: MemberRequest, user: UUID) -> HttpResponse:
     """Give a member another role."""
+    if not Membership.objects.filter(workspace=request.workspace, user_id=user).exists():
+        raise Http404
     try:
         role = Role(request.POST.get("role", ""))
         member = services.member_change_role(actor=request.membership, user_id=user, role=role)
         told = {"name": member.user.get_full_name(), "role": role.label.lower()}
         messages.success(request, _("%(name)s is now %(role)s.") % told)
-    except Membership.DoesNotExist as error:
-        raise Http404 from error
     except ValueError:
         messages.error(request, _("There is no such role."))
     except services.WorkspaceError as error:
@@ -146,7 +147,7 @@ def member_remove(request: MemberRequest, user: UUID) -> HttpResponse:
     """Remove a member (admins), or leave."""
     leaving = user == request.user.id
     if not leaving and not Role(request.membership.role).includes(Role.ADMIN):
-        return render(request, "403.html", status=403)
+        raise PermissionDenied
     try:
         gone = services.member_remove(actor=request.membership, user_id=user)
     except Membership.DoesNotExist as error:
@@ -186,11 +187,11 @@ def tokens(request: MemberRequest) -> HttpResponse:
 @member_required(role=Role.EDITOR)
 def token_revoke(request: MemberRequest, token: UUID) -> HttpResponse:
     """Stop a token: one's own, or anybody's for admins."""
-    rows = ApiToken.objects.filter(id=token)
-    if not Role(request.membership.role).includes(Role.ADMIN):
-        rows = rows.filter(created_by=request.user)
-    if not rows.exists():
+    found = ApiToken.objects.filter(id=token).first()
+    if found is None:
         raise Http404
+    if found.created_by_id != request.user.id and not Role(request.membership.role).includes(Role.ADMIN):
+        raise PermissionDenied
     services.token_revoke(workspace_id=request.workspace.id, token_id=token)
     messages.success(request, _("The token was revoked."))
     return redirect("workspaces:tokens", request.workspace.slug)

@@ -96,9 +96,10 @@ def _repeat_words(layout: Layout, daemon: subprocess.Popen[bytes] | None) -> Non
 
 def _print_addresses(layout: Layout) -> None:
     if web := read_state(layout).get("web"):
-        print(
-            f"\n  Millrace   {web}\n  sign in    {DEMO_EMAIL}\n  password   {Settings.load(layout).passwords['demo']}"
-        )
+        settings = Settings.load(layout)
+        print(f"\n  Millrace   {web}")
+        if "DATABASE_URL" in settings.addresses():
+            print(f"  sign in    {DEMO_EMAIL}\n  password   {settings.passwords['demo']}")
         print(f"  mail       {layout.shown(layout.var / 'mail')}\n  logs       {layout.shown(layout.log)}\n")
 
 

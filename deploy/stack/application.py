@@ -60,16 +60,11 @@ def migrations_digest(layout: Layout) -> str:
     """Changes whenever a migration changes, or a package that may bring its own; else the schema need not be asked."""
     digest = hashlib.sha256(os.environ.get("DATABASE_URL", "").encode())
     files = [*sorted(layout.root.glob("apps/*/migrations/*.py")), layout.root / "requirements" / "base.txt"]
-    files += seed_command(layout)
+    files += sorted(layout.root.glob("apps/*/management/commands/demo_seed.py"))
     for path in files:
         digest.update(str(path.relative_to(layout.root)).encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
-
-
-def seed_command(layout: Layout) -> list[Path]:
-    """The command that makes the demo workspace, where it is."""
-    return sorted(layout.root.glob("apps/*/management/commands/demo_seed.py"))
 
 
 def management_environment(layout: Layout) -> dict[str, str]:

@@ -144,7 +144,6 @@ class Settings:
             "S3_SECRET_KEY": self.passwords["s3"],
             "S3_BUCKET": "millrace",
             "SECRET_KEY": self.passwords["secret_key"],
-            "DEMO_PASSWORD": self.passwords["demo"],
         }
         replaced = {name for name in values if os.environ.get(name)}
         if replaced & set(S3_NAMES):

@@ -37,7 +37,7 @@ def video(path: Path, *, frames: int = 24, width: int = 160, height: int = 96, s
     with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
         stream = container.add_stream("libx264", rate=24)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        audio = cast(AudioStream, container.add_stream("aac", rate=44100)) if sound else None
+        audio = container.add_stream("aac", rate=44100) if sound else None
         noise = np.random.default_rng(1)
         for _ in range(frames):
             pixels = noise.integers(0, 255, (height, width, 3), dtype=np.uint8)
@@ -54,7 +54,7 @@ def video(path: Path, *, frames: int = 24, width: int = 160, height: int = 96, s
 
 def sound(path: Path, codec: str, rate: int = 44100) -> Path:
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=rate)
+        stream = cast(AudioStream, container.add_stream(codec, rate=rate))
         for index in range(40):
             silence = av.AudioFrame.from_ndarray(np.zeros((1, 1152), np.int16), format="s16", layout="mono")
             silence.sample_rate, silence.pts = rate, index * 1152

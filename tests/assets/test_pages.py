@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def _store(workspace: Workspace, tmp_path: Path, name: str, seed: int = 0, sourc
     return services.asset_store(workspace_id=workspace.id, path=path, filename=name, source=source)
 
 
-def _page(name: str, *args: Any, slug: str = "studio") -> str:
+def _page(name: str, *args: Any, slug: str = "mill") -> str:
     return reverse(f"assets:{name}", args=[slug, *args])
 
 
@@ -64,6 +65,7 @@ def test_gallery_shows_the_next_page(alice_client: Client, workspace: Workspace,
 def test_pages_need_the_same_queries_at_any_length(
     alice_client: Client, alice_api: Client, workspace: Workspace, tmp_path: Path, django_assert_max_num_queries: Any
 ) -> None:
+    alice_api.get("/api/v1/assets")  # notes when the token was last used
     counts = []
     for index in range(12):
         _store(workspace, tmp_path, f"p{index}.png", index)
@@ -94,7 +96,7 @@ def test_large_view_and_title(alice_client: Client, workspace: Workspace, tmp_pa
     asset = _store(workspace, tmp_path, "harbour.png")
 
     def provider(_workspace: Any, ids: Any) -> dict[Any, list[Usage]]:
-        return {one: [Usage(kind="workflow", id="1", title="Postcard", url="/w/studio/workflows/1/")] for one in ids}
+        return {one: [Usage(kind="workflow", id="1", title="Postcard", url="/w/mill/workflows/1/")] for one in ids}
 
     usage_providers.append(provider)
     try:
@@ -116,6 +118,22 @@ def test_lasting_addresses_lead_to_links(alice_client: Client, workspace: Worksp
     assert httpx.get(alice_client.get(_page("asset_preview", asset.id, 512))["Location"]).status_code == 200
     table = _store(workspace, tmp_path, "sales.csv")
     assert alice_client.get(_page("asset_preview", table.id, 512)).status_code == 404
+
+
+def test_odd_input_is_no_accident(
+    alice_client: Client, alice_api: Client, workspace: Workspace, tmp_path: Path
+) -> None:
+    asset = _store(workspace, tmp_path, "harbour.png")
+    junk = base64.urlsafe_b64encode(b'["x", "y"]').decode().rstrip("=")
+    for page in ("gallery", "trash"):
+        assert alice_client.get(f"{_page(page)}?cursor=x").status_code == 404
+        assert alice_client.get(f"{_page(page)}?cursor={junk}").status_code == 404
+    assert alice_client.get(f"{_page('gallery')}?q=%00a&kind=%00").status_code == 200
+    assert alice_api.get(f"/api/v1/assets?cursor={junk}").status_code == 422
+    assert alice_api.get("/api/v1/assets?q=%00").status_code == 200
+    body = {"title": "\0 Kites\n"}
+    renamed = alice_api.patch(f"/api/v1/assets/{asset.id}", body, content_type="application/json")
+    assert renamed.json()["title"] == "Kites"
 
 
 READS = ["asset_detail", "asset_cell", "asset_content"]

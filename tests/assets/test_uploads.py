@@ -160,6 +160,24 @@ def test_the_store_holds_the_policy(alice_api: Client) -> None:
     assert _call(alice_api, "POST", f"/assets/{form['asset']}/complete").status_code == 200
 
 
+def test_uploads_that_wait_are_counted(alice_api: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "PENDING_MAX", 2)
+    answers = [_begin(alice_api, b"abc", "a.txt") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [201, 201, 429]
+    assert answers[2]["Retry-After"] == "600"
+
+
+def test_a_store_that_is_away_costs_only_time(alice_api: Client, settings: Any) -> None:
+    data = files.picture()
+    form = _begin(alice_api, data, "a.png").json()
+    assert _send(form, data).status_code == 204
+    endpoint, settings.S3_ENDPOINT_URL = settings.S3_ENDPOINT_URL, "http://127.0.0.1:1"
+    answer = _call(alice_api, "POST", f"/assets/{form['asset']}/complete")
+    assert (answer.status_code, answer.json()["type"], answer["Retry-After"]) == (503, "/problems/storage-down", "5")
+    settings.S3_ENDPOINT_URL = endpoint
+    assert _call(alice_api, "POST", f"/assets/{form['asset']}/complete").status_code == 200
+
+
 def test_an_expired_form_is_refused(workspace: Workspace) -> None:
     form = storage.upload_form(key="ws/x/incoming/y", content_type="image/png", size=3, seconds=-5)
     assert _send(form, b"abc").status_code == 403

@@ -10,9 +10,7 @@ from apps.engine.node_types import NodeFailure
 from tests.nodes.context import FolderContext
 
 
-@pytest.mark.parametrize(
-    ("fit", "size"), [("cover", (100, 100)), ("contain", (100, 50)), ("stretch", (100, 100))]
-)
+@pytest.mark.parametrize(("fit", "size"), [("cover", (100, 100)), ("contain", (100, 50)), ("stretch", (100, 100))])
 def test_fits(run_node: Callable[..., Any], context: FolderContext, fit: str, size: tuple[int, int]) -> None:
     Image.new("RGB", (400, 200), "red").save(context.folder / "in.png")
     out = run_node("image.resize", {"image": {"$asset": "in.png", "kind": "image"}}, width=100, height=100, fit=fit)

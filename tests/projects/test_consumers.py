@@ -52,7 +52,7 @@ class Page:
         headers = [(b"origin", b"http://127.0.0.1")]
         if cookie:
             headers.append((b"cookie", f"{django_settings.SESSION_COOKIE_NAME}={cookie.value}".encode()))
-        self.wire = Socket(application, f"/ws/w/{workspace}/workflows/{workflow.id}/", headers)
+        self.wire: Any = Socket(application, f"/ws/w/{workspace}/workflows/{workflow.id}/", headers)
         self.seqs: list[int] = []
 
     async def open(self, after: int = 0, client_id: str = "page") -> Page:

@@ -16,7 +16,7 @@ def order(**changes: Any) -> dict[str, Any]:
         params |= {"width": 512, "height": 288, "seconds": 1}
     elif envelope.get("model") in {"sandbox/text", "sandbox/speech"}:
         del params["width"], params["height"]
-    return {"model": "sandbox/image", "params": {**params, **changes}, **envelope}
+    return dict[str, Any](model="sandbox/image", params={**params, **changes}) | envelope
 
 
 def raw(**changes: Any) -> bytes:

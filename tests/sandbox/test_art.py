@@ -78,6 +78,9 @@ def test_picture_says_what_it_is(tmp_path: Path) -> None:
         ("liquid chrome", "marble"),
         ("the sound of wind", "strands"),
         ("a distant galaxy", "nebula"),
+        ("夕阳下的灯塔与大海", "sea"),
+        ("雪山", "ridges"),
+        ("霓虹城市", "skyline"),
     ],
 )
 def test_words_choose_the_style(prompt: str, style: str) -> None:
@@ -89,6 +92,8 @@ def test_words_choose_the_palette() -> None:
     assert palette_for(["sunset"], rng).name == "sunset"
     assert palette_for(["golden", "ocean"], rng).name == "gold+ocean"
     assert palette_for(["forest", "sunset", "ink"], rng).name == "sunset+forest"
+    assert palette_for(["sunsets"], rng).name == "sunset"
+    assert Scene("夕阳下的大海", 1, 64, 64).palette.name == "sunset+ocean"
     assert palette_for(["zzz"], rng).name == "harmony"
     for name in STOPS:
         ramp = palette_for([name], rng).ramp

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +19,8 @@ import psutil
 import psycopg
 import pytest
 import redis
+
+from deploy.stack.processes import LAUNCHER
 
 ROOT = Path(__file__).resolve().parents[2]
 # Most of these need no S3, whose start takes longest; its address in the environment leaves it out.
@@ -315,3 +318,17 @@ def test_two_checkouts_at_once(make_stack: Callable[[str], Stack]) -> None:
     assert not set(one.settings["embedded"]["ports"].values()) & set(two.settings["embedded"]["ports"].values())
     one("down")
     assert two.query("SELECT 1") == [(1,)]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has rights to give up")
+def test_program_below_a_closed_folder_runs_without_root(tmp_path: Path) -> None:
+    """A checkout in /root: PostgreSQL must reach its own files there, and hold no other right."""
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    shutil.copy("/bin/cat", closed / "cat")
+    command = [sys.executable, "-IS", str(LAUNCHER), str(os.getpid()), "15", "65534", "65534", str(closed / "cat")]
+    status = subprocess.run([*command, "/proc/self/status"], capture_output=True, text=True, check=True).stdout
+    fields = dict(line.split(":", 1) for line in status.splitlines())
+    assert set(fields["Uid"].split()) == {"65534"}
+    assert int(fields["CapEff"], 16).bit_count() == 1
+    assert int(fields["CapPrm"], 16).bit_count() == 1

@@ -97,7 +97,7 @@ def test_a_token_is_made_shown_once_used_and_revoked(
     assert page.headers["Cache-Control"] == "no-store"
     assert secret not in alice_client.get("/w/mill/settings/tokens/").content.decode()
     token = ApiToken.objects.for_workspace(workspace.id).get()
-    assert bob_client.post(f"/w/mill/settings/tokens/{token.id}/revoke/").status_code == 404, "not Bob's"
+    assert bob_client.post(f"/w/mill/settings/tokens/{token.id}/revoke/").status_code == 403, "not Bob's"
     alice_client.post(f"/w/mill/settings/tokens/{token.id}/revoke/")
     token.refresh_from_db()
     assert token.revoked_at

@@ -114,14 +114,15 @@ class Palette:
 
 def palette_for(words: list[str], rng: np.random.Generator) -> Palette:
     """The palette the words ask for; two that are asked for are blended; none: a harmonious one from the generator."""
-    names = list(dict.fromkeys(WORDS[word] for word in words if word in WORDS))[:2]
+    asked = (WORDS.get(word) or WORDS.get(word.removesuffix("s")) for word in words)
+    names = [name for name in dict.fromkeys(asked) if name][:2]
     shift = float(rng.normal(0.0, 0.06))
     if not names:
         return _ramp("harmony", _turned(_harmony(rng), 0.0))
     lab = _stops(names[0])
     if len(names) == 2:
         names.sort(key=lambda name: name in PLACES)  # the mood gives the lights, the place the shadows
-        weight = np.array([0.85, 0.7, 0.35, 0.12, 0.0, 0.0])[:, None]
+        weight = np.array([0.85, 0.55, 0.18, 0.0, 0.0, 0.0])[:, None]
         lab = _stops(names[0]) * (1 - weight) + _stops(names[1]) * weight
     return _ramp("+".join(names), _turned(lab, shift))
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from apps.sandbox.art.scene import Scene, words_of
+from apps.sandbox.art.scene import Scene
+from apps.sandbox.art.words import words_of
 
 IDLE = frozenset(
     [

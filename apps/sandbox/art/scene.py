@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
 from apps.sandbox.art.palette import Palette, Plane, palette_for
-
-
-def words_of(prompt: str) -> list[str]:
-    """Lower-case words of a prompt, in order."""
-    return re.findall(r"[^\W\d_]+", prompt.lower())
+from apps.sandbox.art.words import meanings_of
 
 
 @dataclass
@@ -29,7 +24,7 @@ class Scene:
     palette: Palette = field(init=False)
 
     def __post_init__(self) -> None:
-        self.words = words_of(self.prompt)
+        self.words = meanings_of(self.prompt)
         self.palette = palette_for(self.words, self.generator("palette"))
 
     def generator(self, purpose: str) -> np.random.Generator:

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.urls import reverse
 
+from apps.common.logs import configure
 from apps.common.money import credits_text
 from apps.common.tenancy import scope
 from apps.console.demo import demo_seed, demo_user, demo_workflow
@@ -36,7 +37,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, **options: object) -> None:
         """Start, follow, report."""
-        workspace = demo_seed("")
+        configure("WARNING")
+        workspace = demo_seed()
         workflow = demo_workflow(workspace)
         with scope(workspace.id):
             try:
@@ -62,7 +64,8 @@ class Command(BaseCommand):
     def _tell(self, event: Event) -> None:
         if event.kind in SHOWN:
             message = (event.body.get("error") or {}).get("message", "")
-            self.stdout.write(f"  {event.at:%H:%M:%S}  {event.body['node']:<12} {SHOWN[event.kind]:<10} {message}".rstrip())
+            line = f"  {event.at:%H:%M:%S}  {event.body['node']:<12} {SHOWN[event.kind]:<10} {message}"
+            self.stdout.write(line.rstrip())
 
     def _report(self, run: Run, slug: str) -> None:
         run.refresh_from_db()

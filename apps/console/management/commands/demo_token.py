@@ -16,7 +16,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, **options: object) -> None:
         """Issue and print it."""
-        workspace = demo_seed("")
+        workspace = demo_seed()
         _token, secret = token_issue(
             workspace_id=workspace.id,
             created_by_id=demo_user().id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from apps.sandbox.art.compositions.details import Details
 from apps.sandbox.art.compositions.sky import Sky
 from apps.sandbox.art.field import Noise, enlarge, smoothstep
 from apps.sandbox.art.finish import over
@@ -31,10 +32,12 @@ class Ridges:
         self.sky = Sky(scene, horizon=self._horizon - 0.08)
         shore = self._row(self._horizon + 0.10)
         self._shore = int(np.clip(shore, scene.height // 3, scene.height - 8))
+        self._details = Details(scene, self.sky, horizon=self._horizon)
         self._pan = float(rng.choice([-1, 1])) * 0.035
 
     def frame(self, t: float) -> Plane:
         picture = self.sky.paint(t)
+        self._details.behind(picture, t)
         last = LAYERS - 1
         crests = [self._crest(layer, t) for layer in range(LAYERS)]
         for layer in range(last - 1 if self._lake else LAYERS):
@@ -103,7 +106,9 @@ class Ridges:
     def _body(self, layer: int, crest: Plane, below: Plane) -> Plane:
         """The layer's own colour: darker when near, its sunny slopes lighter."""
         scene, near = self._scene, layer / (LAYERS - 1)
-        base = over(self.sky.haze * 0.86, self.sky.ground, near**0.8)
+        far = 0.40 if self.sky.night else 0.76
+        tinted = scene.palette.color(far * (1 - near**0.75) + 0.03)  # through the palette's own middle, not grey
+        base = over(over(self.sky.haze * 0.9, self.sky.ground, near**0.8), tinted, 0.62)
         slope = np.gradient(crest, 1 / scene.unit)
         kernel = np.hanning(max(5, scene.unit // 60))
         slope = np.convolve(slope, kernel / kernel.sum(), mode="same").astype(np.float32) * np.sign(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from apps.sandbox.art.compositions.details import Details
 from apps.sandbox.art.compositions.sky import Sky
 from apps.sandbox.art.field import Noise, smoothstep
 from apps.sandbox.art.finish import over, screen
@@ -21,6 +22,7 @@ class Sea:
         self._scene = scene
         self._horizon = float(rng.uniform(-0.02, 0.10)) * scene.half_height * 2
         self.sky = Sky(scene, horizon=self._horizon + 0.01)
+        self._details = Details(scene, self.sky, horizon=self._horizon)
         noise = Noise(rng, octaves=3, gain=0.5, tempo=0.0)
         # one period of the lattice, so that the tile repeats without a seam
         self._tile = noise.plane((TILE, TILE), (0.0, 0.0, 128.0, 128.0), fx=1.0, fy=1.0)
@@ -28,10 +30,13 @@ class Sea:
 
     def frame(self, t: float) -> Plane:
         scene, picture = self._scene, self.sky.paint(t)
+        self._details.behind(picture, t)
         picture[self._top :] = self._water(picture, scene.y[self._top :] - np.float32(self._horizon), t)
         distance = np.abs(scene.y - self._horizon)
         line = np.broadcast_to(np.exp(-distance * 55) * 0.45, (scene.height, scene.width)).astype(np.float32)
-        return over(picture, self.sky.haze, line)
+        picture = over(picture, self.sky.haze, line)
+        self._details.before(picture, t)
+        return picture
 
     def _water(self, picture: Plane, depth: Plane, t: float) -> Plane:
         scene, palette, sky = self._scene, self._scene.palette, self.sky

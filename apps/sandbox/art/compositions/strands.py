@@ -15,8 +15,9 @@ from apps.sandbox.art.scene import Scene
 GRID = 192
 MARGIN = 0.12
 STEP = 0.011
+SPAN = 10
 # how many per unit of area, how broad, how many steps long, how near (0..1)
-LAYERS = ((900, 0.0035, 60, 0.0), (420, 0.009, 75, 0.45), (150, 0.020, 90, 0.8), (30, 0.034, 80, 1.0))
+LAYERS = ((560, 0.0040, 60, 0.0), (380, 0.009, 75, 0.45), (150, 0.020, 90, 0.8), (30, 0.034, 80, 1.0))
 Points = npt.NDArray[np.float64]
 
 
@@ -101,18 +102,14 @@ class Strands:
                 self._ribbons.append((paths[i], float(widths[i]), float(offsets[i]), depth))
 
     def _ribbon(self, pen: ImageDraw.ImageDraw, path: Points, width: float, tone: float) -> None:
-        """One ribbon: a shadow beneath it, its body, a lit edge; its ends are tapered round."""
-        palette, count = self._scene.palette, len(path)
+        """One ribbon with round ends: a shadow beneath it, its body, a lit and a shaded edge."""
+        palette = self._scene.palette
         normal: Points = np.gradient(path, axis=0)[:, ::-1] * np.array([-1.0, 1.0])
-        normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9
-        ends = (
-            np.minimum(np.arange(count), np.arange(count)[::-1]) * STEP * self._scene.unit * self._scale / (width / 2)
-        )
-        half = normal * (width / 2 * np.sqrt(np.clip(1 - (1 - np.minimum(ends, 1)) ** 2, 0, 1)))[:, None]
+        half = normal * (width / 2 / (np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9))
         if width >= 3:
             _band(pen, path + width * 0.13, half * 1.22, _rgb(palette.color(tone * 0.25) * 0.7))
         _band(pen, path, half, _rgb(palette.color(tone)))
-        if width >= 5:
+        if width >= 6:
             _band(pen, path + half * 0.55, half * 0.22, _rgb(palette.color(min(1.0, tone + 0.12))))
             _band(pen, path - half * 0.72, half * 0.20, _rgb(palette.color(tone - 0.08)))
 
@@ -150,8 +147,14 @@ class Strands:
 
 def _band(pen: ImageDraw.ImageDraw, path: Points, half: Points, color: tuple[int, int, int]) -> None:
     """The area between a path moved to either side by `half`."""
-    outline = np.concatenate([path + half, (path - half)[::-1]])
-    pen.polygon(outline.ravel().tolist(), fill=color)
+    left, right = path + half, path - half
+    for start in range(0, len(path) - 1, SPAN):  # Pillow's time grows with edges times rows: short pieces are quick
+        part = slice(start, start + SPAN + 1)
+        pen.polygon(np.concatenate([left[part], right[part][::-1]]).ravel().tolist(), fill=color)
+    radius = float(np.hypot(*half[0]))
+    if radius >= 2:
+        for x, y in (path[0].tolist(), path[-1].tolist()):
+            pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=color)
 
 
 def _rgb(color: Plane) -> tuple[int, int, int]:

@@ -1,7 +1,7 @@
 /** Calls of the JSON API with the session's cookie; errors come back as problem documents. */
 
 import type { Model } from "../boot";
-import type { GraphDocument } from "../document/types";
+import type { AssetRef, GraphDocument, Json } from "../document/types";
 import { t } from "../i18n";
 
 export interface GraphError {
@@ -37,16 +37,28 @@ export class ApiError extends Error {
 
 export interface Asset {
   id: string;
-  state: string;
+  state: "pending" | "verifying" | "ready" | "refused";
   kind: string;
   size: number;
-  filename?: string;
-  content_type?: string;
-  sha256?: string;
+  filename: string;
+  title?: string;
   meta: Record<string, number | string | null>;
   url: string | null;
   thumbnail: string | null;
-  error?: string | null;
+  refusal?: { code: string; detail: string } | null;
+}
+
+/** One entry of the tape: a paid call with its settings as they were. */
+export interface Generation {
+  id: string;
+  state: string;
+  model: string;
+  params: Record<string, Json>;
+  seed: number | null;
+  cost: number;
+  error: string | null;
+  created_at: string;
+  outputs: AssetRef[];
 }
 
 export interface Estimate {
@@ -78,9 +90,9 @@ export interface Page<T> {
 }
 
 export interface Upload {
-  asset: string | Asset;
-  url?: string;
-  fields?: Record<string, string>;
+  asset: string;
+  url: string | null;
+  fields: Record<string, string>;
 }
 
 async function problemOf(response: Response): Promise<Problem> {
@@ -161,6 +173,14 @@ export class Api {
 
   asset(id: string): Promise<Asset> {
     return this.call("GET", `/assets/${id}`);
+  }
+
+  assetsById(ids: readonly string[]): Promise<Page<Asset>> {
+    return this.call("GET", `/assets?limit=1000&ids=${ids.join(",")}`);
+  }
+
+  generations(node: string): Promise<Page<Generation>> {
+    return this.call("GET", `/generations?limit=24&node=${encodeURIComponent(node)}`);
   }
 
   uploadStart(file: File): Promise<Upload> {

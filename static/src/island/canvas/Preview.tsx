@@ -2,9 +2,10 @@
 
 import { useRef, useState } from "react";
 
+import type { AssetRef } from "../document/types";
 import { t, tn } from "../i18n";
 import { assetRefresh, useAsset } from "../store/assets";
-import { isAsset, type AssetRef, type Output } from "../store/run";
+import { isAsset, type Output } from "../store/run";
 
 const ratioOf = (width: unknown, height: unknown): string | undefined =>
   Number(width) > 0 && Number(height) > 0 ? `${Number(width)} / ${Number(height)}` : undefined;

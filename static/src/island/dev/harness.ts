@@ -77,12 +77,18 @@ const asset = (id: string): unknown => ({
   id, state: "ready", kind: "image", size: 120_000, filename: `${id}.png`, meta: { width: 1024, height: 768 }, url: picture(id), thumbnail: picture(id),
 });
 
+const generation = (id: string, index: number): unknown => ({
+  id, state: "succeeded", model: "sandbox/image", seed: index, cost: 4_000_000, error: null, created_at: "2026-11-20T10:00:00Z", params: { seed: index, style: id },
+  outputs: [{ $asset: id, kind: "image", width: 1024, height: 768, url: picture(id) }],
+});
+
 const ROUTES: [RegExp, (body: Record<string, unknown>, id: string) => unknown][] = [
   [/\/workflows\/w1\/validate/, () => ({ ok: !problems().length, errors: problems() })],
   [/\/workflows\/w1\/estimate/, () => estimate()],
   [/\/workflows\/w1\/ops/, (body) => (apply(String(body["client_id"]), body["ops"] as Row[]), { seq, ops: [] })],
   [/\/workflows\/w1\/runs/, () => runStarted()],
   [/\/workflows\/w1$/, () => ({ seq, graph })],
+  [/\/generations/, () => ({ items: ["dunes", "bloom", "sea", "aurora", "marble"].map(generation), next: null })],
   [/\/runs\/(\w+)\/steps/, () => ({ items: [], next: null })],
   [/\/runs\/(\w+)$/, (_, id) => ({ id, state: runStates.get(id) ?? "running" })],
   [/\/assets\?/, () => ({ items: ["harbour", "dunes", "aurora", "bloom", "marble"].map(asset), next: null })],

@@ -32,6 +32,18 @@ export interface GraphDocument {
   readonly variables: Params;
 }
 
+/** A reference to an asset as it travels between nodes; the addresses are there when the server was kind. */
+export interface AssetRef {
+  $asset: string;
+  kind: string;
+  content_type?: string;
+  width?: number | null;
+  height?: number | null;
+  duration?: number | null;
+  url?: string | null;
+  thumbnail?: string | null;
+}
+
 export type NewNode = Pick<GraphNode, "id" | "type"> & Partial<GraphNode>;
 
 export type SetPath = readonly ["title"] | readonly ["type_version"] | readonly ["position"] | readonly ["params", string];

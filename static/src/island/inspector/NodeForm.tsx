@@ -15,6 +15,7 @@ import { modelOf, modelSet, paramSet, selectionRemove, titleSet } from "../store
 import { errorsOf, useRun } from "../store/run";
 import { Connections } from "./Connections";
 import { Field } from "./Field";
+import { Tape } from "./Tape";
 import { useDraft } from "./useDraft";
 
 function Title({ node, placeholder, readOnly }: { node: GraphNode; placeholder: string; readOnly: boolean }): React.ReactElement {
@@ -109,6 +110,7 @@ export function NodeForm({ node, readOnly }: { node: GraphNode; readOnly: boolea
       {type ? <Connections node={node} type={type} problems={problems} readOnly={readOnly} /> : null}
       <Settings node={node} problems={problems} readOnly={readOnly} />
       <Result id={node.id} />
+      {type?.effect === "paid" ? <Tape node={node} readOnly={readOnly} /> : null}
     </>
   );
 }

@@ -3,7 +3,7 @@
 import { useEffect } from "react";
 import { create } from "zustand";
 
-import type { Asset } from "../api/client";
+import { ApiError, type Asset } from "../api/client";
 import { workshop } from "./workshop";
 
 interface AssetState {
@@ -18,13 +18,35 @@ export function assetKnow(asset: Asset): void {
   useAssets.setState(({ assets }) => ({ assets: { ...assets, [asset.id]: asset } }));
 }
 
-async function assetAsk(id: string): Promise<void> {
+let wanted: string[] = [];
+
+/** Asks for an asset once; what is wanted within a moment is asked for together. */
+function assetAsk(id: string): void {
   if (asked.has(id)) return;
   asked.add(id);
+  wanted.push(id);
+  if (wanted.length === 1) setTimeout(() => void assetsAsk(), 20);
+}
+
+async function assetsAsk(): Promise<void> {
+  const ids = wanted.splice(0);
+  try {
+    const { items } = ids.length > 1 ? await workshop().api.assetsById(ids.slice(0, 500)) : { items: [] };
+    const found = new Map(items.map((asset) => [asset.id, asset]));
+    useAssets.setState(({ assets }) => ({ assets: { ...assets, ...Object.fromEntries(found) } }));
+    await Promise.all(ids.filter((id) => !found.has(id)).map(assetAskAlone));
+  } catch {
+    ids.forEach((id) => asked.delete(id));
+  }
+}
+
+/** Alone an asset is found in the trash as well, and one that is gone is known to be gone. */
+async function assetAskAlone(id: string): Promise<void> {
   try {
     assetKnow(await workshop().api.asset(id));
-  } catch {
-    useAssets.setState(({ assets }) => ({ assets: { ...assets, [id]: "missing" } }));
+  } catch (error) {
+    if (error instanceof ApiError && error.offline) asked.delete(id);
+    else useAssets.setState(({ assets }) => ({ assets: { ...assets, [id]: "missing" } }));
   }
 }
 
@@ -35,13 +57,13 @@ export function assetRefresh(id: string): void {
   if (Date.now() - (refreshed.get(id) ?? 0) < 60_000) return;
   refreshed.set(id, Date.now());
   asked.delete(id);
-  void assetAsk(id);
+  assetAsk(id);
 }
 
 /** The asset of an id, once it is known; null until then and for no id. */
 export function useAsset(id: string | null): Asset | "missing" | null {
   useEffect(() => {
-    if (id) void assetAsk(id);
+    if (id) assetAsk(id);
   }, [id]);
   return useAssets(({ assets }) => (id ? (assets[id] ?? null) : null));
 }

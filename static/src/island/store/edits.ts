@@ -144,6 +144,17 @@ export function modelSet(node: GraphNode, name: string, id: string): string[] {
   return dropped.map((param) => before[param]?.title ?? param);
 }
 
+/** Sets a node's model and settings to those of an earlier moment; what was not set then is unset again. */
+export function settingsRestore(node: GraphNode, model: string, then: Params): void {
+  const type = nodeType(node.type);
+  const name = Object.entries(type?.params.properties ?? {}).find(([, schema]) => schema.format === "model")?.[0];
+  const known = schemaOf(type, model).properties ?? {};
+  const ops = Object.keys(known)
+    .filter((param) => param !== name && JSON.stringify(node.params[param]) !== JSON.stringify(then[param]))
+    .map((param): Operation => ({ op: "set", id: node.id, path: ["params", param], ...(param in then ? { value: then[param]! } : {}) }));
+  commit(name && node.params[name] !== model ? [{ op: "set", id: node.id, path: ["params", name], value: model }, ...ops] : ops);
+}
+
 function paramFits(schema: { enum?: Json[]; minimum?: number; maximum?: number } | undefined, value: Json): boolean {
   if (!schema) return false;
   if (schema.enum) return schema.enum.includes(value);

@@ -3,22 +3,10 @@
 import { create } from "zustand";
 
 import type { Estimate, GraphError } from "../api/client";
-import type { Json } from "../document/types";
+import type { AssetRef, Json } from "../document/types";
 
 export const STATES = ["pending", "ready", "running", "waiting", "completed", "cached", "failed", "skipped", "cancelled"] as const;
 export type StepState = (typeof STATES)[number];
-
-/** A reference to an asset as it travels between nodes; the addresses are there when the server was kind. */
-export interface AssetRef {
-  $asset: string;
-  kind: string;
-  content_type?: string;
-  width?: number | null;
-  height?: number | null;
-  duration?: number | null;
-  url?: string | null;
-  thumbnail?: string | null;
-}
 
 export interface Output {
   port: string | null;

@@ -106,7 +106,8 @@ function runWatch(id: string): void {
 /** Takes a run's state over; when it ends, what is cached now changes the price. */
 export function runState(id: string, state: string): void {
   const before = useRun.getState().run;
-  if (before && before.id !== id) return;
+  if (!before) return void runResume({ id, state });
+  if (before.id !== id) return;
   useRun.setState({ run: { id, state } });
   if (isLive(before) && !isLive({ id, state })) checksSoon();
 }

@@ -1,0 +1,156 @@
+"""Real things for the ids in paths, and bodies that are right, so that a refusal is about who asks and nothing else.
+
+A sample makes its thing in ``place.workspace`` and answers the value for the path; ``place.made`` has those before.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from uuid import uuid4
+
+from apps.accounts.models import User
+from apps.workspaces.models import Membership, Role, Workspace
+from apps.workspaces.services import member_invite, token_issue
+from tests.conftest import member_make
+
+
+@dataclass
+class Place:
+    """A workspace, its owner, and what was made in it for this path so far."""
+
+    workspace: Workspace
+    owner: User
+    made: dict[str, Any] = field(default_factory=dict)
+
+
+def _user(place: Place) -> Any:
+    return member_make(f"sample-{uuid4().hex[:6]}", place.workspace, Role.VIEWER).id
+
+
+def _invitation(place: Place) -> Any:
+    actor = Membership.objects.get(user=place.owner, workspace=place.workspace)
+    return member_invite(actor=actor, email=f"{uuid4().hex[:6]}@example.org", role=Role.EDITOR).id
+
+
+def _token(place: Place) -> Any:
+    return token_issue(
+        workspace_id=place.workspace.id, created_by_id=place.owner.id, name="sample", scopes=["read"], days=7
+    )[0].id
+
+
+def _project(place: Place) -> Any:
+    from apps.projects.services import project_create
+
+    return project_create(workspace_id=place.workspace.id, name="Sample", actor_id=place.owner.id).id
+
+
+def _workflow(place: Place) -> Any:
+    from apps.projects.services import workflow_create
+
+    project_id, actor_id = _project(place), place.owner.id
+    place.made["workflow"] = workflow_create(
+        workspace_id=place.workspace.id, project_id=project_id, name="Sample", graph=GRAPH, actor_id=actor_id
+    )
+    return place.made["workflow"].id
+
+
+def _version(place: Place) -> Any:
+    from apps.projects.services import version_create
+
+    return version_create(workflow=place.made["workflow"], actor_id=place.owner.id).number
+
+
+def _run(place: Place) -> Any:
+    from apps.runs.services import run_start
+
+    _workflow(place)
+    return run_start(workflow=place.made["workflow"], actor_id=place.owner.id).id
+
+
+def _generation(place: Place) -> Any:
+    from apps.billing.services import credits_grant
+    from apps.generations.services import generation_start
+
+    workspace_id = place.workspace.id
+    credits_grant(workspace_id=workspace_id, amount=50_000_000, reason="sample", source="test", source_id=uuid4().hex)
+    return generation_start(
+        workspace_id=workspace_id,
+        project_id=None,
+        model="sandbox/image",
+        params={"prompt": "a mill"},
+        inputs={},
+        actor_id=place.owner.id,
+    ).id
+
+
+def _asset(place: Place) -> Any:
+    from PIL import Image
+
+    from apps.assets.services import asset_store
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "sample.png"
+        Image.new("RGB", (8, 8), (secrets.randbelow(256), 90, 160)).save(path)
+        workspace_id, owner_id = place.workspace.id, place.owner.id
+        return asset_store(
+            workspace_id=workspace_id, path=path, filename=path.name, source="upload", created_by_id=owner_id
+        ).id
+
+
+GRAPH: dict[str, Any] = {
+    "format": "millrace/1",
+    "nodes": [
+        {
+            "id": "n1",
+            "type": "input.text",
+            "version": 1,
+            "title": "",
+            "params": {"text": "x"},
+            "position": {"x": 0, "y": 0},
+        }
+    ],
+    "edges": [],
+    "variables": {},
+}
+
+# By the name of the argument. One that has no sample fails the matrix.
+SAMPLES: dict[str, Callable[[Place], Any]] = {
+    "user": _user,
+    "invitation": _invitation,
+    "token": _token,
+    "project_id": _project,
+    "project": _project,
+    "workflow_id": _workflow,
+    "workflow": _workflow,
+    "number": _version,
+    "run_id": _run,
+    "run": _run,
+    "node": lambda place: "n1",
+    "item": lambda place: 0,
+    "generation_id": _generation,
+    "generation": _generation,
+    "asset_id": _asset,
+    "asset": _asset,
+    "side": lambda place: 512,
+}
+
+# By the line's method and path. Operations without one get {}.
+BODIES: dict[str, Any] = {
+    "POST /projects": {"name": "A"},
+    "PATCH /projects/{project_id}": {"name": "A"},
+    "POST /projects/{project_id}/workflows": {"name": "A"},
+    "PATCH /workflows/{workflow_id}": {"name": "A"},
+    "PUT /workflows/{workflow_id}/graph": {"base_seq": 1, "graph": GRAPH},
+    "POST /workflows/{workflow_id}/ops": {"client_id": "c", "ops": []},
+    "POST /generations": {"model": "sandbox/image", "params": {"prompt": "a mill"}},
+    "POST /assets/uploads": {"filename": "a.png", "size": 10, "content_type": "image/png"},
+    "PATCH /assets/{asset_id}": {"title": "A"},
+}
+
+# Right only by chance of state, whoever asks: these answer a refusal of their own to those who may ask.
+ABSENT_FOR_ALL = frozenset({"GET /runs/{run_id}/steps/{node}/{item}/logs"})

@@ -1,0 +1,81 @@
+"""Chinese is complete, and no template says anything outside of a translation tag."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from apps.common.catalogue import DOMAINS, LANGUAGES, catalogue_problems, template_files
+from apps.common.icons import _icons
+
+# Names, and words that are the same in every language.
+SAME_EVERYWHERE = {
+    "Millrace",
+    "Ctrl",
+    "K",
+    "CSV",
+    "JSON",
+    "API",
+    "credits",
+    "English",
+    "s",
+    "fps",
+    "px",
+    "mr_",
+    "w",
+    "Esc",
+    "SHA",
+}
+_NEUTRAL = re.compile(
+    r"\{#.*?#\}|\{%\s*comment.*?endcomment\s*%\}"
+    r"|\{%\s*blocktrans(?:late)?\b.*?endblocktrans(?:late)?\s*%\}"
+    r"|\{%\s*block \w+_class\s*%\}.*?\{%\s*endblock[^%]*%\}"
+    r"|<(script|style|code|kbd|template-source)\b.*?</\1>|<!--.*?-->|<!doctype[^>]*>",
+    re.S | re.I,
+)
+_TAGS = re.compile(r"\{%.*?%\}|\{\{.*?\}\}", re.S)
+_SAID = re.compile(
+    r"""\s(?:title|placeholder|aria-label|alt|data-confirm|data-confirm-action|hx-confirm)=(?:"([^"]*)"|'([^']*)')"""
+)
+_ELEMENT = re.compile(r"""<(?:"[^"]*"|'[^']*'|[^'">])*>""", re.S)
+_WORD = re.compile(r"[^\W\d_]{2,}")
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_message_is_translated(language: str, domain: str) -> None:
+    problems = catalogue_problems(language, domain)
+    assert not problems, "run `manage.py messages update` and translate:\n" + "\n".join(problems)
+
+
+def bare_words(text: str) -> list[str]:
+    """Words a reader would see that no translation reaches."""
+    text = _TAGS.sub("", _NEUTRAL.sub("", text))
+    said = [value for pair in _SAID.findall(text) for value in pair]
+    said.append(_ELEMENT.sub(" ", text))
+    return [word for part in said for word in _WORD.findall(part) if word not in SAME_EVERYWHERE]
+
+
+def test_the_scan_sees_what_it_should() -> None:
+    assert bare_words('<p title="{% translate "Fine" %}">{% translate "Fine" %} {{ name }} · 12</p>') == []
+    assert bare_words('<p title="Oops">Hello <b>{{ name }}</b></p>') == ["Oops", "Hello"]
+    assert bare_words("{% blocktranslate %}Fine <b>too</b>{% endblocktranslate %}<code>w/x</code>") == []
+
+
+@pytest.mark.parametrize("path", sorted(template_files()), ids=lambda path: str(path.relative_to(settings.BASE_DIR)))
+def test_templates_say_nothing_untranslated(path: Path) -> None:
+    if path.suffix == ".html":
+        assert bare_words(path.read_text()) == []
+
+
+@pytest.mark.skipif(not _icons(), reason="the front end is not built")
+def test_every_icon_exists() -> None:
+    used = {
+        (name, path.name)
+        for path in template_files()
+        for name in re.findall(r"""\{% icon ["']([\w-]+)["']""", path.read_text())
+    }
+    assert not {pair for pair in used if pair[0] not in _icons()}
