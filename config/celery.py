@@ -71,7 +71,7 @@ def _schedule(sender: Celery, **_: object) -> None:
 def _configure() -> None:
     from django.conf import settings
 
-    app.conf.broker_url = settings.REDIS_URL
+    app.conf.update(broker_url=settings.REDIS_URL)
 
 
 _configure()

@@ -35,12 +35,19 @@ def _storage() -> None:
 
 
 def _workers() -> None:
-    queues = {queue["name"] for found in (app.control.inspect(timeout=1).active_queues() or {}).values() for queue in found}
+    queues = {
+        queue["name"] for found in (app.control.inspect(timeout=1).active_queues() or {}).values() for queue in found
+    }
     if missing := {"control", "io", "work"} - queues:
         raise RuntimeError(f"no worker listens on {', '.join(sorted(missing))}")
 
 
-PARTS: dict[str, Callable[[], None]] = {"database": _database, "redis": _redis, "storage": _storage, "workers": _workers}
+PARTS: dict[str, Callable[[], None]] = {
+    "database": _database,
+    "redis": _redis,
+    "storage": _storage,
+    "workers": _workers,
+}
 
 
 def readyz(request: HttpRequest) -> JsonResponse:

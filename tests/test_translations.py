@@ -12,10 +12,27 @@ from apps.common.catalogue import DOMAINS, LANGUAGES, catalogue_problems, templa
 from apps.common.icons import _icons
 
 # Names, and words that are the same in every language.
-SAME_EVERYWHERE = {"Millrace", "Ctrl", "K", "CSV", "JSON", "API", "credits", "English", "s", "fps", "px", "mr_", "w"}
+SAME_EVERYWHERE = {
+    "Millrace",
+    "Ctrl",
+    "K",
+    "CSV",
+    "JSON",
+    "API",
+    "credits",
+    "English",
+    "s",
+    "fps",
+    "px",
+    "mr_",
+    "w",
+    "Esc",
+    "SHA",
+}
 _NEUTRAL = re.compile(
     r"\{#.*?#\}|\{%\s*comment.*?endcomment\s*%\}"
     r"|\{%\s*blocktrans(?:late)?\b.*?endblocktrans(?:late)?\s*%\}"
+    r"|\{%\s*block \w+_class\s*%\}.*?\{%\s*endblock[^%]*%\}"
     r"|<(script|style|code|kbd|template-source)\b.*?</\1>|<!--.*?-->|<!doctype[^>]*>",
     re.S | re.I,
 )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from celery import shared_task
 from celery.schedules import crontab
 from django.utils import timezone
 
 from apps.assets import housekeeping, intake, orphans, previews
+from apps.common.lanes import lane_task
 
 BEAT = {
     "assets-sweep": {"task": "apps.assets.tasks.assets_sweep", "schedule": 60.0},
@@ -17,7 +17,7 @@ BEAT = {
 }
 
 
-@shared_task(queue="work")
+@lane_task("work")
 def asset_verify(*, workspace_id: str, asset_id: str, **_: object) -> None:
     """Verify an upload, then have its preview drawn."""
     asset = intake.settle(workspace_id=UUID(workspace_id), asset_id=UUID(asset_id))
@@ -25,13 +25,13 @@ def asset_verify(*, workspace_id: str, asset_id: str, **_: object) -> None:
         blob_preview.delay(workspace_id=workspace_id, blob_id=str(asset.blob_id))
 
 
-@shared_task(queue="work")
+@lane_task("work")
 def blob_preview(*, workspace_id: str, blob_id: str, **_: object) -> None:
     """Draw thumbnail or poster."""
     previews.preview_draw(workspace_id=UUID(workspace_id), blob_id=UUID(blob_id))
 
 
-@shared_task(queue="control")
+@lane_task("control")
 def assets_sweep(**_: object) -> None:
     """Forget unclaimed uploads; send lost verifications and previews again."""
     now = timezone.now()
@@ -42,7 +42,7 @@ def assets_sweep(**_: object) -> None:
         blob_preview.delay(workspace_id=str(workspace_id), blob_id=str(blob_id))
 
 
-@shared_task(queue="io")
+@lane_task("io")
 def assets_purge(**_: object) -> None:
     """Empty the trash of what is a month old, and drop bytes nobody uses."""
     now = timezone.now()
@@ -50,7 +50,7 @@ def assets_purge(**_: object) -> None:
     housekeeping.blobs_sweep(now)
 
 
-@shared_task(queue="io")
+@lane_task("io")
 def orphans_sweep(**_: object) -> None:
     """Delete objects that no row knows."""
     orphans.orphans_sweep(timezone.now())

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
+import structlog
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
@@ -15,7 +16,9 @@ from apps.common.sockets import socket_language
 from apps.workspaces.access import membership_get
 from apps.workspaces.models import Workspace
 
+log = structlog.get_logger(__name__)
 NOT_FOUND = 4404
+FAILED = 1011
 PAUSE_S = 0.5
 
 
@@ -35,7 +38,7 @@ class BalanceConsumer(AsyncWebsocketConsumer):
         # Joined before the first look, so that nothing can change in between.
         self.group = f"billing.{workspace.id}"
         await self.channel_layer.group_add(self.group, self.channel_name)
-        self.reader = asyncio.create_task(self._read())
+        self.reader = asyncio.create_task(self._watch())
 
     async def poke(self, message: dict[str, Any]) -> None:
         """The balance moved; the reader looks when its pause is over."""
@@ -47,6 +50,14 @@ class BalanceConsumer(AsyncWebsocketConsumer):
             self.reader.cancel()
         if self.group:
             await self.channel_layer.group_discard(self.group, self.channel_name)
+
+    async def _watch(self) -> None:
+        try:
+            await self._read()
+        except Exception:
+            # Nobody awaits this task: unheard, the socket would stay open and silent.
+            log.exception("balance socket failed", action="balance_send", group=self.group)
+            await self.close(FAILED)
 
     async def _read(self) -> None:
         sent, language = "", socket_language(dict(self.scope))

@@ -1,16 +1,16 @@
 from __future__ import annotations
 
 import structlog
-from celery import shared_task
 
 from apps.billing.audit import ledger_audit
+from apps.common.lanes import lane_task
 
 log = structlog.get_logger(__name__)
 
 BEAT = {"billing.ledger_check": {"task": "apps.billing.tasks.ledger_check", "schedule": 300.0}}
 
 
-@shared_task(queue="control")
+@lane_task("control")
 def ledger_check(**_: object) -> None:
     """Every five minutes: say so loudly when a balance has drifted."""
     for drift in ledger_audit():

@@ -28,7 +28,7 @@ def poke_now(group: str, **ids: Any) -> None:
     layer: Any = get_channel_layer()
     message = layer.serialize({"type": "poke", **{key: str(value) for key, value in ids.items()}})
     # Not layer.prefix: the layer looks that up on the running event loop, and here there is none.
-    prefix = settings.CHANNEL_LAYERS["default"]["CONFIG"]["prefix"]
+    prefix = settings.CHANNEL_PREFIX
     try:
         _publisher().publish(f"{prefix}__group__{group}", message)
     except redis.RedisError as error:

@@ -188,5 +188,7 @@ def _validator(node_type: NodeType) -> Any:
     if key not in _validators:
         schema = node_type.schema
         # Required parameters may come from variables, whose value shows at run time.
-        _validators[key] = jsonschema_rs.validator_for({**schema, "$schema": "https://json-schema.org/draft/2020-12/schema"})
+        _validators[key] = jsonschema_rs.validator_for(
+            {**schema, "$schema": "https://json-schema.org/draft/2020-12/schema"}
+        )
     return _validators[key]

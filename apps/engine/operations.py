@@ -1,7 +1,8 @@
 """The graph document and the operations that change it. The TypeScript twin is held to the same vectors.
 
-A document is ``{"format", "nodes": […], "edges": […], "variables": {…}}``; :class:`Fold` changes one. A well-formed operation always applies, maybe without effect (its node was removed by somebody else); a malformed one is
-refused with a sentence.
+A document is ``{"format", "nodes": […], "edges": […], "variables": {…}}``; :class:`Fold` changes one. A well-formed
+operation always applies, maybe without effect (its node was removed by somebody else); a malformed one is refused with
+a sentence.
 """
 
 from __future__ import annotations
@@ -275,9 +276,7 @@ def fields_touched(op: Mapping[str, Any]) -> set[tuple[str, ...]]:
 
 def conflicts(ours: set[tuple[str, ...]], theirs: set[tuple[str, ...]]) -> set[tuple[str, ...]]:
     """Keys of ``ours`` that meet one of ``theirs``: the same field, or a field of a node the other added or removed."""
-    return {
-        one for one in ours for other in theirs if one[: len(other)] == other or other[: len(one)] == one
-    }
+    return {one for one in ours for other in theirs if one[: len(other)] == other or other[: len(one)] == one}
 
 
 def diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[dict[str, Any]]:

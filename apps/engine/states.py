@@ -29,9 +29,7 @@ class StepState(StrEnum):
         return self in (StepState.COMPLETED, StepState.CACHED)
 
 
-_SETTLED = frozenset(
-    {StepState.COMPLETED, StepState.FAILED, StepState.SKIPPED, StepState.CANCELLED, StepState.CACHED}
-)
+_SETTLED = frozenset({StepState.COMPLETED, StepState.FAILED, StepState.SKIPPED, StepState.CANCELLED, StepState.CACHED})
 
 
 class RunState(StrEnum):

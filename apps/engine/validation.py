@@ -55,7 +55,9 @@ def order_of(document: Mapping[str, Any]) -> tuple[list[str], list[str] | None]:
         return [], list(error.args[1])
 
 
-def validate(document: Mapping[str, Any], registry: Registry, targets: Iterable[str] | None = None) -> list[GraphProblem]:
+def validate(
+    document: Mapping[str, Any], registry: Registry, targets: Iterable[str] | None = None
+) -> list[GraphProblem]:
     """Every problem of the graph (of what ``targets`` need, when given); an empty list means it can run."""
     types = {node["id"]: registry(node["type"]) for node in document["nodes"]}
     problems: list[GraphProblem] = []

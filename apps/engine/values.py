@@ -55,10 +55,10 @@ def params_resolve(params: Mapping[str, Any], variables: Mapping[str, Any]) -> d
     """``params`` with ``{"$variable": name}`` replaced; :class:`NodeFailure` for a variable that is not set."""
     resolved = {}
     for name, value in params.items():
-        if is_variable(value):
-            variable = value["$variable"]
-            if variable not in variables:
-                raise NodeFailure(f"The variable {variable} is not set.", code="missing-variable")
-            value = variables[variable]
-        resolved[name] = value
+        if not is_variable(value):
+            resolved[name] = value
+        elif value["$variable"] in variables:
+            resolved[name] = variables[value["$variable"]]
+        else:
+            raise NodeFailure(f"The variable {value['$variable']} is not set.", code="missing-variable")
     return resolved

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router, Schema, Status
 
 from apps.billing.services import InsufficientCredits
 from apps.common.paging import LIMIT_DEFAULT, keyset_page
@@ -151,9 +151,10 @@ def generation_detail(request: ApiRequest, generation_id: UUID) -> Any:
 def generation_cancel_create(request: ApiRequest, generation_id: UUID) -> Any:
     """Cancel it. What the provider delivered before the cancel reached it is kept and charged."""
     try:
-        return 202, generation_json(generation_cancel(workspace_id=request.workspace.id, generation_id=generation_id))
+        row = generation_cancel(workspace_id=request.workspace.id, generation_id=generation_id)
     except GenerationNotFound as error:
         raise not_found() from error
+    return Status(202, generation_json(row))
 
 
 @router.post("/generations/{uuid:generation_id}/give-up", auth=api_auth("generations:write"), response=GenerationOut)

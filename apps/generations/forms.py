@@ -21,6 +21,12 @@ def settings_form(
     return cast(forms.Form, type("SettingsForm", (forms.Form,), fields)(data, initial=dict(initial or {})))
 
 
+def fields_split(form: forms.Form, model: Model) -> tuple[list[forms.BoundField], list[forms.BoundField]]:
+    """The form's fields, and apart from them the ones that few people need."""
+    rare = {name for name, schema in model.params["properties"].items() if schema.get("x-advanced")}
+    return [field for field in form if field.name not in rare], [field for field in form if field.name in rare]
+
+
 def settings_given(form: forms.Form) -> dict[str, Any]:
     """The valid form's values, without the fields that were left empty (the model's own defaults apply)."""
     return {name: value for name, value in form.cleaned_data.items() if value not in (None, "")}

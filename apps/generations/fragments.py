@@ -12,7 +12,7 @@ from django.db.models import Prefetch, QuerySet
 from django.utils.translation import gettext as _
 
 from apps.assets.models import Asset
-from apps.assets.services import preview_url, asset_ref, asset_url
+from apps.assets.services import asset_ref, asset_url, preview_url
 from apps.generations.adapters import asset_ids
 from apps.generations.models import Generation, GenerationOutput, GenerationState
 from apps.generations.wording import sentence

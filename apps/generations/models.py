@@ -40,7 +40,8 @@ class Generation(TenantModel):
     """One paid call. Its id is the attempt id that the provider is told and the id of its hold.
 
     ``project_id``, ``workflow_id`` and ``run_id`` are plain columns: the tape outlives what it came from. ``params``
-    and ``inputs`` are as they were at that moment. ``delivery`` is what the provider says it made, until we have copied it.
+    and ``inputs`` are as they were at that moment. ``delivery`` is what the provider says it made, until we have
+    copied it.
     ``fence`` counts claims, so that a claimant which was given up changes nothing. Money is in micro-credits.
     """
 

@@ -125,7 +125,7 @@ def generation_give_up(*, workspace_id: UUID, generation_id: UUID) -> Generation
 def generation_look(*, generation: Generation) -> None:
     """A genuine webhook arrived: look now, whatever it says. Nothing happens to what is over or being copied."""
     rows = Generation.objects.for_workspace(generation.workspace_id).filter(id=generation.id)
-    if rows.filter(state__in=POLLED, delivery=None).update(poll_after=timezone.now()):
+    if rows.filter(state__in=POLLED, delivery__isnull=True).update(poll_after=timezone.now()):
         generations_poll.delay_on_commit()
 
 

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from celery import shared_task
-
+from apps.common.lanes import lane_task
 from apps.generations.execution.cancellation import send_cancel
 from apps.generations.execution.collection import collect
 from apps.generations.execution.following import Next
@@ -30,31 +29,31 @@ BEAT: dict[str, dict[str, Any]] = {
 }
 
 
-@shared_task(queue="io")
+@lane_task("io")
 def generation_submit(*, workspace_id: str, generation_id: str, **_: object) -> None:
     """Send a prepared generation to its provider."""
     hand_out(submit(workspace_id=UUID(workspace_id), generation_id=UUID(generation_id)))
 
 
-@shared_task(queue="io")
+@lane_task("io")
 def generation_collect(*, workspace_id: str, generation_id: str, **_: object) -> None:
     """Copy a finished job's outputs and settle it."""
     collect(workspace_id=UUID(workspace_id), generation_id=UUID(generation_id))
 
 
-@shared_task(queue="io")
+@lane_task("io")
 def generation_cancel_send(*, workspace_id: str, generation_id: str, **_: object) -> None:
     """Ask the provider to stop."""
     hand_out(send_cancel(workspace_id=UUID(workspace_id), generation_id=UUID(generation_id)))
 
 
-@shared_task(queue="control")
+@lane_task("control")
 def generations_poll(**_: object) -> None:
     """Look at every job that is due."""
     hand_out(*poll_due())
 
 
-@shared_task(queue="control")
+@lane_task("control")
 def generations_sweep(**_: object) -> None:
     """Make up for lost messages, dead workers and passed deadlines."""
     hand_out(*sweep())

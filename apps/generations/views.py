@@ -17,6 +17,7 @@ from apps.common.paging import keyset_page
 from apps.common.problems import Problem
 from apps.generations import services
 from apps.generations.forms import (
+    fields_split,
     form_price,
     model_choices,
     problems_show,
@@ -100,6 +101,7 @@ def generation_create(request: MemberRequest) -> HttpResponse:
         return _opened(request, row)
     context = {"form": form, "model": model, "models": model_choices(), "source": source, "once": _once(request)}
     context |= {"price": form_price(form, model), "balance": balance_get(workspace_id=request.workspace.id)}
+    context["plain"], context["advanced"] = fields_split(form, model)
     context["dropped"] = settings_dropped(form, _typed(request) or (source.params if source else {}), source)
     refused = request.method == "POST"
     return render(request, "generations/generation_create.html", context, status=422 if refused else 200)

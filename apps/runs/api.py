@@ -16,6 +16,7 @@ from ninja import Router, Status
 from apps.billing.models import Hold, HoldState
 from apps.common.paging import LIMIT_DEFAULT, keyset_page
 from apps.common.problems import Problem, not_found
+from apps.engine.documents import document_parse
 from apps.engine.validation import order_of, validate
 from apps.nodes.registry import catalogue_json, node_type_get
 from apps.projects.models import Workflow, WorkflowVersion
@@ -87,7 +88,7 @@ def node_type_list(request: ApiRequest) -> dict[str, Any]:
 @router.get("/models", auth=read)
 def model_list(request: ApiRequest) -> dict[str, Any]:
     """The catalogue of models."""
-    return {"items": [model.as_dict() for model in MODELS.values()], "next": None}
+    return {"items": [model.to_json() for model in MODELS.values()], "next": None}
 
 
 @router.post("/workflows/{workflow_id}/validate", auth=read, response=schemas.Validation, by_alias=True)
@@ -108,7 +109,7 @@ def _document(workflow: Workflow, body: schemas.DocumentIn) -> dict[str, Any]:
     if body.graph is None:
         return workflow_document(workflow)[0]
     with as_problems():
-        return services.document_parse(body.graph)
+        return document_parse(body.graph)
 
 
 def _schema(document: dict[str, Any]) -> dict[str, Any]:
@@ -234,7 +235,12 @@ def run_retry(request: ApiRequest, run_id: UUID) -> HttpResponse:
 
 
 @router.get("/runs/{run_id}/events", auth=read)
-def run_events(request: ApiRequest, run_id: UUID, after: int = 0, format: str = "sse") -> HttpResponseBase:
+def run_events(
+    request: ApiRequest,
+    run_id: UUID,
+    after: int = 0,
+    format: str = "sse",  # noqa: A002 (the contract names it)
+) -> HttpResponseBase:
     """The run's events as Server-Sent Events from `after` (or `Last-Event-ID`) on, or as JSON what exists."""
     run = _run(run_id)
     last = request.headers.get("Last-Event-ID", "")

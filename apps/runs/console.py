@@ -117,7 +117,9 @@ def _whole(items: list[ItemView]) -> ItemView:
         return items[0]
     first = min(items, key=lambda item: _PRESSING.index(item.state))
     starts = [item.start_ms for item in items if item.start_ms is not None]
-    ends = [item.start_ms + item.length_ms for item in items if item.start_ms is not None and item.length_ms is not None]
+    ends = [
+        item.start_ms + item.length_ms for item in items if item.start_ms is not None and item.length_ms is not None
+    ]
     start = min(starts) if starts else None
     length = max(ends) - start if start is not None and len(ends) == len(items) else None
     seconds = length / 1000 if length is not None else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from typing import Any
 from uuid import UUID
@@ -43,7 +44,7 @@ class RunConsumer(AsyncWebsocketConsumer):
 
     @database_sync_to_async
     def _authorise(self) -> UUID | None:
-        user = self.scope["user"]
+        user: Any = self.scope["user"]
         membership = membership_get(user, self.slug) if user.is_authenticated else None
         if membership is None:
             return None
@@ -89,10 +90,8 @@ class RunConsumer(AsyncWebsocketConsumer):
                 continue
             if batch.ended:
                 return
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.poked.wait(), settings.WATCH_INTERVAL_S)
-            except TimeoutError:
-                pass
             if asyncio.get_running_loop().time() - checked > RECHECK_S:
                 checked = asyncio.get_running_loop().time()
                 if await self._authorise() is None:
@@ -100,7 +99,7 @@ class RunConsumer(AsyncWebsocketConsumer):
                     return
 
 
-def _language(connection: dict[str, Any]) -> str:
+def _language(connection: Any) -> str:
     """The reader's language: the cookie that the language switch sets, else what the browser asks for."""
     cookie = connection.get("cookies", {}).get(settings.LANGUAGE_COOKIE_NAME, "")
     accepted = dict(connection["headers"]).get(b"accept-language", b"").decode("latin-1")

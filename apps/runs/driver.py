@@ -162,9 +162,7 @@ class Driver:
         else:
             self._in_flight(execution, step, item, inputs, row)
 
-    def _begin(
-        self, execution: Execution, step: PlanStep, item: int, inputs: Mapping[str, Any], attempt: int
-    ) -> None:
+    def _begin(self, execution: Execution, step: PlanStep, item: int, inputs: Mapping[str, Any], attempt: int) -> None:
         now = timezone.now()
         if step.type.effect is Effect.PAID:
             self._begin_paid(execution, step, item, inputs, attempt)
@@ -242,9 +240,7 @@ class Driver:
         self, execution: Execution, step: PlanStep, item: int, inputs: Mapping[str, Any], row: StepRow
     ) -> None:
         if step.type.effect is Effect.PAID:
-            context = InlineContext(
-                self.lease, step, item, row.attempt, timezone.now(), self.variables, self.journal
-            )
+            context = InlineContext(self.lease, step, item, row.attempt, timezone.now(), self.variables, self.journal)
             call = step.type.run(context, inputs, self._params(step))
             assert isinstance(call, ProviderCall)
             self._paid(execution, step, item, row.attempt, call)
@@ -314,7 +310,7 @@ class Driver:
             self.journal.flush()
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT error ->> 'message' FROM runs_step WHERE run_id = %s AND node = %s AND state = 'failed' LIMIT 1",
+                "SELECT error ->> 'message' FROM runs_step WHERE run_id = %s AND node = %s AND state = 'failed'",
                 [self.lease.run_id, node],
             )
             row = cursor.fetchone()

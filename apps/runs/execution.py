@@ -1,4 +1,4 @@
-"""A step in a lane: claimed, run with a heartbeat, settled under its fence. A copy that lost its claim changes nothing."""
+"""A step in a lane: claimed, run with a heartbeat, settled under its fence. A copy without a claim changes nothing."""
 
 from __future__ import annotations
 
@@ -84,9 +84,8 @@ def _claim(run_id: UUID, position: int, item: int) -> Claim | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    claim = Claim(
-        *row[:6], json.loads(row[6] or "{}"), *row[7:10], json.loads(row[10] or "null"), json.loads(row[11]), *row[12:]
-    )
+    inputs, targets, variables = json.loads(row[6] or "{}"), json.loads(row[10] or "null"), json.loads(row[11])
+    claim = Claim(*[*row[:6], inputs, *row[7:10], targets, variables, *row[12:]])
     body = {**_place(claim), "state": StepState.RUNNING.value}
     seq = events_record(run_id, [("step_started", body)])
     poke(f"run.{run_id}", seq=seq)

@@ -113,7 +113,7 @@ class Journal:
 
     def flush(self, *, state: str | None = None, error: Mapping[str, Any] | None = None, ended: bool = False) -> None:
         """Write the batch, renew the lease, then do what waited for it. FenceLost when the run is another's."""
-        parameters = {
+        parameters: dict[str, Any] = {
             "run": self.run_id,
             "fence": self.fence,
             "lease": self.lease_s,
@@ -140,7 +140,7 @@ class Journal:
 
 
 def events_record(run_id: UUID, events: list[tuple[str, Mapping[str, Any]]], *, wake: bool = False) -> int | None:
-    """Append events from outside the driver (progress, logs, a step settled elsewhere), inside the caller's transaction.
+    """Append events from outside the driver (progress, logs, a step settled elsewhere) in the caller's transaction.
 
     ``wake`` also gives the driver a reason to look again. Answers the new last seq; None when the run is over.
     """

@@ -41,8 +41,8 @@ def lease_take(run_id: UUID) -> Lease | None:
                 lease_until = statement_timestamp() + make_interval(secs => %(lease)s)
             WHERE id = %(run)s AND state IN ('pending', 'running', 'waiting')
                 AND (lease_until IS NULL OR lease_until < statement_timestamp())
-            RETURNING id, workspace_id, workflow_id, project_id, graph_id, actor_id, fence, wakes, state, started_at IS NOT NULL,
-                variables::text, targets::text, price_high, cancel_requested_at
+            RETURNING id, workspace_id, workflow_id, project_id, graph_id, actor_id, fence, wakes, state,
+                started_at IS NOT NULL, variables::text, targets::text, price_high, cancel_requested_at
             """,
             {"run": run_id, "lease": settings.RUN_LEASE_S},
         )
@@ -51,7 +51,8 @@ def lease_take(run_id: UUID) -> Lease | None:
 
 
 def _lease(row: tuple[Any, ...]) -> Lease:
-    return Lease(*row[:10], json.loads(row[10]), json.loads(row[11]) if row[11] else None, row[12], row[13])
+    variables, targets = json.loads(row[10]), json.loads(row[11] or "null")
+    return Lease(*[*row[:10], variables, targets, *row[12:]])
 
 
 def lease_release(lease: Lease, *, wakes: int, state: str, wake_at: datetime | None) -> bool:
@@ -64,7 +65,7 @@ def lease_release(lease: Lease, *, wakes: int, state: str, wake_at: datetime | N
             """,
             {"run": lease.run_id, "fence": lease.fence, "wakes": wakes, "state": state, "wake_at": wake_at},
         )
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)
 
 
 def lease_look(lease: Lease) -> tuple[int, datetime | None] | None:

@@ -37,15 +37,15 @@ def steps_page(run: Run, *, limit: int, cursor: str | None) -> tuple[list[Step],
     limit_check(limit)
     position, item = cursor_decode(cursor, 2) if cursor else (-1, 0)
     rows = list(
-        Step.objects.filter(run_id=run.id)
-        .filter(**_after(position, item))
-        .order_by("position", "item")[: limit + 1]
+        Step.objects.filter(run_id=run.id).filter(**_after(position, item)).order_by("position", "item")[: limit + 1]
     )
     plan = plan_of_graph(run.graph_id, run.targets)
     end = rows[-1].position if len(rows) > limit else len(plan.steps)
     known = {row.position for row in rows} | {position}
     coming = [
-        Step(run_id=run.id, position=step.position, item=0, node=step.node, type=step.type.type, state=StepState.PENDING)
+        Step(
+            run_id=run.id, position=step.position, item=0, node=step.node, type=step.type.type, state=StepState.PENDING
+        )
         for step in plan.steps[max(position, 0) : end]
         if step.position not in known
     ]

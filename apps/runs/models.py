@@ -88,7 +88,9 @@ class Run(TenantModel):
         indexes = [
             models.Index(fields=["workspace", "workflow", "-created_at"], name="runs_run_of_workflow"),
             models.Index(fields=["workspace", "-created_at"], name="runs_run_newest"),
-            models.Index(fields=["touched_at"], condition=models.Q(state__in=["pending", "running"]), name="runs_quiet"),
+            models.Index(
+                fields=["touched_at"], condition=models.Q(state__in=["pending", "running"]), name="runs_quiet"
+            ),
             models.Index(fields=["wake_at"], condition=models.Q(wake_at__isnull=False), name="runs_run_wake"),
         ]
         constraints = [

@@ -33,9 +33,7 @@ def generation_ensure(
 
     Raises :class:`NodeFailure` when it cannot be started: not enough credits, or parameters the model refuses.
     """
-    generation = Generation.objects.filter(
-        run_id=lease.run_id, node=step.node, item=item, attempt=attempt
-    ).first()
+    generation = Generation.objects.filter(run_id=lease.run_id, node=step.node, item=item, attempt=attempt).first()
     if generation is None:
         if cancelled:
             return Outcome((), 0, {"code": "cancelled", "message": "The run was cancelled."}, True)

@@ -21,7 +21,7 @@ class RunIn(DocumentIn):
     """What to run."""
 
     version: int | None = None
-    max_credits: int | None = Field(None, ge=0)
+    max_credits: int | None = Field(default=None, ge=0)
 
 
 class Problem(Schema):

@@ -155,7 +155,11 @@ def run_retry(*, run: Run, actor_id: UUID | None) -> Run:
     done = set(
         Step.objects.filter(run=run, state__in=[StepState.COMPLETED, StepState.CACHED]).values_list("node", flat=True)
     )
-    open_ = set(Step.objects.filter(run=run).exclude(state__in=[StepState.COMPLETED, StepState.CACHED]).values_list("node", flat=True))
+    open_ = set(
+        Step.objects.filter(run=run)
+        .exclude(state__in=[StepState.COMPLETED, StepState.CACHED])
+        .values_list("node", flat=True)
+    )
     quotes = _estimate(plan, run.variables).steps
     again = [quote for quote in quotes if quote.node not in done or quote.node in open_]
     new = Run(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from celery import shared_task
-
+from apps.common.lanes import lane_task
 from apps.engine.node_types import Lane
 from apps.runs import driver, execution, sweeps
 
@@ -15,7 +14,7 @@ BEAT = {
 }
 
 
-@shared_task(queue="control")
+@lane_task("control")
 def advance_run(*, run_id: str, **_: object) -> None:
     """Drive a run, then hand out what it dispatched."""
     for dispatch in driver.advance(UUID(run_id)):
@@ -27,28 +26,28 @@ def _send(dispatch: driver.Dispatch) -> None:
     task.delay(run_id=str(dispatch.run_id), position=dispatch.position, item=dispatch.item)
 
 
-@shared_task(queue="io")
+@lane_task("io")
 def execute_io_step(*, run_id: str, position: int, item: int, **_: object) -> None:
     """A step that waits for others: in a thread."""
     if execution.execute(UUID(run_id), position, item):
         advance_run.delay(run_id=run_id)
 
 
-@shared_task(queue="work")
+@lane_task("work")
 def execute_work_step(*, run_id: str, position: int, item: int, **_: object) -> None:
     """A step that needs a processor: in a process."""
     if execution.execute(UUID(run_id), position, item):
         advance_run.delay(run_id=run_id)
 
 
-@shared_task(queue="control", ignore_result=True)
+@lane_task("control")
 def sweep_runs(**_: object) -> None:
     """Wake runs whose time has come or whose driver died."""
     for run_id in sweeps.runs_due():
         advance_run.delay(run_id=str(run_id))
 
 
-@shared_task(queue="control")
+@lane_task("control")
 def sweep_steps(**_: object) -> None:
     """Hand out again what a dead worker held."""
     for dispatch in sweeps.steps_due():

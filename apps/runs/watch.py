@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -58,10 +59,8 @@ async def follow(run: Run, after: int) -> AsyncIterator[list[Event]]:
                 continue
             if await _over(run, after):
                 return
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(layer.receive(channel), settings.WATCH_INTERVAL_S)
-            except TimeoutError:
-                pass
     finally:
         await layer.group_discard(group, channel)
 

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from celery import shared_task
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
+from apps.common.lanes import lane_task
 from apps.sandbox.execution import queue
 from apps.sandbox.execution.rendering import job_render
 from apps.sandbox.execution.webhooks import delivery_send
@@ -17,14 +17,14 @@ BEAT = {
 
 
 # The largest film takes minutes on a busy machine; still shorter than the broker's patience.
-@shared_task(queue="work", soft_time_limit=780, time_limit=840)
+@lane_task("work", soft_time_limit=780, time_limit=840)
 def sandbox_render(*, job_id: str, **_: object) -> None:
     """Render one job, then tell its client."""
     if delivery_id := job_render(UUID(job_id)):
         sandbox_webhook_send.delay(delivery_id=delivery_id)
 
 
-@shared_task(queue="io")
+@lane_task("io")
 def sandbox_webhook_send(*, delivery_id: str, **_: object) -> None:
     """One try; the next one comes after a pause."""
     wait = delivery_send(UUID(delivery_id))
@@ -32,7 +32,7 @@ def sandbox_webhook_send(*, delivery_id: str, **_: object) -> None:
         sandbox_webhook_send.apply_async(kwargs={"delivery_id": delivery_id}, countdown=wait)
 
 
-@shared_task(queue="control")
+@lane_task("control")
 def sandbox_tick(**_: object) -> None:
     """Hand out what is due: delayed jobs, jobs of dead renderers, deliveries whose message was lost."""
     now = timezone.now()
@@ -42,7 +42,7 @@ def sandbox_tick(**_: object) -> None:
         sandbox_webhook_send.delay(delivery_id=delivery_id)
 
 
-@shared_task(queue="control")
+@lane_task("control")
 def sandbox_sweep(**_: object) -> None:
     """Delete the bytes of outputs whose addresses are long dead."""
     for output in queue.outputs_expired(timezone.now()):

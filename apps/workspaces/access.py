@@ -21,7 +21,7 @@ P = ParamSpec("P")
 class MemberRequest(HttpRequest):
     """A request that has passed :func:`member_required`."""
 
-    user: User  # type: ignore[assignment]
+    user: User
     htmx: HtmxDetails
     workspace: Workspace
     membership: Membership
@@ -30,7 +30,7 @@ class MemberRequest(HttpRequest):
 class ApiRequest(HttpRequest):
     """A request that has passed ``api_auth``. ``token`` is None for a signed-in browser."""
 
-    user: User  # type: ignore[assignment]
+    user: User
     workspace: Workspace
     role: Role
     scopes: frozenset[str]

@@ -12,7 +12,8 @@ In an API function::
 
 - Without the header nothing is kept; ``keep`` just answers.
 - The effect and the kept answer commit together: the body runs inside one transaction, so tasks go out
-  (``on_commit``) after it, and an exception (a Problem too) keeps nothing: whoever was refused may mend the request and use the key again.
+  (``on_commit``) after it, and an exception (a Problem too) keeps nothing: whoever was refused may mend the request
+  and use the key again.
 - The same key at the same time waits for the first and gets its answer. The same key with another method, path or body
   is refused: 409 ``idempotency-conflict``.
 - So the body must not speak to the outside; leave that to a task.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from celery import shared_task
 from celery.schedules import crontab
 from django.utils import timezone
 
+from apps.common.lanes import lane_task
 from apps.common.tenancy import unscoped
 from apps.workspaces.invitations import invitation_send
 from apps.workspaces.models import IdempotentAnswer, Invitation
@@ -16,7 +16,7 @@ from apps.workspaces.models import IdempotentAnswer, Invitation
 ANSWER_KEPT = timedelta(days=30)
 
 
-@shared_task(queue="io")
+@lane_task("io")
 def invitation_mail(*, invitation_id: str, language: str, **_: object) -> None:
     """Send one invitation, unless it was taken back meanwhile."""
     with unscoped("a mail goes out for any workspace"):
@@ -25,7 +25,7 @@ def invitation_mail(*, invitation_id: str, language: str, **_: object) -> None:
         invitation_send(invitation, language)
 
 
-@shared_task(queue="control")
+@lane_task("control")
 def answers_forget(**_: object) -> None:
     """Drop remembered answers nobody will repeat any more."""
     with unscoped("housekeeping"):

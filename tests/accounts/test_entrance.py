@@ -1,4 +1,4 @@
-"""Signing up, confirming, signing in and out, a forgotten password: as a person does it, with the mail from the folder."""
+"""Signing up, confirming, signing in and out, a forgotten password: as a person does it, with mail from the folder."""
 
 from __future__ import annotations
 

@@ -69,8 +69,13 @@ def victor_client(workspace: Workspace) -> Client:
 
 
 @pytest.fixture
-def charlie_client(foreign_workspace: Workspace) -> Client:
-    return _client(_person("charlie", foreign_workspace, Role.OWNER))
+def charlie(foreign_workspace: Workspace) -> User:
+    return _person("charlie", foreign_workspace, Role.OWNER)
+
+
+@pytest.fixture
+def charlie_client(charlie: User) -> Client:
+    return _client(charlie)
 
 
 @pytest.fixture

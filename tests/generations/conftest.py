@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.billing.services import balance_get, credits_grant
-from apps.common.tenancy import scope
 from apps.generations.execution.collection import collect
 from apps.generations.execution.following import Next
 from apps.generations.execution.polling import poll_due
@@ -18,72 +17,19 @@ from apps.generations.execution.submission import submit
 from apps.generations.models import Generation
 from apps.generations.services import generation_start
 from apps.providers import registry
-from apps.workspaces.models import ApiToken, Membership, Role, TokenScope, Workspace
+from apps.workspaces.models import TokenScope, Workspace
 from tests.generations.vendor import Vendor, VendorAdapter
 
-GRANTED = 100_000_000
+GRANTED = 1_000_000_000
 PRICE_HIGH = 4_000_000
 
 
-def _person(name: str, workspace: Workspace, role: Role) -> User:
-    person = User.objects.create_user(f"{name}@example.org", name=name.title())
-    Membership.objects.create(workspace=workspace, user=person, role=role)
-    return person
-
-
-def _browser(person: User) -> Client:
-    client = Client()
-    client.force_login(person)
-    return client
-
-
 @pytest.fixture
-def workspace(db: None) -> Workspace:
-    """Where alice is the owner, bob an editor and victor a viewer."""
-    return Workspace.objects.create(slug="studio", name="Studio")
-
-
-@pytest.fixture
-def foreign_workspace(db: None) -> Workspace:
-    """Where charlie is the owner."""
-    return Workspace.objects.create(slug="elsewhere", name="Elsewhere")
-
-
-@pytest.fixture
-def alice(workspace: Workspace) -> User:
-    return _person("alice", workspace, Role.OWNER)
-
-
-@pytest.fixture
-def alice_client(alice: User) -> Client:
-    return _browser(alice)
-
-
-@pytest.fixture
-def victor_client(workspace: Workspace) -> Client:
-    return _browser(_person("victor", workspace, Role.VIEWER))
-
-
-@pytest.fixture
-def charlie_client(foreign_workspace: Workspace) -> Client:
-    return _browser(_person("charlie", foreign_workspace, Role.OWNER))
-
-
-@pytest.fixture
-def api() -> Callable[..., Client]:
+def api(token_for: Callable[..., str]) -> Callable[..., Client]:
     """A client with a bearer token of a person in a workspace."""
 
     def make(person: User, workspace: Workspace, *scopes: str) -> Client:
-        secret = f"mr_{person.email}-{'-'.join(scopes)}"
-        with scope(workspace.id):
-            ApiToken.objects.create(
-                workspace=workspace,
-                name="test",
-                created_by=person,
-                digest=ApiToken.digest_of(secret),
-                scopes=list(scopes or TokenScope.values),
-                expires_at=timezone.now() + timedelta(hours=1),
-            )
+        secret = token_for(person, workspace, scopes=list(scopes or TokenScope.values))
         return Client(headers={"Authorization": f"Bearer {secret}"})
 
     return make
@@ -100,7 +46,7 @@ def vendor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Vendor]:
 
 @pytest.fixture
 def rich(workspace: Workspace) -> Workspace:
-    """A workspace with 100 credits."""
+    """A workspace with 1,000 credits."""
     credits_grant(workspace_id=workspace.id, amount=GRANTED, reason="Test", source="test", source_id=str(workspace.id))
     return workspace
 

@@ -28,4 +28,7 @@ def chain(length: int, **params: Any) -> dict[str, Any]:
 def image(**params: Any) -> dict[str, Any]:
     """A prompt and the smallest picture the sandbox draws."""
     own = {"model": "sandbox/image", "width": 256, "height": 256, "seed": 1, **params}
-    return graph([node("words", "input.text", text="sea"), node("img", "image.generate", **own)], ("words", "text", "img", "prompt"))
+    return graph(
+        [node("words", "input.text", text="sea"), node("img", "image.generate", **own)],
+        ("words", "text", "img", "prompt"),
+    )

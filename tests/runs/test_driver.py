@@ -1,4 +1,4 @@
-"""The driver in one process: what it writes, what it hands out, what it leaves for later, and what a zombie cannot do."""
+"""The driver in one process: what it writes, hands out, leaves for later, and what a zombie cannot do."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ def test_chain_completes_with_gapless_events(make_workflow: Make) -> None:
     assert set(states(run).values()) == {"completed"}
     seqs = [seq for seq, _kind in events(run)]
     assert seqs == list(range(1, run.last_seq + 1))
-    assert [kind for _seq, kind in events(run)] == ["run_started"] + ["step_started", "step_succeeded"] * 100 + ["run_finished"]
+    assert [kind for _seq, kind in events(run)] == ["run_started"] + ["step_started", "step_succeeded"] * 100 + [
+        "run_finished"
+    ]
 
 
 def test_journal_costs_a_handful_of_queries(make_workflow: Make, django_assert_max_num_queries: Any) -> None:
@@ -221,7 +223,9 @@ def test_driver_goes_on_where_a_dead_one_stopped(make_workflow: Make) -> None:
 
 
 def test_cancelled_run_starts_nothing_more(make_workflow: Make) -> None:
-    document = graph([node("w", "flow.wait", seconds=3600), node("b")], ("w", "value", "b", "value"), ("a", "value", "w", "value"))
+    document = graph(
+        [node("w", "flow.wait", seconds=3600), node("b")], ("w", "value", "b", "value"), ("a", "value", "w", "value")
+    )
     document["nodes"].insert(0, node("a"))
     run = start(make_workflow(document))
     advance(run.id)

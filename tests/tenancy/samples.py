@@ -1,6 +1,6 @@
 """Real things for the ids in paths, and bodies that are right, so that a refusal is about who asks and nothing else.
 
-A sample makes its thing in ``place.workspace`` and answers the value for the path; ``place.made`` has the ones before it.
+A sample makes its thing in ``place.workspace`` and answers the value for the path; ``place.made`` has those before.
 """
 
 from __future__ import annotations

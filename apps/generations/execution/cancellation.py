@@ -33,6 +33,6 @@ def send_cancel(*, workspace_id: UUID, generation_id: UUID) -> Next | None:
             return None
     now = timezone.now()
     rows.update(cancel_sent_at=now)
-    rows.filter(state__in=POLLED, delivery=None).update(poll_after=now)
+    rows.filter(state__in=POLLED, delivery__isnull=True).update(poll_after=now)
     generation.refresh_from_db()
     return following(generation, now)

@@ -11,7 +11,7 @@ DEADLINE_DEFAULT = timedelta(minutes=30)
 # A prepared row whose message was lost is handed out again after this long.
 HAND_OUT_AGAIN = timedelta(seconds=10)
 # A POST that has not come back after this long died with its worker (the adapters' own timeouts are shorter).
-SUBMIT_LIMIT = timedelta(seconds=90)
+SUBMIT_LIMIT = timedelta(seconds=30)
 # "Nothing was sent" and 429 are tried again this often before we tell the person.
 SUBMIT_TRIES = 6
 SUBMIT_WAIT_MAX = timedelta(seconds=55)

@@ -30,7 +30,12 @@ def check(params: Mapping[str, Any]) -> list[tuple[str, str]]:
         try:
             _compiled(expression)
         except JMESPathError:
-            return [("template", f"`{{{{{expression}}}}}` is not a placeholder; write {{{{ value }}}} or {{{{ values[0] }}}}.")]
+            return [
+                (
+                    "template",
+                    f"`{{{{{expression}}}}}` is not a placeholder; write {{{{ value }}}} or {{{{ values[0] }}}}.",
+                )
+            ]
     return []
 
 

@@ -24,7 +24,9 @@ def checker(kind: str) -> Callable[[Mapping[str, Any]], list[tuple[str, str]]]:
         model = catalogue.MODELS.get(name)
         if model is None or model.kind != kind:
             return [("model", f"There is no {kind} model {name or '(none)'}. Choose one from the list.")]
-        return list(catalogue.params_problems(name, {key: value for key, value in own.items() if not is_variable(value)}))
+        return list(
+            catalogue.params_problems(name, {key: value for key, value in own.items() if not is_variable(value)})
+        )
 
     return check
 

@@ -1,0 +1,1 @@
+"""Benchmarks on the real stack: each measures what its name says, beside its goal."""

@@ -1,0 +1,94 @@
+"""The site under measurement: the whole embedded stack in a folder of its own, and clients for it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).resolve().parents[1]
+VAR = ROOT / "var" / "bench" / "stack"
+PORT = os.environ.get("BENCH_PORT", "8790")
+# What names another database, queue or store: the bench is for the embedded stack and must not touch those.
+FOREIGN = ("DATABASE_URL", "REDIS_URL", "S3_ENDPOINT_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY", "S3_BUCKET")
+
+
+def prepare_environment() -> None:
+    """Point this process, and those it starts, to the bench's own stack."""
+    for name in FOREIGN:
+        os.environ.pop(name, None)
+    os.environ.update({"MILLRACE_VAR": str(VAR), "PORT": PORT, "DJANGO_SETTINGS_MODULE": "config.settings"})
+
+
+def stack(command: str) -> float:
+    """Run a command of the stack; answers how long it took, seconds."""
+    begun = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "deploy.stack", command], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - begun
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running site with the demo workspace and one token for it."""
+
+    url: str
+    token: str
+    client: httpx.Client
+
+    def post(self, path: str, body: Any = None, **headers: str) -> Any:
+        """POST JSON, answer JSON; raises on a refusal."""
+        response = self.client.post(path, json=body if body is not None else {}, headers=headers)
+        response.raise_for_status()
+        return response.json()
+
+    def get(self, path: str) -> Any:
+        """GET JSON; raises on a refusal."""
+        response = self.client.get(path)
+        response.raise_for_status()
+        return response.json()
+
+    def workflow(self, graph: dict[str, Any]) -> str:
+        """The id of a new workflow with this graph."""
+        project = self.post("/api/v1/projects", {"name": "Bench"})
+        return str(self.post(f"/api/v1/projects/{project['id']}/workflows", {"name": "bench", "graph": graph})["id"])
+
+    def run_to_end(self, workflow: str) -> dict[str, Any]:
+        """Start a run, wait for its end, answer it."""
+        run = self.post(f"/api/v1/workflows/{workflow}/runs")
+        return self.await_end(run["id"])
+
+    def await_end(self, run_id: str, patience_s: float = 60) -> dict[str, Any]:
+        """The run once it has ended."""
+        deadline = time.monotonic() + patience_s
+        while time.monotonic() < deadline:
+            run: dict[str, Any] = self.get(f"/api/v1/runs/{run_id}")
+            if run["finished_at"]:
+                return run
+            time.sleep(0.02)
+        raise TimeoutError(f"run {run_id} did not end within {patience_s} s")
+
+
+def open_site() -> Site:
+    """A client of the running site."""
+    output = subprocess.run(
+        [sys.executable, "manage.py", "demo_token"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    token = output.stdout.strip()
+    url = f"http://127.0.0.1:{PORT}"
+    return Site(url, token, httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=30))
+
+
+def chain(length: int, **params: Any) -> dict[str, Any]:
+    """``length`` test.pass in a row."""
+    nodes = [{"id": f"n{i}", "type": "test.pass", "params": params} for i in range(length)]
+    edges = [
+        {"id": f"e{i}", "source": f"n{i}", "source_port": "value", "target": f"n{i + 1}", "target_port": "value"}
+        for i in range(length - 1)
+    ]
+    return {"nodes": nodes, "edges": edges}
