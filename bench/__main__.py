@@ -8,33 +8,21 @@ from collections.abc import Callable
 from bench.report import Figure, keep, table
 from bench.site import ROOT, Site, open_site, prepare_environment, stack
 
+NAMES = ("chain", "first_step", "live", "page", "island", "up")
+
 
 def main(names: list[str]) -> int:
     """Start the stack, measure, stop it. The exit code tells a broken benchmark, not a missed goal."""
-    prepare_environment()
-    import django
-
-    django.setup()
-    from apps.common.logs import configure
-    from bench import pages, runs
-
-    configure("WARNING")
-    benches: dict[str, Callable[[Site], list[Figure]]] = {
-        "chain": runs.bench_chain,
-        "first_step": runs.bench_first_step,
-        "live": runs.bench_live,
-        "page": pages.bench_page,
-        "island": pages.bench_island,
-        "up": pages.bench_up,
-    }
-    if unknown := set(names) - set(benches):
-        print(f"There is no benchmark {', '.join(sorted(unknown))}. There are: {', '.join(benches)}.", file=sys.stderr)
+    if unknown := set(names) - set(NAMES):
+        print(f"There is no benchmark {', '.join(sorted(unknown))}. There are: {', '.join(NAMES)}.", file=sys.stderr)
         return 2
+    prepare_environment()
     stack("up")
     figures: list[Figure] = []
     try:
-        site = open_site()
-        for name in names or benches:
+        # The settings read the addresses that the stack has just written.
+        benches, site = _benches(), open_site()
+        for name in names or NAMES:
             print(f"{name} …", file=sys.stderr, flush=True)
             figures += benches[name](site)
     finally:
@@ -42,6 +30,24 @@ def main(names: list[str]) -> int:
     print(table(figures))
     keep(figures, ROOT / "var" / "bench")
     return 0
+
+
+def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
+    import django
+
+    django.setup()
+    from apps.common.logs import configure
+    from bench import pages, runs
+
+    configure("WARNING")
+    return {
+        "chain": runs.bench_chain,
+        "first_step": runs.bench_first_step,
+        "live": runs.bench_live,
+        "page": pages.bench_page,
+        "island": pages.bench_island,
+        "up": pages.bench_up,
+    }
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from bench.report import Figure, median, percentile
 from bench.site import Site, chain
 
 WATCHERS = 50
+ENDED = re.compile(r'<run-status [^>]*state="completed"')
 CURSOR = re.compile(r'data-run-cursor="(\d+)"')
 
 
@@ -82,7 +83,7 @@ async def _watcher(site: Site, run_id: str, cookie: str, seen: list[tuple[int, f
             if found and not first:
                 seen.append((int(found[1]), received))
             first = False
-            if 'state="completed" cost' in text:
+            if ENDED.search(text):
                 return
 
 

@@ -47,4 +47,5 @@ def refusal_sentence(refusal: Mapping[str, Any]) -> str:
         key: filesizeformat(value) if key in {"declared", "real"} and isinstance(value, int) else value
         for key, value in refusal.items()
     }
-    return _(SENTENCES[refusal["code"]]) % values
+    sentence = SENTENCES[refusal["code"]]
+    return _(sentence) % values

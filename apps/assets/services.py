@@ -87,11 +87,6 @@ def upload_begin(
     if project_id and not project_known(workspace_id, project_id):
         raise ProjectMissing(ProjectMissing.__doc__)
     with scope(workspace_id), transaction.atomic():
-        known = _known(sha256.lower(), accepted, project_id) if sha256 else None
-        if known:
-            return Upload(known, None)
-        if Asset.objects.filter(state=AssetState.PENDING).count() >= PENDING_MAX:
-            raise TooManyUploads(_("Too many uploads wait to be completed. Complete them, or begin again later."))
         asset = Asset(
             id=uuid7(),
             workspace_id=workspace_id,
@@ -104,6 +99,11 @@ def upload_begin(
             created_by_id=created_by_id,
             claimed_sha256=sha256.lower(),
         )
+        known = _known(asset) if sha256 else None
+        if known:
+            return Upload(known, None)
+        if Asset.objects.filter(state=AssetState.PENDING).count() >= PENDING_MAX:
+            raise TooManyUploads(_("Too many uploads wait to be completed. Complete them, or begin again later."))
         asset.upload_key = storage.incoming_key(workspace_id, asset.id)
         asset.save(force_insert=True)
     return Upload(asset, _form(asset))
@@ -146,15 +146,26 @@ def _printable(text: str) -> str:
     return "".join(letter for letter in text if letter.isprintable()).strip()
 
 
-def _known(sha256: str, accepted: Accepted, project_id: UUID | None) -> Asset | None:
-    """The asset that has these very bytes as the same type, if their object is really there."""
-    rows = Asset.objects.select_related("blob", "created_by").filter(
-        blob__sha256=sha256, content_type=accepted.content_type, state=AssetState.READY, trashed_at=None
-    )
-    if project_id:
-        rows = rows.filter(project_id=project_id)
-    known = cast("Asset | None", rows.order_by("-created_at").first())
-    return known if known and known.blob and storage.object_head(known.blob.key) else None
+def _known(announced: Asset) -> Asset | None:
+    """A ready asset with the very bytes that are announced, as the same type; None when they must be uploaded.
+
+    Under the blob's lock, so that the purge does not take the bytes meanwhile.
+    """
+    blob = Blob.objects.select_for_update().filter(sha256=announced.claimed_sha256).first()
+    if blob is None or storage.object_head(blob.key) is None:
+        return None
+    rows = Asset.objects.filter(blob=blob, content_type=announced.content_type, state=AssetState.READY)
+    twins = rows.filter(trashed_at=None)
+    if announced.project_id:
+        twins = twins.filter(project_id=announced.project_id)
+    twin = cast("Asset | None", twins.order_by("-created_at").first())
+    if twin or not rows.exists():
+        return twin
+    # Known from another project, or from the trash: the bytes stay where they are and get another name.
+    announced.blob, announced.size, announced.state = blob, blob.size, AssetState.READY
+    announced.save(force_insert=True)
+    intake.announce_ready(announced.workspace_id, announced.id)
+    return announced
 
 
 def upload_complete(*, workspace_id: UUID, asset_id: UUID) -> Asset:

@@ -14,11 +14,12 @@ from apps.common.paging import keyset_page
 from apps.projects.models import Workflow
 from apps.runs import services
 from apps.runs.console import console_context
-from apps.runs.models import Run, RunState
+from apps.runs.models import RUN_LIVE, Run, RunState
 from apps.workspaces.access import MemberRequest, member_required
 from apps.workspaces.models import Role
 
 PAGE = 50
+HOME = 5
 
 
 def _run(run_id: UUID) -> Run:
@@ -47,6 +48,16 @@ def run_list(request: MemberRequest) -> HttpResponse:
     context = {"runs": rows, "next": following, "state": state, "states": RunState.choices, "project": project}
     template = "runs/run_list.html#rows" if request.htmx else "runs/run_list.html"
     return render(request, template, context)
+
+
+@require_GET
+@member_required()
+def home_runs(request: MemberRequest) -> HttpResponse:
+    """A slot of the home page: what runs or waits now, then what ran last."""
+    runs = Run.objects.select_related("workflow", "actor").defer("variables", "targets").order_by("-created_at", "-id")
+    live = list(runs.filter(state__in=RUN_LIVE)[:HOME])
+    last = [] if len(live) == HOME else list(runs.exclude(state__in=RUN_LIVE)[: HOME - len(live)])
+    return render(request, "runs/home.html", {"runs": [*live, *last]})
 
 
 def _uuid(text: str) -> UUID:

@@ -30,6 +30,7 @@ def home(request: MemberRequest) -> HttpResponse:
 PAGES = (
     ("workspaces:home", "house", gettext_noop("Home")),
     ("projects:project_list", "folder", gettext_noop("Projects")),
+    ("runs:run_list", "activity", gettext_noop("Runs")),
     ("assets:gallery", "images", gettext_noop("Gallery")),
     ("assets:trash", "trash-2", gettext_noop("Trash")),
     ("generations:tape", "history", gettext_noop("Tape")),

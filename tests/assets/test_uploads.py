@@ -189,11 +189,17 @@ def test_known_bytes_are_not_uploaded_again(alice_api: Client, workspace: Worksp
     known = _begin(alice_api, data, "b.png", sha256=first["sha256"].upper())
     assert known.status_code == 200
     assert known.json() == {"asset": first["id"], "state": "ready", "url": None, "fields": {}}
+    # For another project: another asset, still no upload.
+    elsewhere = _begin(alice_api, data, "c.png", sha256=first["sha256"], project=str(uuid7())).json()
+    assert (elsewhere["state"], elsewhere["url"]) == ("ready", None)
+    assert elsewhere["asset"] != first["id"]
+    # As another type: the bytes must show that they are it.
+    assert _begin(alice_api, data, "d.jpg", sha256=first["sha256"]).json()["state"] == "pending"
     # Uploaded all the same: another asset, one blob.
     second = _upload(alice_api, data, "b.png").json()
     assert second["id"] != first["id"]
     with scope(workspace.id):
-        assert (Blob.objects.count(), Asset.objects.count()) == (1, 2)
+        assert (Blob.objects.count(), Asset.objects.filter(state=AssetState.READY).count()) == (1, 3)
 
 
 def test_known_bytes_of_another_workspace_stay_unknown(

@@ -12,7 +12,7 @@ from channels.db import database_sync_to_async
 from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import AnonymousUser
-from django.db import connection
+from django.db import connections
 
 from apps.accounts.models import User
 from apps.billing.consumers import NOT_FOUND
@@ -30,14 +30,16 @@ pytestmark = pytest.mark.django_db(transaction=True)
 async def _thread_closes(db: None) -> AsyncIterator[None]:
     """Channels' communicator keeps the connection of its thread open; the test database could not be dropped."""
     yield
-    await sync_to_async(connection.close)()
+    await sync_to_async(connections.close_all)()
 
 
 async def connected(user: Any, slug: str, language: str = "en") -> WebsocketCommunicator:
     headers = [(b"accept-language", language.encode())]
-    socket = WebsocketCommunicator(URLRouter(websocket_urlpatterns), f"/ws/w/{slug}/billing/", headers=headers)
+    routes: Any = websocket_urlpatterns
+    socket = WebsocketCommunicator(URLRouter(routes), f"/ws/w/{slug}/billing/", headers=headers)
     # What the session's middleware adds.
-    socket.scope.update(user=user, cookies={})
+    added: Any = socket.scope
+    added.update(user=user, cookies={})
     assert (await socket.connect())[0]
     return socket
 
@@ -50,7 +52,7 @@ async def grant(workspace: Workspace) -> None:
 
 async def test_the_balance_comes_at_once_and_after_every_change(alice: User, workspace: Workspace) -> None:
     socket = await connected(alice, workspace.slug)
-    first = await socket.receive_from(timeout=TIMEOUT_S)
+    first = str(await socket.receive_from(timeout=TIMEOUT_S))
     assert first.startswith('<div id="balance" hx-swap-oob="true"')
     assert "0 credits" in first
     await grant(workspace)

@@ -90,7 +90,7 @@ def test_csv_is_exact_complete_and_harmless(alice_client: Client, workspace: Wor
     grant(workspace, 60, reason='=HYPERLINK("x")')
     charge(workspace, 1_234_567, "sandbox/image")
     response = alice_client.get("/w/mill/billing/ledger.csv")
-    text = b"".join(response).decode("utf-8-sig")  # type: ignore[arg-type]
+    text = b"".join(response).decode("utf-8-sig")
     rows = list(csv.reader(io.StringIO(text)))
     assert len(rows) == 62
     assert rows[1][4:6] == ["-1.234567", "598.765433"]

@@ -11,6 +11,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from apps.accounts.models import User
+from apps.common.paging import cursor_encode
 from apps.generations.models import Generation
 from apps.generations.services import generation_start
 from apps.projects.services import project_create
@@ -108,7 +109,8 @@ def test_generation_list_filters_and_pages(api: Api, alice: User, rich: Workspac
     assert len(client.get(URL, {"state": "live"}).json()["items"]) == 6
     assert client.get(URL, {"state": "succeeded"}).json()["items"] == []
     assert client.get(URL, {"state": "nonsense"}).status_code == 422
-    assert client.get(URL, {"cursor": "nonsense"}).status_code == 422
+    for values in ("nonsense", cursor_encode(["nonsense", "here"]), cursor_encode([rows[0].created_at, 5.5])):
+        assert client.get(URL, {"cursor": values}).status_code == 422
 
 
 def test_generation_list_costs_the_same_for_many(

@@ -73,6 +73,7 @@ function start(): void {
   workshop().log.start();
   checksSoon(0);
   pageListen();
+  for (const kind of ["online", "offline"]) window.addEventListener(kind, () => workshop().log.networkChanged(kind === "online"));
   void runResume(boot.run);
 }
 

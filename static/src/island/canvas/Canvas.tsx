@@ -1,7 +1,7 @@
 /** The canvas: the graph, and everything a pointer can do to it. */
 
 import {
-  Background, BackgroundVariant, Controls, type FinalConnectionState, MiniMap, type OnConnectStartParams, ReactFlow, SelectionMode, useReactFlow, useStore,
+  Background, BackgroundVariant, Controls, type FinalConnectionState, type OnConnectStartParams, ReactFlow, SelectionMode, useReactFlow, useStore,
 } from "@xyflow/react";
 import { Keyboard, Maximize, Minus, Plus } from "lucide-react";
 import { useCallback } from "react";
@@ -13,13 +13,13 @@ import { nodeType, nodeTypes as catalogueTypes } from "../store/catalogue";
 import { documentNow, useDocument } from "../store/document";
 import { nodeAdd, portsConnect, positionsSet, problemOf } from "../store/edits";
 import { edgesChange, nodesChange, useFlow, type FlowEdge as FlowEdgeData, type StepNode as StepNodeData } from "../store/flow";
-import { useRun } from "../store/run";
 import { useUi, type Connecting } from "../store/ui";
 import { filesPlace } from "../store/uploads";
 import { workshop } from "../store/workshop";
 import { ConnectionHint, endsOf, useConnectionLine } from "./ConnectionHint";
 import { EmptyCanvas } from "./EmptyCanvas";
 import { FlowEdge } from "./FlowEdge";
+import { Overview } from "./Overview";
 import { Peers, Uploads } from "./Overlays";
 import { StepNode } from "./StepNode";
 
@@ -101,12 +101,6 @@ function Zoom({ narrow }: { narrow: boolean }): React.ReactElement {
   );
 }
 
-/** The minimap shows states: each node in the hue of what it is doing. */
-function miniColour({ id }: { id: string }): string {
-  const state = useRun.getState().status[id]?.state;
-  return state && state !== "pending" ? `var(--state-${state})` : "var(--mini-node)";
-}
-
 export function Canvas({ narrow }: { narrow: boolean }): React.ReactElement {
   const nodes = useFlow((state) => state.nodes);
   const edges = useFlow((state) => state.edges);
@@ -157,7 +151,7 @@ export function Canvas({ narrow }: { narrow: boolean }): React.ReactElement {
         aria-label={t("Canvas of the workflow")}
       >
         <Background variant={BackgroundVariant.Dots} gap={24} size={1.5} />
-        {narrow || !nodes.length ? null : <MiniMap pannable zoomable position="bottom-right" nodeColor={miniColour} ariaLabel={t("Overview")} style={{ width: 168, height: 112 }} />}
+        {narrow || !nodes.length ? null : <Overview />}
         <Controls showZoom={false} showFitView={false} showInteractive={false} position="bottom-left"><Zoom narrow={narrow} /></Controls>
         <ConnectionHint />
         <Peers />

@@ -43,7 +43,7 @@ export function Uploads(): React.ReactElement {
   return (
     <ViewportPortal>
       {uploads.map(({ id, name, position, progress, error }) => (
-        <div key={id} className="node node-upload" role="status" style={{ transform: `translate(${position.x}px, ${position.y}px)` }}>
+        <div key={id} className="node node-upload nopan" role="status" style={{ transform: `translate(${position.x}px, ${position.y}px)` }}>
           <div className="node-header">
             <span className="grow truncate font-medium">{name}</span>
             {error ? null : <span className="text-xs tabular-nums">{Math.round(progress * 100)} %</span>}

@@ -103,6 +103,15 @@ export class OperationLog {
     this.tell();
   }
 
+  /** The browser lost its network, or has it again: no need to wait for a silence to notice. */
+  networkChanged(online: boolean): void {
+    if (this.stopReason) return;
+    if (online) this.postSoon(0);
+    else this.failing = true;
+    this.wire?.restart();
+    this.tell();
+  }
+
   presence(cursor: { x: number; y: number } | null, selected: readonly string[]): void {
     this.wire?.send({ type: "presence", cursor, selected });
   }

@@ -85,6 +85,7 @@ export class Wire {
 
   /** Drops the connection that gives no answer and begins another. */
   restart(): void {
+    this.wait = FIRST_WAIT_MS;
     const socket = this.socket;
     this.socket = null;
     socket?.close();
