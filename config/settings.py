@@ -197,6 +197,27 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 6 * 1024 * 1024
 
 LOGGING_CONFIG = None  # config.logs configures structlog and the standard library together
 
+# The admin site wears the same neutral chrome.
+_GREYS = dict(
+    zip(
+        (50, 100, 200, 300, 400, 500, 600, 700, 800, 900, 950),
+        (98, 96, 91, 84, 71, 55, 44, 36, 27, 19, 15),
+        strict=True,
+    )
+)
+UNFOLD = {
+    "SITE_TITLE": "Millrace",
+    "SITE_HEADER": "Millrace",
+    "SITE_SYMBOL": "water",
+    "SITE_URL": "/",
+    "SHOW_HISTORY": True,
+    "BORDER_RADIUS": "6px",
+    "COLORS": {
+        "base": {str(step): f"oklch({light}% 0 0)" for step, light in _GREYS.items()},
+        "primary": {str(step): f"oklch({light}% {0.02 if light > 90 else 0.13} 250)" for step, light in _GREYS.items()},
+    },
+}
+
 # --- Product knobs -------------------------------------------------------------------------------------------------
 # A lost poke costs at most this long before a watcher looks for itself.
 WATCH_INTERVAL_S = 10
