@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,9 +31,11 @@ PROMPTS = (
     ("Red dunes under a violet evening sky", 768, 1024),
     ("Aurora over black mountains and a frozen lake", 1024, 576),
     ("A city skyline at night, rain, neon", 1024, 768),
-    ("White peonies on dark green, soft light", 768, 768),
+    ("White flowers on dark green, soft light", 768, 768),
 )
 DESKTOP = {"width": 1280, "height": 800}
+# The canvas shares its page with the console.
+CANVAS = {"width": 1280, "height": 1000}
 PHONE = {"width": 390, "height": 844}
 
 
@@ -50,6 +53,8 @@ def prepare() -> dict[str, str]:
             if prompt not in known:
                 params = {"prompt": prompt, "seed": seed, "width": width, "height": height}
                 api.post("/generations", json={"model": "sandbox/image", "params": params}).raise_for_status()
+        while api.get("/credits").json()["held"]:
+            time.sleep(1)
         projects = api.get("/projects").json()["items"]
         workflows = [one for p in projects for one in api.get(f"/projects/{p['id']}/workflows").json()["items"]]
         postcard = next(one["id"] for one in workflows if one["name"] == "Postcard")
@@ -93,7 +98,7 @@ def landing(browser: Browser, found: dict[str, str]) -> None:
 
 def workflow(browser: Browser, found: dict[str, str]) -> None:
     """The Postcard workflow while it runs and when it is done, then the run's own page."""
-    page = open_page(browser, "dark", DESKTOP)
+    page = open_page(browser, "dark", CANVAS)
     page.goto(SITE + found["workflow"])
     page.wait_for_selector(".react-flow__node")
     page.wait_for_timeout(1500)
@@ -105,6 +110,7 @@ def workflow(browser: Browser, found: dict[str, str]) -> None:
     page.wait_for_selector("run-status[state=completed]", state="attached", timeout=PATIENCE_MS)
     page.wait_for_timeout(2500)
     keep(page, "workflow")
+    page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
     page.goto(SITE + str(page.get_attribute("a[href*='/runs/0']", "href")))
     page.wait_for_load_state("networkidle")
     keep(page, "run")
@@ -112,7 +118,7 @@ def workflow(browser: Browser, found: dict[str, str]) -> None:
 
 def light(browser: Browser, found: dict[str, str]) -> None:
     """The workflow page in the light theme."""
-    page = open_page(browser, "light", DESKTOP)
+    page = open_page(browser, "light", CANVAS)
     page.goto(SITE + found["workflow"])
     page.wait_for_selector(".react-flow__node")
     page.wait_for_timeout(3000)
