@@ -1,4 +1,4 @@
-"""Texts of the catalogues of nodes and models, which are plain Python and know no gettext: found and translated here."""
+"""Texts of the catalogues of nodes and models, plain Python that knows no gettext: found and translated here."""
 
 from __future__ import annotations
 
