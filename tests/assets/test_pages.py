@@ -92,6 +92,17 @@ def test_trash_and_undo(alice_client: Client, workspace: Workspace, tmp_path: Pa
     assert alice_client.post(_page("asset_restore", asset.id)).status_code == 302
 
 
+def test_a_cell_still_being_drawn_opens_inside_the_dialog(
+    alice_client: Client, workspace: Workspace, tmp_path: Path
+) -> None:
+    """The cell replaces itself when its preview is there; its link must not inherit that, or the dialog is replaced."""
+    asset = _store(workspace, tmp_path, "harbour.png")
+    cell = alice_client.get(_page("asset_cell", asset.id)).content.decode()
+    assert "load delay:1000ms" in cell
+    assert 'hx-target="#asset-view" hx-swap="innerHTML"' in cell
+    assert "load delay:2000ms" in alice_client.get(f"{_page('asset_cell', asset.id)}?waited=1000").content.decode()
+
+
 def test_large_view_and_title(alice_client: Client, workspace: Workspace, tmp_path: Path) -> None:
     asset = _store(workspace, tmp_path, "harbour.png")
 
