@@ -132,12 +132,12 @@ STORAGES: dict[str, Any] = {
             "querystring_auth": True,
         },
     },
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 
 STATIC_URL = "static/"
-STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS: list[Path] = [BASE_DIR / "static" / "dist"]
+# WhiteNoise serves what the build wrote, from where it wrote it: there is nothing to collect.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_IMMUTABLE_FILE_TEST = r"^.+[-.][0-9a-zA-Z_-]{8,12}\..+$"
 DJANGO_VITE = {"default": {"dev_mode": False, "manifest_path": BASE_DIR / "static" / "dist" / "manifest.json"}}
@@ -196,6 +196,27 @@ X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 6 * 1024 * 1024
 
 LOGGING_CONFIG = None  # config.logs configures structlog and the standard library together
+
+# The admin site wears the same neutral chrome.
+_GREYS = dict(
+    zip(
+        (50, 100, 200, 300, 400, 500, 600, 700, 800, 900, 950),
+        (98, 96, 91, 84, 71, 55, 44, 36, 27, 19, 15),
+        strict=True,
+    )
+)
+UNFOLD = {
+    "SITE_TITLE": "Millrace",
+    "SITE_HEADER": "Millrace",
+    "SITE_SYMBOL": "water",
+    "SITE_URL": "/",
+    "SHOW_HISTORY": True,
+    "BORDER_RADIUS": "6px",
+    "COLORS": {
+        "base": {str(step): f"oklch({light}% 0 0)" for step, light in _GREYS.items()},
+        "primary": {str(step): f"oklch({light}% {0.02 if light > 90 else 0.13} 250)" for step, light in _GREYS.items()},
+    },
+}
 
 # --- Product knobs -------------------------------------------------------------------------------------------------
 # A lost poke costs at most this long before a watcher looks for itself.

@@ -150,14 +150,17 @@ def _digest(paths: Iterable[Path]) -> str:
 
 
 def _run(what: str, command: Sequence[str]) -> None:
+    """Run a step; what it says is of interest only when it fails."""
     print(f"{what} …", file=sys.stderr, flush=True)
     try:
-        code = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
+        result = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
     except FileNotFoundError as error:
         raise SetupError(f"{command[0]} was not found. Install it and try again.") from error
-    if code:
+    if result.returncode:
         shown = " ".join(str(part) for part in command)
-        raise SetupError(f"{what} failed; the reason is above. The command was: {shown}")
+        raise SetupError(f"{result.stdout}\n{what} failed; the reason is above. The command was: {shown}")
 
 
 if __name__ == "__main__":

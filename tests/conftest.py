@@ -21,7 +21,6 @@ PASSWORD = "correct horse battery"
 
 def pytest_configure() -> None:
     """Without a build of the front end pages point to Vite's server: good enough for tests of what they say."""
-    settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise warns where there is none
     # Slow hashing is the point of the real one; every test of the cast would pay for it.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     manifest = Path(str(settings.DJANGO_VITE["default"]["manifest_path"]))

@@ -9,7 +9,7 @@ from django.db import models
 from django.utils import timezone
 
 from apps.common.ids import uuid7
-from apps.common.tenancy import current_workspace_id
+from apps.common.tenancy import current_workspace_id, scope
 
 
 class TenantQuerySet(models.QuerySet[Any]):
@@ -31,9 +31,9 @@ class TenantManager(models.Manager.from_queryset(TenantQuerySet)):  # type: igno
         return rows if workspace_id is None else rows.filter(workspace_id=workspace_id)
 
     def for_workspace(self, workspace_id: UUID) -> TenantQuerySet:
-        """The rows of one workspace, named outright: needs no scope."""
-        rows: TenantQuerySet = super().get_queryset()
-        return rows.filter(workspace_id=workspace_id)
+        """The rows of one workspace, named outright: needs no scope. On a relation, those of it."""
+        with scope(workspace_id):
+            return self.get_queryset()
 
 
 class TenantRow(models.Model):

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
-from django.core.exceptions import ValidationError
 from django.db.models import Model, Q, QuerySet
 from django.utils.translation import gettext as _
 
@@ -63,7 +62,8 @@ def keyset_page(
             same = {names[i]: values[i] for i in range(index)}
             after |= Q(**same, **{f"{name}__{comparison}": values[index]})
         try:
-            queryset = queryset.filter(after)
+            # The first column's bound is implied, but only said alone does it let the index begin at the cursor.
+            queryset = queryset.filter(after, **{f"{names[0]}__{comparison}e": values[0]})
         except (TypeError, ValueError, ValidationError) as error:  # well-formed, but of other columns than these
             raise bad_cursor() from error
     rows = list(queryset.order_by(*order)[: limit + 1])

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils import translation
 
 
-def socket_language(connection: dict[str, Any]) -> str:
+def socket_language(connection: Any) -> str:
     """The reader's language from the ASGI scope: the cookie of the language switch, else what the browser asks for."""
     cookie = connection.get("cookies", {}).get(settings.LANGUAGE_COOKIE_NAME, "")
     accepted = dict(connection["headers"]).get(b"accept-language", b"").decode("latin-1")

@@ -83,13 +83,9 @@ class WorkspaceAdmin(_Page, ModelAdmin):  # type: ignore[misc]
         """With the wallet's figures."""
         with unscoped("staff look across workspaces"):
             wallet = Account.objects.filter(workspace=OuterRef("id"), kind=AccountKind.WALLET)
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(  # type: ignore[no-any-return]
-                wallet_posted=Subquery(wallet.values("posted")), wallet_held=Subquery(wallet.values("held"))
-            )
-        )
+        figures = {"wallet_posted": Subquery(wallet.values("posted")), "wallet_held": Subquery(wallet.values("held"))}
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(**figures)
+        return rows
 
     @admin.display(description=gettext_lazy("Balance"), ordering=F("wallet_posted").desc(nulls_last=True))
     def balance(self, workspace: Any) -> str:

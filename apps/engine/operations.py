@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 FORMAT = "millrace/1"
 MAX_TITLE = 200
 MAX_NAME = 100
+_LARGEST = sys.float_info.max
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}\Z")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _KEYS: dict[str, tuple[set[str], set[str]]] = {
@@ -71,8 +73,9 @@ def storable(value: Any) -> None:
     if isinstance(value, str):
         if "\x00" in value or _SURROGATE.search(value):
             raise OperationError("Text must be Unicode without the null character.")
-    elif isinstance(value, float):
-        if not math.isfinite(value):
+    elif isinstance(value, int | float):
+        # Whole numbers have no bound here, but are infinite to every other reader of JSON.
+        if not -_LARGEST <= value <= _LARGEST:
             raise OperationError("Numbers must be finite.")
     elif isinstance(value, Mapping):
         for key, item in value.items():

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 
 # Each takes %(provider)s and %(detail)s.
 SENTENCES: dict[str, Promise] = {
-    "refused": gettext_lazy("%(provider)s refused this request: %(detail)s Change them and run it again."),
+    "refused": gettext_lazy("%(provider)s refused this request: %(detail)s Change it and run it again."),
     "invalid": gettext_lazy("%(provider)s did not accept the settings: %(detail)s Change them and run it again."),
     "content_policy": gettext_lazy(
         "%(provider)s withheld the result because of its content rules. Change the prompt or the input and try again."

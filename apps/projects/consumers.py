@@ -82,12 +82,13 @@ class WorkflowConsumer(AsyncJsonWebsocketConsumer):
         kind = message.get("type") if isinstance(message, dict) else None
         handlers = {"hello": self._hello, "ops": self._ops, "presence": self._presence}
         handler = handlers.get(kind) if isinstance(kind, str) else None
-        if not hasattr(self, "announce"):
+        if not hasattr(self, "announce"):  # refused at the door, the farewell is on its way
             return
-        if handler is None:
-            await self._refuse(None, _("A message must be a JSON object with a known type."))
-            return
-        await handler(message)
+        with translation.override(self._language()):
+            if handler is None:
+                await self._refuse(None, _("A message must be a JSON object with a known type."))
+            else:
+                await handler(message)
 
     # --- Operations ---
 
@@ -120,15 +121,14 @@ class WorkflowConsumer(AsyncJsonWebsocketConsumer):
         except ClientSeqReused as error:
             await self._refuse(error.client_seq, client_seq_reused(error).detail)
         except DocumentTooLarge as error:
-            # The last one gives way: what came before it may still fit.
-            await self._refuse(ops[-1]["client_seq"], document_too_large(error).detail)
+            await self._refuse(error.client_seq, document_too_large(error).detail)
         else:
             if repeated:
                 await self.send_json({"type": "ops", "ops": repeated})
 
     def _apply_now(self, ops: Any, cursor: int) -> list[dict[str, Any]]:
         """Apply, and answer the rows that this client was sent before: it asks again, so it wants them acknowledged."""
-        with scope(self.watch.workspace_id), translation.override(self._language()):
+        with scope(self.watch.workspace_id):
             applied = services.operations_apply(
                 workflow=self.watch.workflow, actor_id=self.watch.user_id, client_id=self.client_id or "", ops=ops
             )

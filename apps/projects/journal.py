@@ -26,10 +26,12 @@ Document = dict[str, Any]
 
 
 class DocumentTooLarge(Exception):
-    """The graph would become too large."""
+    """The graph would become too large. ``client_seq`` is the operation that went too far, where there is one."""
+
+    client_seq: int | None = None
 
     def __init__(self, nodes: int, size: int) -> None:
-        super().__init__(self.__doc__)
+        super().__init__("The graph would become too large.")
         self.nodes = nodes
         self.size = size
 

@@ -21,11 +21,14 @@ def too_much_json() -> Problem:
 
 def document_too_large(error: DocumentTooLarge) -> Problem:
     """Which limit the graph would pass."""
-    if error.nodes <= NODES_MAX:
-        return too_much_json()
-    detail = _("A graph may have at most %(limit)s nodes; this one would have %(nodes)s.")
-    detail %= {"limit": f"{NODES_MAX:,}", "nodes": f"{error.nodes:,}"}
-    return Problem("graph-too-large", 422, _("Graph too large"), detail, limit=NODES_MAX)
+    problem = too_much_json()
+    if error.nodes > NODES_MAX:
+        detail = _("A graph may have at most %(limit)s nodes; this one would have %(nodes)s.")
+        detail %= {"limit": f"{NODES_MAX:,}", "nodes": f"{error.nodes:,}"}
+        problem = Problem("graph-too-large", 422, _("Graph too large"), detail, limit=NODES_MAX)
+    if error.client_seq is not None:
+        problem.extra["client_seq"] = error.client_seq
+    return problem
 
 
 def graph_conflict(error: GraphConflict) -> Problem:

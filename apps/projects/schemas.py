@@ -18,8 +18,11 @@ def rfc3339(moment: datetime) -> str:
 
 
 Moment = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=NAME_MAX)]
-Text = Annotated[str, StringConstraints(max_length=2000)]
+# PostgreSQL holds any text but the null character.
+_STORABLE = r"^[^\x00]*$"
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=NAME_MAX, pattern=_STORABLE)]
+Label = Annotated[str, StringConstraints(max_length=NAME_MAX, pattern=_STORABLE)]
+Text = Annotated[str, StringConstraints(max_length=2000, pattern=_STORABLE)]
 
 
 class ProjectIn(Schema):
@@ -157,7 +160,7 @@ class OpsPage(Schema):
 class VersionIn(Schema):
     """A name and a note for this moment of the workflow."""
 
-    name: Annotated[str, StringConstraints(max_length=NAME_MAX)] = ""
+    name: Label = ""
     note: Text = ""
 
 

@@ -22,7 +22,15 @@ from apps.common.ids import uuid7
 from apps.engine.documents import DocumentError, document_parse
 from apps.engine.operations import diff, empty_document, fold
 from apps.projects import envelopes
-from apps.projects.journal import document_at, document_check, document_read, nested_too_deep, rows_after, rows_append
+from apps.projects.journal import (
+    DocumentTooLarge,
+    document_at,
+    document_check,
+    document_read,
+    nested_too_deep,
+    rows_after,
+    rows_append,
+)
 from apps.projects.merging import clashes, touching
 from apps.projects.models import NAME_MAX, Operation, Project, Workflow, WorkflowVersion
 from apps.projects.starters import Starter
@@ -72,8 +80,13 @@ class AppliedOperations:
     rows: list[Operation]
 
 
+def _text_clean(text: str) -> str:
+    """Text without what PostgreSQL cannot hold."""
+    return text.replace("\x00", "").strip()
+
+
 def _name_clean(name: str) -> str:
-    clean = " ".join(str(name).replace("\x00", "").split())
+    clean = " ".join(_text_clean(name).split())
     if not 1 <= len(clean) <= NAME_MAX:
         raise NameInvalid(_("A name must have 1 to 100 characters."))
     return clean
@@ -254,7 +267,12 @@ def operations_apply(*, workflow: Workflow, actor_id: UUID | None, client_id: st
     submitted = envelopes.open_all(client_id, ops)
     with transaction.atomic():
         locked = _lock(workflow)
-        rows = rows_append(locked, actor_id=actor_id, client_id=client_id, submitted=submitted)
+        try:
+            rows = rows_append(locked, actor_id=actor_id, client_id=client_id, submitted=submitted)
+        except DocumentTooLarge as error:
+            # The last one is named: what came before it may still fit.
+            error.client_seq = submitted[-1][0]
+            raise
         _touch(locked.project_id, locked.workspace_id)
     return AppliedOperations(seq=max((row.seq for row in rows), default=locked.last_seq), rows=rows)
 
@@ -297,8 +315,8 @@ def version_create(*, workflow: Workflow, actor_id: UUID | None, name: str = "",
             workflow=locked,
             number=number,
             seq=seq,
-            name=name.strip()[:NAME_MAX],
-            note=note.strip(),
+            name=_text_clean(name)[:NAME_MAX],
+            note=_text_clean(note),
             document=document,
             created_by_id=actor_id,
         )

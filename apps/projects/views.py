@@ -48,6 +48,11 @@ def _page(request: MemberRequest, rows: QuerySet[M]) -> tuple[list[M], str | Non
         raise Http404 from problem
 
 
+def _words(request: MemberRequest) -> str:
+    """What was typed into the search field."""
+    return request.GET.get("q", "").replace("\x00", "").strip()
+
+
 def _trashed_id(request: MemberRequest) -> UUID | None:
     """What was just put in the trash, to offer its way back."""
     try:
@@ -61,7 +66,7 @@ def _with_undo(url: str, trashed: UUID) -> HttpResponse:
 
 
 def _project_list(request: MemberRequest, form: ProjectForm) -> HttpResponse:
-    words = request.GET.get("q", "").strip()
+    words = _words(request)
     rows, cursor = _page(request, projects_shown(words))
     trashed = _trashed_id(request)
     context = {
@@ -111,7 +116,7 @@ def project_start(request: MemberRequest, starter: str) -> HttpResponse:
 def _project_detail(
     request: MemberRequest, project: Project, *, form: WorkflowForm | None = None, details: ProjectForm | None = None
 ) -> HttpResponse:
-    tab, words = request.GET.get("tab", TABS[0]), request.GET.get("q", "").strip()
+    tab, words = request.GET.get("tab", TABS[0]), _words(request)
     if tab not in TABS:
         raise Http404
     rows, cursor = _page(request, workflows_shown(words, project=project)) if tab == TABS[0] else ([], None)
@@ -209,7 +214,7 @@ def home_projects(request: MemberRequest) -> HttpResponse:
 @member_required()
 def palette(request: MemberRequest) -> HttpResponse:
     """Projects and workflows whose names contain what was typed."""
-    words = request.GET.get("q", "").strip()
+    words = _words(request)
     context = {
         "projects": projects_shown(words).order_by(*ACTIVE_FIRST)[:5],
         "workflows": workflows_shown(words).order_by(*ACTIVE_FIRST)[:8],

@@ -11,8 +11,8 @@ from uuid import UUID
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
-from django.utils import translation
 
+from apps.common.sockets import socket_language
 from apps.common.tenancy import scope
 from apps.runs.fragments import batch_shared
 from apps.runs.models import Run
@@ -38,7 +38,7 @@ class RunConsumer(AsyncWebsocketConsumer):
         if self.workspace_id is None:
             await self.close(NOT_FOUND)
             return
-        self.language = _language(self.scope)
+        self.language = socket_language(self.scope)
         self.poked = asyncio.Event()
         await self.channel_layer.group_add(f"run.{self.run_id}", self.channel_name)
 
@@ -97,16 +97,3 @@ class RunConsumer(AsyncWebsocketConsumer):
                 if await self._authorise() is None:
                     await self.close(NOT_FOUND)
                     return
-
-
-def _language(connection: Any) -> str:
-    """The reader's language: the cookie that the language switch sets, else what the browser asks for."""
-    cookie = connection.get("cookies", {}).get(settings.LANGUAGE_COOKIE_NAME, "")
-    accepted = dict(connection["headers"]).get(b"accept-language", b"").decode("latin-1")
-    wanted = [cookie, *(part.split(";")[0].strip() for part in accepted.split(","))]
-    for code in filter(None, wanted):
-        try:
-            return translation.get_supported_language_variant(code)
-        except LookupError:
-            continue
-    return settings.LANGUAGE_CODE

@@ -11,7 +11,8 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.accounts.models import User
-from apps.workspaces.models import ApiToken, Membership, Role, TokenScope, Workspace
+from apps.workspaces.models import ApiToken, TokenScope, Workspace
+from tests.conftest import client_of
 
 
 def in_parallel(calls: Iterable[Callable[[], Any]], *, threads: int) -> list[Any]:
@@ -29,63 +30,14 @@ def in_parallel(calls: Iterable[Callable[[], Any]], *, threads: int) -> list[Any
         return list(pool.map(one, list(calls)))
 
 
-def _person(name: str, workspace: Workspace, role: Role) -> User:
-    user = User.objects.create_user(f"{name}@example.org", name=name.title())
-    Membership.objects.create(workspace=workspace, user=user, role=role)
-    return user
-
-
-def _client(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-@pytest.fixture
-def workspace(db: None) -> Workspace:
-    """Where alice is the owner and victor a viewer."""
-    return Workspace.objects.create(slug="mill", name="Mill")
-
-
-@pytest.fixture
-def foreign_workspace(db: None) -> Workspace:
-    """Where charlie is the owner."""
-    return Workspace.objects.create(slug="elsewhere", name="Elsewhere")
-
-
-@pytest.fixture
-def alice(workspace: Workspace) -> User:
-    return _person("alice", workspace, Role.OWNER)
-
-
-@pytest.fixture
-def alice_client(alice: User) -> Client:
-    return _client(alice)
-
-
-@pytest.fixture
-def victor_client(workspace: Workspace) -> Client:
-    return _client(_person("victor", workspace, Role.VIEWER))
-
-
-@pytest.fixture
-def charlie(foreign_workspace: Workspace) -> User:
-    return _person("charlie", foreign_workspace, Role.OWNER)
-
-
-@pytest.fixture
-def charlie_client(charlie: User) -> Client:
-    return _client(charlie)
-
-
 @pytest.fixture
 def root_client(db: None) -> Client:
     """Staff with every permission."""
-    return _client(User.objects.create_superuser("root@example.org"))
+    return client_of(User.objects.create_superuser("root@example.org"))
 
 
 @pytest.fixture
-def api(alice: User, workspace: Workspace) -> Client:
+def reader(alice: User, workspace: Workspace) -> Client:
     """A client with a token of alice that may only read."""
     secret = "mr_billing"
     ApiToken.objects.for_workspace(workspace.id).create(

@@ -33,21 +33,21 @@ def get(client: Client, path: str) -> Any:
     return response.json()
 
 
-def test_me(api: Client, workspace: Workspace, run_id: str) -> None:
-    answer = get(api, "/api/v1/me")
+def test_me(reader: Client, workspace: Workspace, run_id: str) -> None:
+    answer = get(reader, "/api/v1/me")
     assert answer["workspace"] == {"id": str(workspace.id), "slug": "mill", "name": "Mill"}
     assert (answer["user"]["email"], answer["role"], answer["scopes"]) == ("alice@example.org", "owner", ["read"])
     assert (answer["balance"], answer["held"]) == (96 * C, 6 * C)
 
 
-def test_credits(api: Client, run_id: str) -> None:
-    assert get(api, "/api/v1/credits") == {"balance": 96 * C, "held": 6 * C, "available": 90 * C, "budgets": []}
+def test_credits(reader: Client, run_id: str) -> None:
+    assert get(reader, "/api/v1/credits") == {"balance": 96 * C, "held": 6 * C, "available": 90 * C, "budgets": []}
 
 
-def test_entries_page_by_page(api: Client, run_id: str) -> None:
+def test_entries_page_by_page(reader: Client, run_id: str) -> None:
     items, path = [], "/api/v1/credits/entries?limit=2"
     while path:
-        answer = get(api, path)
+        answer = get(reader, path)
         items += answer["items"]
         path = f"/api/v1/credits/entries?limit=2&cursor={answer['next']}" if answer["next"] else ""
     assert [(i["kind"], i["amount"], i["balance_after"], i["returned"]) for i in items] == [
@@ -61,15 +61,15 @@ def test_entries_page_by_page(api: Client, run_id: str) -> None:
     assert items[2]["run"] is None
 
 
-def test_entries_of_a_kind_or_a_run(api: Client, run_id: str) -> None:
-    assert len(get(api, "/api/v1/credits/entries?kind=capture")["items"]) == 1
-    assert len(get(api, f"/api/v1/credits/entries?run={run_id}")["items"]) == 2
-    assert get(api, f"/api/v1/credits/entries?run={uuid7()}")["items"] == []
+def test_entries_of_a_kind_or_a_run(reader: Client, run_id: str) -> None:
+    assert len(get(reader, "/api/v1/credits/entries?kind=capture")["items"]) == 1
+    assert len(get(reader, f"/api/v1/credits/entries?run={run_id}")["items"]) == 2
+    assert get(reader, f"/api/v1/credits/entries?run={uuid7()}")["items"] == []
 
 
 @pytest.mark.parametrize("query", ["cursor=nonsense", "limit=0", "limit=1001", "kind=theft", "run=7", "cursor=WyJ4Il0"])
-def test_bad_questions_are_problems(api: Client, run_id: str, query: str) -> None:
-    response = api.get(f"/api/v1/credits/entries?{query}")
+def test_bad_questions_are_problems(reader: Client, run_id: str, query: str) -> None:
+    response = reader.get(f"/api/v1/credits/entries?{query}")
     assert response.status_code == 422
     assert response["Content-Type"] == "application/problem+json"
 

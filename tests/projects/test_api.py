@@ -208,6 +208,28 @@ def test_names_are_checked(alice_api: Caller, project: str, workflow: str) -> No
         assert alice_api("PATCH", f"/workflows/{workflow}", {"name": name})[0] == 422
 
 
+@pytest.mark.parametrize("raw", [rb'"a\u0000b"', rb'"a\ud800b"'])
+def test_text_that_no_database_holds_is_refused(alice_api: Caller, project: str, workflow: str, raw: bytes) -> None:
+    for method, path, body in (
+        ("POST", "/projects", b'{"name": %s}'),
+        ("POST", "/projects", b'{"name": "P", "description": %s}'),
+        ("PATCH", f"/workflows/{workflow}", b'{"name": %s}'),
+        ("POST", f"/workflows/{workflow}/versions", b'{"note": %s}'),
+        ("POST", f"/workflows/{workflow}/ops", b'{"client_id": %s, "ops": []}'),
+        ("PUT", f"/workflows/{workflow}/graph", b'{"base_seq": 0, "graph": {"variables": {"x": %s}}}'),
+    ):
+        assert alice_api(method, path, raw=body % raw)[0] == 422, path
+
+
+def test_the_operation_that_went_too_far_is_named(alice_api: Caller, workflow: str) -> None:
+    many = graph(*(node(f"n{n}") for n in range(9_999)))
+    alice_api("PUT", f"/workflows/{workflow}/graph", {"base_seq": 0, "graph": many})
+    body = {"client_id": "c", "ops": [add(4, "x"), add(5, "y")]}
+    status, problem = alice_api("POST", f"/workflows/{workflow}/ops", body)
+    assert (status, problem["client_seq"]) == (422, 5)
+    assert "10,000" in problem["detail"]
+
+
 def test_versions_are_kept_listed_and_published(alice_api: Caller, workflow: str) -> None:
     path = f"/workflows/{workflow}/versions"
     status, one = alice_api("POST", path, {"name": "First", "note": "Works"})

@@ -95,6 +95,8 @@ def test_a_client_seq_used_for_something_else_is_refused(workflow: Workflow) -> 
         (put(2, "a", "p", "x" * 300_000), "256 KiB"),
         (put(2, "a", "p", "\x00"), "null"),
         (put(2, "a", "p", float("nan")), "finite"),
+        (put(2, "a", "p", 10**400), "finite"),
+        ({"client_seq": 2, "op": "set", "id": "a", "path": ["position"], "value": {"x": 10**400, "y": 0}}, "finite"),
     ],
 )
 def test_one_malformed_operation_refuses_the_request_whole(workflow: Workflow, bad: Any, words: str) -> None:

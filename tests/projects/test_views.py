@@ -204,6 +204,8 @@ def test_lists_are_searched_and_paged(
     palette = text(alice_client, "/w/mill/projects/palette/?q=07")
     assert "Flow 07" in palette
     assert "Project 07" in palette
+    for url in ("/w/mill/projects/", f"/w/mill/projects/{project.id}/", "/w/mill/projects/palette/"):
+        assert alice_client.get(f"{url}?q=%00&trashed=%00").status_code == 200
     assert alice_client.get(f"/w/mill/projects/{project.id}/?tab=nowhere").status_code == 404
 
 

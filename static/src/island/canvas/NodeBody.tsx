@@ -75,7 +75,7 @@ export const NodeBody = memo(function NodeBody({ node, type }: { node: GraphNode
   return (
     <div className="node-body">
       {fields.length ? <Primaries node={node} fields={fields} /> : null}
-      {outputs.length && !echo ? <Preview outputs={outputs} /> : null}
+      {outputs.length && !echo ? <Preview outputs={outputs} ports={type?.ports.outputs} /> : null}
       {framed ? <Frame node={node} /> : null}
       {status ? <Reason status={status} over={framed || outputs.some(({ value }) => isAsset(value))} /> : null}
     </div>

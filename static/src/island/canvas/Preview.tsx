@@ -2,6 +2,7 @@
 
 import { useRef, useState } from "react";
 
+import type { OutputPort } from "../boot";
 import type { AssetRef } from "../document/types";
 import { t, tn } from "../i18n";
 import { assetRefresh, useAsset } from "../store/assets";
@@ -63,7 +64,16 @@ export function AssetPreview({ reference, large = false }: { reference: AssetRef
   );
 }
 
-function Value({ value }: { value: Output["value"] }): React.ReactElement {
+function Value({ value, from }: { value: Output["value"]; from: string | undefined }): React.ReactElement {
+  return (
+    <div>
+      {from ? <p className="preview-port">{from}</p> : null}
+      <Plain value={value} />
+    </div>
+  );
+}
+
+function Plain({ value }: { value: Output["value"] }): React.ReactElement {
   if (typeof value === "number") return <p className="preview-number">{value.toLocaleString()}</p>;
   if (typeof value === "boolean") return <p className="preview-number">{value ? t("Yes") : t("No")}</p>;
   if (typeof value === "string") return <p className="preview-text">{value.length > 400 ? `${value.slice(0, 400)}…` : value}</p>;
@@ -73,14 +83,16 @@ function Value({ value }: { value: Output["value"] }): React.ReactElement {
 const SHOWN = 4;
 
 /** All outputs of a node; several files as a grid, the rest as a count. */
-export function Preview({ outputs, large = false }: { outputs: readonly Output[]; large?: boolean }): React.ReactElement | null {
+export function Preview({ outputs, ports, large = false }: { outputs: readonly Output[]; ports?: readonly OutputPort[] | undefined; large?: boolean }): React.ReactElement | null {
   const shown = outputs.filter((each) => each.value !== null).slice(0, large ? 24 : SHOWN);
   if (!shown.length) return null;
+  // Where a node has several outputs, as a condition has, it matters which one gave the value.
+  const several = ports && ports.length > 1 ? ports : undefined;
   const more = outputs.length - shown.length;
   return (
     <div className={shown.length > 1 ? "grid grid-cols-2 gap-px" : ""}>
-      {shown.map(({ value }, index) =>
-        isAsset(value) ? <AssetPreview key={value.$asset + index} reference={value} large={large} /> : <Value key={index} value={value} />,
+      {shown.map(({ port, value }, index) =>
+        isAsset(value) ? <AssetPreview key={value.$asset + index} reference={value} large={large} /> : <Value key={index} value={value} from={several?.find((each) => each.name === port)?.title} />,
       )}
       {more > 0 ? <p className="preview-note">{tn("and %(count)s more", "and %(count)s more", more)}</p> : null}
     </div>

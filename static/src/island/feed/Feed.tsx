@@ -32,7 +32,7 @@ export function Feed(): React.ReactElement {
   return (
     <section className="feed" aria-label={t("Results")}>
       <h2 className="panel-heading px-4 pt-3">{t("Results")}</h2>
-      {any ? <ul className="grid gap-3 p-3">{[...nodes].reverse().map((node) => <Entry key={node.id} node={node} />)}</ul> : <p className="field-about px-4 pb-6">{t("Results of a run appear here. To change the workflow, open it on a wider screen.")}</p>}
+      {any ? <ul className="feed-list">{[...nodes].reverse().map((node) => <Entry key={node.id} node={node} />)}</ul> : <p className="field-about px-4 pb-6">{t("Results of a run appear here. To change the workflow, open it on a wider screen.")}</p>}
     </section>
   );
 }

@@ -1,11 +1,14 @@
 /** The Run button: what a run costs before it is pressed, why it cannot be pressed, and Cancel while one runs. */
 
+import { useReactFlow } from "@xyflow/react";
 import { Play, Square } from "lucide-react";
 
 import { t, tn } from "../i18n";
 import { useDocument } from "../store/document";
+import { selectionSet } from "../store/flow";
 import { isLive, useRun } from "../store/run";
 import { runCancel, runStart } from "../store/runs";
+import { toast } from "../store/ui";
 import { formatRange } from "./credits";
 
 /** Null when a run may start, else the reason why not. */
@@ -29,6 +32,18 @@ function RunLabel(): React.ReactElement {
   return <>{t("Run · %(price)s", { price: formatRange(estimate.low, estimate.high) })}</>;
 }
 
+/** Why not. Where it is a mistake in the graph, a click leads to it. */
+function Hindrance({ sentence }: { sentence: string }): React.ReactElement {
+  const { fitView } = useReactFlow();
+  const first = useRun((state) => state.errors.find((error) => error.node)?.node ?? null);
+  if (!first) return <span id="run-hindrance" className="run-hindrance">{sentence}</span>;
+  const show = (): void => {
+    selectionSet(new Set([first]));
+    void fitView({ nodes: [{ id: first }], duration: 150, maxZoom: 1, padding: 0.6 });
+  };
+  return <button type="button" id="run-hindrance" className="run-hindrance" onClick={show}>{sentence}</button>;
+}
+
 export function RunButton(): React.ReactElement {
   const run = useRun((state) => state.run);
   const pressing = useRun((state) => state.pressing);
@@ -43,7 +58,7 @@ export function RunButton(): React.ReactElement {
   }
   return (
     <div className="flex items-center gap-2">
-      {hindrance ? <span id="run-hindrance" className="run-hindrance">{hindrance}</span> : null}
+      {hindrance ? <Hindrance sentence={hindrance} /> : null}
       <button
         type="button"
         className="btn btn-sm btn-primary run-button tabular-nums"
@@ -51,7 +66,7 @@ export function RunButton(): React.ReactElement {
         aria-busy={pressing}
         aria-describedby={hindrance ? "run-hindrance" : undefined}
         title={hindrance ?? t("Run the workflow (Ctrl+Enter)")}
-        onClick={() => (hindrance ? undefined : void runStart())}
+        onClick={() => (hindrance ? toast(hindrance) : void runStart())}
       >
         <Play size={13} fill="currentColor" aria-hidden="true" /> <RunLabel />
       </button>
