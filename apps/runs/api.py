@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from ninja import Router, Status
 
 from apps.billing.models import Hold, HoldState
+from apps.common.described import described
 from apps.common.paging import LIMIT_DEFAULT, keyset_page
 from apps.common.problems import Problem, not_found
 from apps.engine.documents import document_parse
@@ -82,13 +83,13 @@ def run_json(request: ApiRequest, run: Run, held: int) -> dict[str, Any]:
 @router.get("/node-types", auth=read)
 def node_type_list(request: ApiRequest) -> dict[str, Any]:
     """The catalogue of node types."""
-    return {"items": catalogue_json(), "next": None}
+    return {"items": described(catalogue_json()), "next": None}
 
 
 @router.get("/models", auth=read)
 def model_list(request: ApiRequest) -> dict[str, Any]:
     """The catalogue of models."""
-    return {"items": [model.to_json() for model in MODELS.values()], "next": None}
+    return {"items": described([model.to_json() for model in MODELS.values()]), "next": None}
 
 
 @router.post("/workflows/{workflow_id}/validate", auth=read, response=schemas.Validation, by_alias=True)
