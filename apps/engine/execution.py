@@ -77,9 +77,8 @@ class Execution:
         for item in step.inputs:
             value = self._value(item)
             if value is _ABSENT:
-                if item.port.required:
-                    return Skip(self._why_absent(item))
-                continue
+                # Optional means it need not be connected; what is connected to a branch not taken goes with it.
+                return Skip(self._why_absent(item))
             if maps_over(value, item.port):
                 mapped[item.port.name] = [value_fit(one, item.port) for one in value]
             else:
