@@ -77,8 +77,9 @@ class Execution:
         for item in step.inputs:
             value = self._value(item)
             if value is _ABSENT:
-                # Optional means it need not be connected; what is connected to a branch not taken goes with it.
-                return Skip(self._why_absent(item))
+                if item.port.required:
+                    return Skip(self._why_absent(item))
+                continue
             if maps_over(value, item.port):
                 mapped[item.port.name] = [value_fit(one, item.port) for one in value]
             else:
