@@ -246,7 +246,7 @@ async def _is_let_in(path: str, user: Any) -> bool:
     from config.routing import websocket_urlpatterns
 
     socket = WebsocketCommunicator(URLRouter(websocket_urlpatterns), path)
-    socket.scope.update({"user": user})  # type: ignore[typeddict-item]
+    socket.scope.update({"user": user})  # type: ignore[misc]
     connected, _code = await socket.connect(timeout=5)
     if not connected:
         return False
