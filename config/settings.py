@@ -163,7 +163,17 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]  # the field can show what was typed, so it is asked once
-ACCOUNT_FORMS = {"signup": "apps.accounts.entrance.SignupForm", "login": "apps.accounts.entrance.LoginForm"}
+ACCOUNT_FORMS = {
+    name: f"apps.accounts.entrance.{form}Form"
+    for name, form in {
+        "signup": "Signup",
+        "login": "Login",
+        "add_email": "AddEmail",
+        "change_password": "ChangePassword",
+        "reset_password": "ResetPassword",
+        "reset_password_from_key": "ResetPasswordKey",
+    }.items()
+}
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""

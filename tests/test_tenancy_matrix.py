@@ -104,21 +104,16 @@ def undone() -> Iterator[None]:
 
 def ask(client: Client, line: Line, method: str, url: str, slug: str = "") -> tuple[int, str]:
     """Status and body, or the address of a redirect; as a browser (``slug`` given) or with a token."""
-    body = json.dumps(BODIES.get(line.key, {})) if line.kind == "api" and method != "GET" else None
+    is_json = line.kind == "api" and method != "GET"
+    body = json.dumps(BODIES.get(line.key, {})) if is_json else ""
     headers = {}
     if slug:
         csrf = _get_new_csrf_string()
         client.cookies[settings.CSRF_COOKIE_NAME] = csrf
         headers = {"Millrace-Workspace": slug, "X-CSRFToken": csrf}
-    content = {"data": body, "content_type": "application/json"} if body is not None else {}
+    content_type = "application/json" if is_json else "application/x-www-form-urlencoded"
     with undone():
-        answer = (
-            client.generic(method, url, headers=headers, **content)
-            if content
-            else client.generic(  # type: ignore[arg-type]
-                method, url, headers=headers, content_type="application/x-www-form-urlencoded"
-            )
-        )
+        answer = client.generic(method, url, body, content_type, headers=headers)
         text = "" if answer.streaming else answer.content.decode(errors="replace")
         return answer.status_code, answer.headers.get("Location", text)
 
@@ -251,7 +246,7 @@ async def _is_let_in(path: str, user: Any) -> bool:
     from config.routing import websocket_urlpatterns
 
     socket = WebsocketCommunicator(URLRouter(websocket_urlpatterns), path)
-    socket.scope["user"] = user
+    socket.scope.update({"user": user})  # type: ignore[misc]
     connected, _code = await socket.connect(timeout=5)
     if not connected:
         return False
@@ -314,7 +309,7 @@ def test_without_a_scope_tenant_tables_raise() -> None:
     for model in apps.get_models():
         if issubclass(model, (TenantModel, TenantRow)):
             with pytest.raises(ScopeError):
-                model.objects.first()  # type: ignore[attr-defined]
+                model.objects.first()
 
 
 @pytest.mark.django_db

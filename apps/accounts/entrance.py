@@ -10,8 +10,30 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
 
+_LABELS = {
+    "email": _("E-mail address"),
+    "login": _("E-mail address"),
+    "password1": _("New password"),
+    "password2": _("New password again"),
+    "oldpassword": _("Current password"),
+}
 
-class SignupForm(allauth_forms.SignupForm):  # type: ignore[misc]
+
+class _Ours:
+    """One label instead of a label and a placeholder; one sentence on passwords (the validators explain a refusal)."""
+
+    fields: dict[str, forms.Field]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            field.label = _LABELS.get(name, field.label)
+            field.widget.attrs.pop("placeholder", None)
+        if "password1" in self.fields:
+            self.fields["password1"].help_text = _("At least 10 characters.")
+
+
+class SignupForm(_Ours, allauth_forms.SignupForm):  # type: ignore[misc]
     """A name, an address, a password."""
 
     name = forms.CharField(label=_("Your name"), max_length=150, widget=forms.TextInput(attrs={"autocomplete": "name"}))
@@ -19,11 +41,7 @@ class SignupForm(allauth_forms.SignupForm):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["email"].label = _("E-mail address")
-        # The validators explain themselves when they refuse; before that one sentence is enough.
-        self.fields["password1"].help_text = _("At least 10 characters.")
-        for field in self.fields.values():
-            field.widget.attrs.pop("placeholder", None)
+        self.fields["password1"].label = _("Password")
 
     def custom_signup(self, request: Any, user: User) -> None:
         """allauth calls this with the new, saved person."""
@@ -31,11 +49,21 @@ class SignupForm(allauth_forms.SignupForm):  # type: ignore[misc]
         user.save(update_fields=["name"])
 
 
-class LoginForm(allauth_forms.LoginForm):  # type: ignore[misc]
+class LoginForm(_Ours, allauth_forms.LoginForm):  # type: ignore[misc]
     """An address and a password."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["login"].label = _("E-mail address")
-        for field in self.fields.values():
-            field.widget.attrs.pop("placeholder", None)
+
+class AddEmailForm(_Ours, allauth_forms.AddEmailForm):  # type: ignore[misc]
+    """Another address."""
+
+
+class ChangePasswordForm(_Ours, allauth_forms.ChangePasswordForm):  # type: ignore[misc]
+    """The old password and a new one."""
+
+
+class ResetPasswordForm(_Ours, allauth_forms.ResetPasswordForm):  # type: ignore[misc]
+    """The address to send the link to."""
+
+
+class ResetPasswordKeyForm(_Ours, allauth_forms.ResetPasswordKeyForm):  # type: ignore[misc]
+    """A new password, from the link."""

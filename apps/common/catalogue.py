@@ -16,6 +16,10 @@ import polib
 from django.conf import settings
 from django.utils.translation.template import templatize
 
+from apps.common.described import texts_of
+from apps.nodes.registry import catalogue_json
+from apps.providers.catalogue import MODELS
+
 Key = tuple[str | None, str]  # context, message
 KEYWORDS: dict[str, Any] = {
     **dict.fromkeys(("_", "t", "gettext", "gettext_lazy", "gettext_noop")),
@@ -62,23 +66,36 @@ def _found(path: Path) -> Iterator[tuple[tuple[str, ...], str | None]]:
         yield (message if isinstance(message, tuple) else (message,)), context
 
 
+def _said_by_catalogues() -> Iterator[tuple[str, str]]:
+    """Texts of node types and models with where they stand. An error of a node is a text too, but has no catalogue."""
+    for node in catalogue_json():
+        yield from ((text, "apps/nodes/registry.py") for text in texts_of(node))
+    for model in MODELS.values():
+        yield from ((text, "apps/providers/catalogue.py") for text in texts_of(model.to_json()))
+
+
 def messages_of(domain: str) -> dict[Key, polib.POEntry]:
     """Every message in the source, by context and text, with the files it stands in."""
     found: dict[Key, polib.POEntry] = {}
     for path in sorted(source_files(domain)):
         for parts, context in _found(path):
-            if not parts[0]:
-                continue
-            key = (context, parts[0])
-            entry = found.setdefault(key, polib.POEntry(msgid=parts[0], msgctxt=context))
-            if len(parts) > 1 and parts[1]:
-                entry.msgid_plural = parts[1]
-            place = (str(path.relative_to(settings.BASE_DIR)), "")
-            if place not in entry.occurrences:
-                entry.occurrences.append(place)
-            if "%(" in parts[0] and "python-format" not in entry.flags:
-                entry.flags.append("python-format")
+            _note(found, parts, context, str(path.relative_to(settings.BASE_DIR)))
+    if domain == "django":
+        for text, place in _said_by_catalogues():
+            _note(found, (text,), None, place)
     return found
+
+
+def _note(found: dict[Key, polib.POEntry], parts: tuple[str, ...], context: str | None, place: str) -> None:
+    if not parts[0]:
+        return
+    entry = found.setdefault((context, parts[0]), polib.POEntry(msgid=parts[0], msgctxt=context))
+    if len(parts) > 1 and parts[1]:
+        entry.msgid_plural = parts[1]
+    if (place, "") not in entry.occurrences:
+        entry.occurrences.append((place, ""))
+    if "%(" in parts[0] and "python-format" not in entry.flags:
+        entry.flags.append("python-format")
 
 
 def po_path(language: str, domain: str) -> Path:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import trigger_client_event
 
+from apps.common.described import described
 from apps.common.paging import keyset_page
 from apps.common.problems import Problem
 from apps.nodes.registry import catalogue_json
@@ -52,8 +53,8 @@ def _boot(request: MemberRequest, workflow: Workflow) -> dict[str, Any]:
     slug = request.workspace.slug
     return {
         "workflow": {"id": workflow.id, "name": workflow.name, "seq": seq, "graph": document},
-        "nodeTypes": catalogue_json(),
-        "models": [model.to_json() for model in MODELS.values()],
+        "nodeTypes": described(catalogue_json()),
+        "models": described([model.to_json() for model in MODELS.values()]),
         "user": {"id": request.user.id, "name": request.user.get_full_name()},
         "csrf": get_token(request),
         "urls": {

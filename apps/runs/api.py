@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC
 from typing import Any
 from uuid import UUID
 
@@ -14,9 +15,9 @@ from django.utils.translation import gettext as _
 from ninja import Router, Status
 
 from apps.billing.models import Hold, HoldState
+from apps.common.described import described
 from apps.common.paging import LIMIT_DEFAULT, keyset_page
 from apps.common.problems import Problem, not_found
-from apps.engine.documents import document_parse
 from apps.engine.validation import order_of, validate
 from apps.nodes.registry import catalogue_json, node_type_get
 from apps.projects.models import Workflow, WorkflowVersion
@@ -82,13 +83,13 @@ def run_json(request: ApiRequest, run: Run, held: int) -> dict[str, Any]:
 @router.get("/node-types", auth=read)
 def node_type_list(request: ApiRequest) -> dict[str, Any]:
     """The catalogue of node types."""
-    return {"items": catalogue_json(), "next": None}
+    return {"items": described(catalogue_json()), "next": None}
 
 
 @router.get("/models", auth=read)
 def model_list(request: ApiRequest) -> dict[str, Any]:
     """The catalogue of models."""
-    return {"items": [model.to_json() for model in MODELS.values()], "next": None}
+    return {"items": described([model.to_json() for model in MODELS.values()]), "next": None}
 
 
 @router.post("/workflows/{workflow_id}/validate", auth=read, response=schemas.Validation, by_alias=True)
@@ -109,7 +110,7 @@ def _document(workflow: Workflow, body: schemas.DocumentIn) -> dict[str, Any]:
     if body.graph is None:
         return workflow_document(workflow)[0]
     with as_problems():
-        return document_parse(body.graph)
+        return services.document_read(body.graph)
 
 
 def _schema(document: dict[str, Any]) -> dict[str, Any]:
@@ -257,7 +258,9 @@ def run_events(
 
 
 def _event_json(event: Event) -> dict[str, Any]:
-    return {"seq": event.seq, "kind": event.kind, "at": event.at, **event.body}
+    # Written out here, because JsonResponse would cut it to milliseconds.
+    at = event.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return {"seq": event.seq, "kind": event.kind, "at": at, **event.body}
 
 
 async def _sse(run: Run, after: int) -> AsyncIterator[str]:
@@ -265,10 +268,5 @@ async def _sse(run: Run, after: int) -> AsyncIterator[str]:
         if not events:
             yield ": nothing new\n\n"
         yield "".join(
-            f"id: {event.seq}\nevent: {event.kind}\ndata: {json.dumps(_event_json(event), default=_rfc3339)}\n\n"
-            for event in events
+            f"id: {event.seq}\nevent: {event.kind}\ndata: {json.dumps(_event_json(event))}\n\n" for event in events
         )
-
-
-def _rfc3339(value: Any) -> str:
-    return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)

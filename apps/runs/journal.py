@@ -25,7 +25,7 @@ WITH run AS (
         last_seq = last_seq + %(count)s,
         lease_until = CASE WHEN %(ended)s THEN NULL ELSE statement_timestamp() + make_interval(secs => %(lease)s) END,
         touched_at = statement_timestamp(),
-        state = COALESCE(%(state)s, state),
+        state = COALESCE(%(state)s, 'running'),
         error = COALESCE(%(error)s::jsonb, error),
         cost = cost + %(cost)s,
         started_at = COALESCE(started_at, %(began)s),

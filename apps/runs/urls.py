@@ -10,6 +10,7 @@ app_name = "runs"
 urlpatterns: list[URLPattern] = [
     path("runs/", views.run_list, name="run_list"),
     path("runs/home/", views.home_runs, name="home_runs"),
+    path("runs/last/", views.last_runs, name="last_runs"),
     path("runs/<uuid:run_id>/", views.run_detail, name="run_detail"),
     path("runs/<uuid:run_id>/console/", views.run_console, name="run_console"),
     path("runs/<uuid:run_id>/cancel/", views.run_cancel, name="run_cancel"),

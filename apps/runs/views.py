@@ -11,6 +11,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.common.paging import keyset_page
+from apps.engine.values import ASSET_KEY
+from apps.generations.models import Generation, GenerationState
 from apps.projects.models import Workflow
 from apps.runs import services
 from apps.runs.console import console_context
@@ -65,6 +67,18 @@ def _uuid(text: str) -> UUID:
         return UUID(text)
     except ValueError as error:
         raise Http404 from error
+
+
+@require_GET
+@member_required()
+def last_runs(request: MemberRequest) -> HttpResponse:
+    """How each workflow of a project ran last and the picture it made, for the cards of the project's page."""
+    project = _uuid(request.GET.get("project", ""))
+    runs = Run.objects.filter(project_id=project).order_by("workflow_id", "-created_at").distinct("workflow_id")
+    made = Generation.objects.filter(project_id=project, state=GenerationState.SUCCEEDED, workflow_id__isnull=False)
+    newest = made.order_by("workflow_id", "-created_at").distinct("workflow_id").values_list("workflow_id", "outputs")
+    covers = [(workflow, outputs[0][ASSET_KEY]) for workflow, outputs in newest if outputs]
+    return render(request, "runs/last_runs.html", {"runs": runs, "covers": covers})
 
 
 @require_GET

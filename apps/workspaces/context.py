@@ -14,6 +14,8 @@ THEMES = frozenset({"dark", "light"})
 
 
 def _mine(request: HttpRequest) -> list[Workspace]:
+    if request.user.pk is None:
+        return []
     return list(Workspace.objects.filter(memberships__user_id=request.user.pk).order_by("name", "id")[:100])
 
 

@@ -131,7 +131,7 @@ def member_invite(*, actor: Membership, email: str, role: Role) -> Invitation:
     _lock_members(actor.workspace_id)
     invitations = Invitation.objects.for_workspace(actor.workspace_id)
     invitations.filter(email__iexact=email, accepted_at=None, revoked_at=None).update(revoked_at=now)
-    invitation = invitations.create(
+    invitation: Invitation = invitations.create(
         workspace_id=actor.workspace_id,
         email=email,
         role=role,

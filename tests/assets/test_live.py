@@ -8,12 +8,13 @@ from typing import Any
 
 import httpx
 import pytest
+from django.conf import settings
+from django.test import Client
 from playwright.sync_api import Page, expect
 
 from apps.accounts.models import User
 from apps.workspaces.models import Workspace
 from tests.assets import files
-from tests.conftest import PASSWORD
 from tests.live_stack import LiveStack
 
 
@@ -44,18 +45,11 @@ def test_a_large_upload_is_verified_and_previewed_by_workers(site: httpx.Client)
     assert httpx.get(found["thumbnail"]).status_code == 200
 
 
-def _sign_in(page: Page, live_stack: LiveStack, alice: User) -> None:
-    page.goto(f"{live_stack.base_url}/accounts/login/")
-    page.fill("[name=login]", alice.email)
-    page.fill("[name=password]", PASSWORD)
-    page.press("[name=password]", "Enter")
-    page.wait_for_url("**/w/**")
-
-
 def test_a_person_uploads_looks_trashes_and_undoes(
-    live_stack: LiveStack, page: Page, alice: User, workspace: Workspace, tmp_path: Path
+    live_stack: LiveStack, page: Page, alice_client: Client, workspace: Workspace, tmp_path: Path
 ) -> None:
-    _sign_in(page, live_stack, alice)
+    session = alice_client.cookies[settings.SESSION_COOKIE_NAME].value
+    page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_stack.base_url}])
     clip, lie = files.video(tmp_path / "clip.mp4"), tmp_path / "lie.png"
     lie.write_bytes(files.picture(kind="JPEG"))
     page.goto(f"{live_stack.base_url}/w/{workspace.slug}/gallery/")

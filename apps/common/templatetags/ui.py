@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from django import template
@@ -12,13 +11,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from apps.common.icons import icon_svg
+from apps.common.money import credits_number, credits_text
 from apps.common.states import look_of
 
 register = template.Library()
-MICRO = 1_000_000
 
 
 @register.simple_tag
@@ -27,22 +25,10 @@ def icon(name: str, label: str = "") -> SafeString:
     return icon_svg(name, label)
 
 
-def credits_number(amount: int) -> str:
-    """Micro-credits as a localised number: at most two decimals, more only where two would show nothing."""
-    value = Decimal(amount) / MICRO
-    places = Decimal("0.01") if abs(value) >= Decimal("0.01") or not value else Decimal("0.0001")
-    value = value.quantize(places, rounding=ROUND_HALF_UP).normalize()
-    decimals = max(0, -int(value.as_tuple().exponent))
-    return formats.number_format(value, decimal_pos=decimals, use_l10n=True, force_grouping=True)
-
-
 @register.filter("credits")
-def credits_text(amount: int | None) -> str:
+def credits_filter(amount: int | None) -> str:
     """Micro-credits for people: ``{{ cost|credits }}`` → "12.5 credits"; nothing for None."""
-    if amount is None:
-        return ""
-    number = credits_number(amount)
-    return ngettext("%(number)s credit", "%(number)s credits", 1 if amount == MICRO else 2) % {"number": number}
+    return "" if amount is None else credits_text(amount)
 
 
 @register.filter

@@ -1,10 +1,10 @@
 /** The canvas: the graph, and everything a pointer can do to it. */
 
 import {
-  Background, BackgroundVariant, Controls, type FinalConnectionState, type OnConnectStartParams, ReactFlow, SelectionMode, useReactFlow, useStore,
+  Background, BackgroundVariant, Controls, type FinalConnectionState, type OnConnectStartParams, ReactFlow, type ReactFlowProps, SelectionMode, useReactFlow, useStore,
 } from "@xyflow/react";
 import { Keyboard, Maximize, Minus, Plus } from "lucide-react";
-import { useCallback } from "react";
+import { useCallback, useState } from "react";
 
 import { t } from "../i18n";
 import { DRAG_TYPE } from "../palette/Palette";
@@ -28,6 +28,17 @@ const EDGE_TYPES = { flow: FlowEdge };
 /** Below this zoom words cannot be read, so they are not painted. */
 const FAR = 0.3;
 const FIT = { padding: 0.2, maxZoom: 1 };
+
+/** What React Flow says to screen readers, in our words and the reader's language. */
+const screenReaderWords = (): NonNullable<ReactFlowProps["ariaLabelConfig"]> => ({
+  "node.a11yDescription.default": t("Enter selects the node, the arrow keys move it, Delete removes it."),
+  "node.a11yDescription.keyboardDisabled": t("Enter selects the node, the arrow keys move it, Delete removes it."),
+  "node.a11yDescription.ariaLiveMessage": () => "",
+  "edge.a11yDescription.default": t("Enter selects the connection, Delete removes it."),
+  "controls.ariaLabel": t("Zoom"),
+  "minimap.ariaLabel": t("Overview"),
+  "handle.ariaLabel": t("Port"),
+});
 
 function connectingFrom({ nodeId, handleId, handleType }: OnConnectStartParams): Connecting | null {
   if (!nodeId || !handleId || !handleType) return null;
@@ -109,6 +120,7 @@ export function Canvas({ narrow }: { narrow: boolean }): React.ReactElement {
   const connectEnd = useConnectEnd();
   const connectionLine = useConnectionLine();
   const drop = useDrop();
+  const [words] = useState(screenReaderWords);
   const far = useStore((state) => state.transform[2] < FAR);
   return (
     <div className="canvas" data-far={far} {...(readOnly ? {} : drop)} onPointerLeave={() => presenceTell(null)} onPointerMove={(event) => presenceTell(screenToFlowPosition({ x: event.clientX, y: event.clientY }))}>
@@ -149,6 +161,7 @@ export function Canvas({ narrow }: { narrow: boolean }): React.ReactElement {
         elevateNodesOnSelect={false}
         attributionPosition="bottom-center"
         aria-label={t("Canvas of the workflow")}
+        ariaLabelConfig={words}
       >
         <Background variant={BackgroundVariant.Dots} gap={24} size={1.5} />
         {narrow || !nodes.length ? null : <Overview />}

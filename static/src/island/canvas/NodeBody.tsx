@@ -44,20 +44,24 @@ function Frame({ node }: { node: GraphNode }): React.ReactElement {
   return <div className="preview-frame" style={{ aspectRatio: `${Number(width) || 4} / ${Number(height) || 3}` }} />;
 }
 
+/** What there is to say about a state. Over the picture or its frame, so that the node keeps its height. */
 function Reason({ status, over }: { status: NodeStatus; over: boolean }): React.ReactElement | null {
-  if (status.state === "failed") {
-    return (
-      <p className="node-reason" style={{ color: "var(--state-failed)" }}>
-        {status.error || status.message || t("It failed without saying why.")}
-        {status.cost ? null : <span className="text-base-content/70"> {t("Not charged.")}</span>}
-      </p>
-    );
+  const words = reasonOf(status);
+  if (!words) return null;
+  return <p className={over ? "node-reason node-over" : "node-reason"} data-failed={status.state === "failed"}>{words}</p>;
+}
+
+function reasonOf({ state, error, message }: NodeStatus): string {
+  switch (state) {
+    case "failed":
+      return error || message || t("It failed without saying why.");
+    case "skipped":
+      return message || t("Skipped: the branch before it was not taken.");
+    case "cancelled":
+      return error || message || t("Cancelled.");
+    default:
+      return message;
   }
-  if (status.state === "skipped") return <p className="node-reason">{status.message || t("Skipped: the branch before it was not taken.")}</p>;
-  if (status.state === "cancelled") return <p className="node-reason">{status.message || t("Cancelled.")}</p>;
-  if (!status.message) return null;
-  // Over the picture or its frame, so that the node keeps its height while the words change.
-  return <p className={over ? "node-doing" : "node-reason"}>{status.message}</p>;
 }
 
 /** True when an output only repeats what the node's own field shows: a word, a number, the chosen file. */

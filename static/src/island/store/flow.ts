@@ -6,7 +6,7 @@ import { create } from "zustand";
 import type { PortType } from "../boot";
 import { portsOf } from "../document/connections";
 import type { GraphDocument, GraphEdge, GraphNode } from "../document/types";
-import { nodeTypes } from "./catalogue";
+import { nodeType, nodeTypes } from "./catalogue";
 
 export type StepNode = Node<{ node: GraphNode }, "step">;
 export type FlowEdge = Edge<{ edge: GraphEdge; portType: PortType }, "flow">;
@@ -21,7 +21,8 @@ export const useFlow = create<FlowState>(() => ({ nodes: [], edges: [] }));
 function stepNode(node: GraphNode, old: StepNode | undefined): StepNode {
   if (old?.data.node === node) return old;
   const position = old?.dragging ? old.position : { ...node.position };
-  return { ...(old ?? { type: "step" as const, selected: false }), id: node.id, position, data: { node } };
+  const ariaLabel = node.title || nodeType(node.type)?.title || node.type;
+  return { ...(old ?? { type: "step" as const, selected: false }), id: node.id, position, data: { node }, ariaLabel };
 }
 
 function flowEdge(edge: GraphEdge, portType: PortType, old: FlowEdge | undefined): FlowEdge {
