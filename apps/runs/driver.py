@@ -20,6 +20,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from apps.billing.services import hold_close
+from apps.common.money import credits_text
 from apps.common.tenancy import scope
 from apps.engine.execution import Execution, Skip
 from apps.engine.node_types import Effect, Lane, NodeFailure, ProviderCall, WaitUntil
@@ -235,9 +236,7 @@ class Driver:
             self._record(step, item, state, attempt=attempt, error=outcome.error, cost=outcome.cost)
             execution.settle(step, item, state)
         else:
-            self._log(
-                step, item, f"{call.model} delivered {len(outcome.outputs)}, {outcome.cost / 1_000_000:g} credits."
-            )
+            self._log(step, item, f"{call.model} delivered: {credits_text(outcome.cost)}.")
             outputs = {call.output_port: outcome.outputs[0] if len(outcome.outputs) == 1 else list(outcome.outputs)}
             self._complete(execution, step, item, outputs, attempt=attempt, cost=outcome.cost)
 
