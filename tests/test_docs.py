@@ -144,7 +144,7 @@ def test_every_runtime_dependency_has_its_reason() -> None:
 
 def test_decisions_have_their_parts() -> None:
     pages = sorted((ROOT / "docs" / "decisions").glob("0*.md"))
-    assert [page.name[:4] for page in pages] == [f"{number:04}" for number in range(1, len(pages) + 1)]
+    assert len({page.name[:4] for page in pages}) == len(pages), "a number is used twice"
     for page in pages:
         for part in ("## Context", "## Decision", "## Rejected"):
             assert part in page.read_text(), f"{page.name} has no {part[3:]}"
@@ -170,7 +170,7 @@ def test_example_node_works(example: list[str], tmp_path: Path) -> None:
     module, test = (types.ModuleType(name) for name in ("split", "test_split"))
     exec(example[0], module.__dict__)
     exec(example[1], test.__dict__)
-    node: NodeType = module.NODE  # type: ignore[attr-defined]
+    node: NodeType = module.NODE
 
     def run_node(name: str, inputs: dict[str, Any], **params: Any) -> Any:
         assert name == node.type
