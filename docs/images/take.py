@@ -66,16 +66,16 @@ def keep(page: Page, name: str) -> None:
     """One picture of what is visible, with as many colours as fit into the limit."""
     page.wait_for_timeout(900)
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    # Not a few colours for all: the small marks of ports and states would lose theirs to the large pictures.
-    for drop in range(6):
+    # As it is if it fits; else 256 colours, which costs small marks some of theirs, or fewer.
+    smaller = (picture.quantize(colours, dither=Image.Dither.FLOYDSTEINBERG) for colours in (256, 128, 64))
+    written = io.BytesIO()
+    for candidate in (picture, *smaller):
         written = io.BytesIO()
-        picture.point([min(255, (value >> drop << drop) + (1 << drop >> 1)) for value in range(256)] * 3).save(
-            written, "PNG", optimize=True
-        )
+        candidate.save(written, "PNG", optimize=True)
         if written.tell() <= LARGEST:
             break
     (HERE / f"{name}.png").write_bytes(written.getvalue())
-    print(f"{name}.png {written.tell() // 1000} kB, {drop} bits less")  # noqa: T201
+    print(f"{name}.png {written.tell() // 1000} kB")  # noqa: T201
 
 
 def open_page(browser: Browser, theme: str, size: dict[str, int], *, member: bool = True) -> Page:
