@@ -84,6 +84,9 @@ class Execution:
                 mapped[item.port.name] = [value_fit(one, item.port) for one in value]
             else:
                 values[item.port.name] = _fit(value, item)
+        if step.inputs and not values and not mapped:
+            # Optional or not: a node that hangs on the branch not taken does not run.
+            return Skip(self._why_absent(step.inputs[0]))
         if not mapped:
             return Work((values,), False)
         lengths = {len(value) for value in mapped.values()}

@@ -94,9 +94,10 @@ class Driver:
             if execution.over:
                 self._finish(execution)
                 return
-            if not self.journal.empty:
-                self.journal.flush()
             state = RunState.RUNNING if self.busy else RunState.WAITING
+            if not self.journal.empty:
+                # Watchers look as soon as this is written, and must see the state that the run is left in.
+                self.journal.flush(state=state)
             if lease_release(self.lease, wakes=self.wakes, state=state, wake_at=self.wake_at):
                 return
             look = lease_look(self.lease)

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import connection
 from django.utils import timezone
 
-from apps.common.live import poke_now
+from apps.common.live import poke
 
 BATCH_STEPS = 64
 BATCH_S = 0.1
@@ -25,7 +25,7 @@ WITH run AS (
         last_seq = last_seq + %(count)s,
         lease_until = CASE WHEN %(ended)s THEN NULL ELSE statement_timestamp() + make_interval(secs => %(lease)s) END,
         touched_at = statement_timestamp(),
-        state = COALESCE(%(state)s, state),
+        state = COALESCE(%(state)s, 'running'),
         error = COALESCE(%(error)s::jsonb, error),
         cost = cost + %(cost)s,
         started_at = COALESCE(started_at, %(began)s),
@@ -134,7 +134,8 @@ class Journal:
         after = self._after
         self._steps, self._events, self._after, self._cost = {}, [], [], 0
         self._since = time.monotonic()
-        poke_now(f"run.{self.run_id}", seq=row[0])
+        # Not before the commit: the run's end is written inside a transaction, and a reader woken early finds nothing.
+        poke(f"run.{self.run_id}", seq=row[0])
         for effect in after:
             effect()
 

@@ -52,12 +52,25 @@ def test_branch_not_taken_is_skipped_with_its_downstream() -> None:
             ("no", "value", "after", "value"),
         )
     )
-    # test.pass takes its value optionally, so `no` would run without one; flow.wait needs it and is skipped.
+    # test.pass takes its value optionally, but nothing it hangs on has brought one.
     states = drive(execution, {"src": {"value": 1}, "c": {"true": 1}, "yes": {"value": 1}, "no": {}})
     assert states["yes"] is StepState.COMPLETED
-    assert states["after"] is StepState.SKIPPED
+    assert states["no"] is states["after"] is StepState.SKIPPED
     assert execution.over
     assert execution.outcome(cancelled=False) is RunState.COMPLETED
+
+
+def test_branches_meet_again_at_an_optional_input() -> None:
+    execution = Execution(
+        plan(
+            {"src": "test.pass", "c": "flow.condition", "join": "video.generate"},
+            ("src", "value", "c", "value"),
+            ("src", "value", "join", "prompt"),
+            ("c", "false", "join", "image"),
+        )
+    )
+    states = drive(execution, {"src": {"value": "sea"}, "c": {"true": "sea"}, "join": {}})
+    assert states["join"] is StepState.COMPLETED
 
 
 def test_failure_stops_what_has_not_begun() -> None:
