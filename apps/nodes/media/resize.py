@@ -31,6 +31,7 @@ def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, An
                 image = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
         except (OSError, Image.DecompressionBombError) as error:
             raise NodeFailure(f"The image could not be read: {error}", code="bad-image") from error
+        context.log(f"{image.width} × {image.height} to {params['width']} × {params['height']}, {params['fit']}.")
         context.progress(0.5)
         _fitted(image, (params["width"], params["height"]), params["fit"]).save(target)
         name = f"{params['width']}x{params['height']}.png"
