@@ -105,7 +105,7 @@ class Canvas:
     def select(self, title: str) -> None:
         self.nodes(title).locator("header").click()
 
-    def set(self, title: str, **fields: str) -> None:
+    def set(self, title: str, /, **fields: str) -> None:
         """Type into the inspector of a node; keys are labels in lower case."""
         self.select(title)
         for label, value in fields.items():

@@ -29,8 +29,8 @@ def test_newcomer_draws_runs_and_pays(live_stack: LiveStack, page: Page, tmp_pat
     _set(canvas)
     _add_file(canvas, tmp_path)
     canvas.all_saved()
-    # 256 × 256 pixels cost 1 credit, a film 5 a second.
-    expect(canvas.run_button).to_have_text(re.compile(r"Run · 6 credits"))
+    # A picture of up to a megapixel costs 4 credits, a film 5 a second.
+    expect(canvas.run_button).to_have_text(re.compile(r"Run · 9 credits"))
     _run(page, canvas)
     _look(canvas)
     page.reload()
@@ -137,7 +137,7 @@ def _complete(page: Page, canvas: Canvas) -> None:
         expect(canvas.nodes(title)).to_be_visible()
         canvas.state(title, "Done")
         console.reaches(title, "completed")
-    expect(console.region).to_contain_text("6 credits")
+    expect(console.region).to_contain_text("9 credits")
     assert _plays(canvas.nodes("Generate video").locator("video"))
     canvas.select("Text")
     expect(canvas.inspector.get_by_label("Text", exact=True)).to_have_value("A paper boat on a quiet river at dawn")
@@ -155,12 +155,12 @@ def _find_in_gallery(page: Page, workspace: Workspace) -> None:
 
 
 def _read_ledger(page: Page, workspace: Workspace) -> None:
-    expect(page.locator("#balance")).to_contain_text("94 credits")
+    expect(page.locator("#balance")).to_contain_text("91 credits")
     page.locator("#balance").get_by_role("link").click()
     rows = page.get_by_role("table", name="Ledger").get_by_role("row")
     expect(rows.filter(has_text="+100")).to_have_count(1)
-    for price in ("-1", "-5"):
+    for price in ("-4", "-5"):
         expect(rows.get_by_role("cell", name=re.compile(f"^[{price[0]}−]{price[1]}$"))).to_have_count(1)
     balance = balance_get(workspace_id=workspace.id)
-    assert (balance.posted, balance.held) == (GRANT - 6 * CREDIT, 0)
+    assert (balance.posted, balance.held) == (GRANT - 9 * CREDIT, 0)
     assert ledger_audit() == []
