@@ -167,12 +167,16 @@ class NodeType:
         return {**defaults, **{name: value for name, value in params.items() if value is not None}}
 
     def params_problems(self, params: Mapping[str, Any]) -> list[tuple[str, str]]:
-        """``(parameter, sentence)`` for everything wrong with ``params``."""
+        """``(parameter, sentence)`` for everything wrong with ``params``. A sentence never repeats the value."""
         found: list[tuple[str, str]] = []
         for error in _validator(self).iter_errors({k: v for k, v in params.items() if not is_variable(v)}):
             path = [str(part) for part in error.instance_path]
-            found.append((path[0] if path else "", error.message))
+            name = path[0] if path else ""
+            found.append((name, f"{self._label(name)}: {error.message}."))
         return found or self.check(self.with_defaults(params))
+
+    def _label(self, name: str) -> str:
+        return str(self.params.get("properties", {}).get(name, {}).get("title", name) or "Parameters")
 
 
 def is_variable(value: Any) -> bool:
@@ -189,6 +193,6 @@ def _validator(node_type: NodeType) -> Any:
         schema = node_type.schema
         # Required parameters may come from variables, whose value shows at run time.
         _validators[key] = jsonschema_rs.validator_for(
-            {**schema, "$schema": "https://json-schema.org/draft/2020-12/schema"}
+            {**schema, "$schema": "https://json-schema.org/draft/2020-12/schema"}, mask="this value"
         )
     return _validators[key]

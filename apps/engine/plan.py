@@ -73,7 +73,7 @@ def step_params(step: PlanStep, variables: Mapping[str, Any]) -> dict[str, Any]:
     if any(is_variable(value) for value in step.params.values()):
         problems = step.type.params_problems(params)
         if problems:
-            raise NodeFailure(f"{problems[0][0]}: {problems[0][1]}", code="bad-param")
+            raise NodeFailure(problems[0][1], code="bad-param")
     return params
 
 

@@ -90,13 +90,9 @@ def _node_problems(node: Mapping[str, Any], node_type: NodeType | None) -> list[
         message = f"{node_type.title} has no version {node['version']}; the newest is {node_type.version}."
         return [GraphProblem(node["id"], None, "unknown-version", message)]
     return [
-        GraphProblem(node["id"], name or None, "bad-param", f"{_label(node_type, name)}: {message}")
+        GraphProblem(node["id"], name or None, "bad-param", message)
         for name, message in node_type.params_problems(node["params"])
     ]
-
-
-def _label(node_type: NodeType, name: str) -> str:
-    return str(node_type.params.get("properties", {}).get(name, {}).get("title", name) or "Parameters")
 
 
 def _edge_problems(document: Mapping[str, Any], types: Mapping[str, NodeType | None]) -> list[GraphProblem]:

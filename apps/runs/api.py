@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,6 @@ from apps.billing.models import Hold, HoldState
 from apps.common.described import described
 from apps.common.paging import LIMIT_DEFAULT, keyset_page
 from apps.common.problems import Problem, not_found
-from apps.engine.documents import document_parse
 from apps.engine.validation import order_of, validate
 from apps.nodes.registry import catalogue_json, node_type_get
 from apps.projects.models import Workflow, WorkflowVersion
@@ -110,7 +110,7 @@ def _document(workflow: Workflow, body: schemas.DocumentIn) -> dict[str, Any]:
     if body.graph is None:
         return workflow_document(workflow)[0]
     with as_problems():
-        return document_parse(body.graph)
+        return services.document_read(body.graph)
 
 
 def _schema(document: dict[str, Any]) -> dict[str, Any]:
@@ -258,7 +258,9 @@ def run_events(
 
 
 def _event_json(event: Event) -> dict[str, Any]:
-    return {"seq": event.seq, "kind": event.kind, "at": event.at, **event.body}
+    # Written out here, because JsonResponse would cut it to milliseconds.
+    at = event.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return {"seq": event.seq, "kind": event.kind, "at": at, **event.body}
 
 
 async def _sse(run: Run, after: int) -> AsyncIterator[str]:
@@ -266,10 +268,5 @@ async def _sse(run: Run, after: int) -> AsyncIterator[str]:
         if not events:
             yield ": nothing new\n\n"
         yield "".join(
-            f"id: {event.seq}\nevent: {event.kind}\ndata: {json.dumps(_event_json(event), default=_rfc3339)}\n\n"
-            for event in events
+            f"id: {event.seq}\nevent: {event.kind}\ndata: {json.dumps(_event_json(event))}\n\n" for event in events
         )
-
-
-def _rfc3339(value: Any) -> str:
-    return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)

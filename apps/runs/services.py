@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from django.utils.translation import gettext as _
 from apps.billing.services import InsufficientCredits as InsufficientCredits
 from apps.billing.services import credits_hold
 from apps.common.live import poke
-from apps.engine.documents import DocumentError, document_parse
+from apps.engine.documents import MAX_BYTES, DocumentError, document_parse
 from apps.engine.plan import Plan
 from apps.projects.models import Workflow
 from apps.projects.services import workflow_document
@@ -61,6 +62,15 @@ class Estimate:
     steps: tuple[StepQuote, ...]
 
 
+def document_read(raw: Any) -> dict[str, Any]:
+    """A graph that came with a request, in canonical shape; :class:`DocumentError` when malformed or too large."""
+    document = document_parse(raw)
+    if len(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()) > MAX_BYTES:
+        detail = _("A graph may be at most 5 MB of JSON. Put large texts, tables and files into assets.")
+        raise DocumentError("too-large-bytes", detail)
+    return document
+
+
 def estimate(
     *, document: Mapping[str, Any], variables: Mapping[str, Any] | None = None, targets: Iterable[str] | None = None
 ) -> Estimate:
@@ -94,7 +104,7 @@ def run_start(
     if document is None:
         document, _seq = workflow_document(workflow)
     else:
-        document = document_parse(document)
+        document = document_read(document)
     digest = document_digest(document)
     quote = _estimate(plan_of(document, digest, targets), variables)
     if max_credits is not None and quote.high > max_credits:
@@ -215,6 +225,7 @@ __all__ = [
     "InvalidGraph",
     "RunNotFailed",
     "RunOverLimit",
+    "document_read",
     "estimate",
     "run_cancel",
     "run_retry",
