@@ -137,6 +137,7 @@ SAMPLES: dict[str, Callable[[Place], Any]] = {
     "asset_id": _asset,
     "asset": _asset,
     "side": lambda place: 512,
+    "starter": lambda place: "postcard",
 }
 
 # By the line's method and path. Operations without one get {}.
