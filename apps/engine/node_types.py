@@ -177,7 +177,7 @@ class NodeType:
                 found.append((path[0], sentence({"title": path[0], **self.params["properties"][path[0]]}, error)))
             else:
                 names = getattr(error.kind, "unexpected", ())
-                found += [(name, unknown(name, _(self.title))) for name in names]
+                found += [("", unknown(name, _(self.title))) for name in names]
         return found or self.check(self.with_defaults(params))
 
 

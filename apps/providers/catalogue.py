@@ -123,6 +123,6 @@ def params_problems(model_id: str, params: Mapping[str, Any], *, complete: bool 
             errors = jsonschema_rs.Draft202012Validator(dict(known[name])).iter_errors(value)
             problems += [ParamProblem(name, sentence(known[name], error)) for error in list(errors)[:1]]
     if complete:
-        missing = [name for name, schema in model.inputs.items() if schema.get("x-required") and not params.get(name)]
-        problems += [ParamProblem(name, empty(_(model.inputs[name]["title"]))) for name in missing]
+        required = {name: schema["title"] for name, schema in model.inputs.items() if schema.get("x-required")}
+        problems += [ParamProblem(name, empty(_(title))) for name, title in required.items() if not params.get(name)]
     return problems

@@ -18,6 +18,7 @@ import structlog
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from apps.billing.services import hold_close
 from apps.common.tenancy import scope
@@ -33,7 +34,8 @@ from apps.runs.plans import plan_of_graph
 
 log = structlog.get_logger(__name__)
 
-CANCELLED = "The run was cancelled."
+# What is stored is in the site's own language, as the worker has no reader; a page says a fixed sentence in its own.
+CANCELLED = gettext_noop("The run was cancelled.")
 
 
 @dataclass

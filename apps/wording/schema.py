@@ -13,7 +13,8 @@ from apps.wording import ngettext
 
 def sentence(schema: Mapping[str, Any], error: ValidationError) -> str:
     """For a person, in the words of the form; it never repeats the value. ``schema`` is the parameter's own."""
-    title = _(str(schema.get("title", ""))) or _("This setting")
+    named = str(schema.get("title", ""))
+    title = _(named) or _("This setting")
     rule = str(error.schema_path[-1]) if error.schema_path else ""
     if rule in {"minimum", "maximum"} and "minimum" in schema and "maximum" in schema:
         low, high = f"{schema['minimum']:,}", f"{schema['maximum']:,}"
