@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,7 @@ from apps.runs.models import Run, RunEvent, Step
 STEPS_SHOWN = 500
 ITEMS_SHOWN = 50
 LOG_SHOWN = 500
+TOLD_READ = 200
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,14 @@ class ItemView:
 
 
 @dataclass(frozen=True)
+class Told:
+    """What a running step told last: how far it is, 0 to 1, and in words."""
+
+    fraction: float
+    message: str
+
+
+@dataclass(frozen=True)
 class StepView:
     """A node's row: the whole of its items, and the items where there are several."""
 
@@ -47,6 +56,7 @@ class StepView:
     items: tuple[ItemView, ...]
     hidden: int
     outputs: str
+    told: Told | None
 
 
 @dataclass(frozen=True)
@@ -131,8 +141,8 @@ def _whole(items: list[ItemView]) -> ItemView:
     return ItemView(0, first.state, first.attempt, start, length, seconds, cost, first.error, first.note)
 
 
-def step_views(run: Run, steps: Iterable[Step]) -> list[StepView]:
-    """Rows for these steps; those of one position must all be there."""
+def step_views(run: Run, steps: Iterable[Step], told: Mapping[str, Told] | None = None) -> list[StepView]:
+    """Rows for these steps; those of one position must all be there. Only what still runs shows what it told."""
     titles = run_titles(run)
     groups: dict[int, list[Step]] = {}
     for step in steps:
@@ -141,17 +151,18 @@ def step_views(run: Run, steps: Iterable[Step]) -> list[StepView]:
     for position, group in sorted(groups.items()):
         items = [_item(run, step) for step in group]
         several = tuple(items[:ITEMS_SHOWN]) if len(items) > 1 else ()
-        head = group[0]
+        head, whole = group[0], _whole(items)
         views.append(
             StepView(
                 position,
                 head.node,
                 titles.get(head.node, head.node),
                 head.type,
-                _whole(items),
+                whole,
                 several,
                 max(0, len(items) - len(several)) if several else 0,
                 _outputs(group),
+                (told or {}).get(head.node) if whole.state == StepState.RUNNING else None,
             )
         )
     return views
@@ -186,11 +197,26 @@ def console_context(run: Run) -> dict[str, Any]:
     return {
         "view": run_view(run),
         "run": run,
-        "steps": step_views(run, steps),
+        "steps": step_views(run, steps, _told(run)),
         "more": more is not None,
         "logs": [log_line(event.at, event.body, titles) for event in reversed(logs)],
         "seq": run.last_seq,
     }
+
+
+def _told(run: Run) -> dict[str, Told]:
+    """The newest progress of each step of a run that is under way."""
+    if RunState(run.state).ended:
+        return {}
+    bodies = (
+        RunEvent.objects.filter(run_id=run.id, kind="step_progress").order_by("-seq").values_list("body", flat=True)
+    )
+    return progress_told(reversed(bodies[:TOLD_READ]))
+
+
+def progress_told(bodies: Iterable[Mapping[str, Any]]) -> dict[str, Told]:
+    """What the bodies of ``step_progress`` events say in the end, by node."""
+    return {body["node"]: Told(body["progress"], body.get("message", "")) for body in bodies}
 
 
 def log_line(at: datetime, body: dict[str, Any], titles: dict[str, str]) -> dict[str, Any]:

@@ -18,9 +18,11 @@ import structlog
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from apps.billing.services import hold_close
+from apps.common.money import credits_text
 from apps.common.tenancy import scope
 from apps.engine.execution import Execution, Skip
 from apps.engine.node_types import Effect, Lane, NodeFailure, ProviderCall, WaitUntil
@@ -219,6 +221,7 @@ class Driver:
         if not isinstance(call, ProviderCall):
             raise TypeError(f"{step.type.type} must answer a provider call")
         self._record(step, item, StepState.RUNNING, attempt=attempt, inputs=inputs, started_at=now)
+        self._log(step, item, _("Asked %(model)s.") % {"model": call.model})
         # The barrier comes first: a driver that dies here finds the step running and starts the same generation.
         self.journal.flush()
         self._paid(execution, step, item, attempt, call)
@@ -236,6 +239,8 @@ class Driver:
             self._record(step, item, state, attempt=attempt, error=outcome.error, cost=outcome.cost)
             execution.settle(step, item, state)
         else:
+            delivered = {"model": call.model, "cost": credits_text(outcome.cost)}
+            self._log(step, item, _("%(model)s delivered: %(cost)s.") % delivered)
             outputs = {call.output_port: outcome.outputs[0] if len(outcome.outputs) == 1 else list(outcome.outputs)}
             self._complete(execution, step, item, outputs, attempt=attempt, cost=outcome.cost)
 
@@ -257,6 +262,9 @@ class Driver:
                 self._wake_by(row.wake_at)
         else:
             self.busy = True
+
+    def _log(self, step: PlanStep, item: int, line: str) -> None:
+        self.journal.event("step_log", timezone.now(), {"node": step.node, "item": item, "line": line})
 
     def _wake_by(self, at: datetime) -> None:
         self.wake_at = min(self.wake_at or at, at)

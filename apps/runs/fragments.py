@@ -12,9 +12,9 @@ from django.template.loader import render_to_string
 from django.utils import translation
 
 from apps.common.tenancy import scope
-from apps.runs.console import console_context, log_line, run_view, step_views
+from apps.runs.console import console_context, log_line, progress_told, run_view, step_views
 from apps.runs.listing import run_titles
-from apps.runs.models import Run, Step, StepState
+from apps.runs.models import Run, Step
 from apps.runs.watch import Event, events_after
 
 BATCH = 2000
@@ -48,20 +48,12 @@ def _context(run: Run, events: list[Event]) -> dict[str, Any]:
     titles = run_titles(run)
     positions = [position for position, node in enumerate(titles) if node in nodes]
     steps = Step.objects.filter(run_id=run.id, position__in=positions).order_by("position", "item")
-    views = step_views(run, steps)
-    # A step that has settled since must not be told to run again.
-    running = {view.node for view in views if view.whole.state == StepState.RUNNING}
-    progress = {
-        event.body["node"]: (event.body["progress"], event.body.get("message", ""))
-        for event in events
-        if event.kind == "step_progress" and event.body["node"] in running
-    }
+    told = progress_told(event.body for event in events if event.kind == "step_progress")
     return {
         "run": run,
         "workspace": run.workspace,
         "view": run_view(run),
-        "steps": views,
-        "progress": progress,
+        "steps": step_views(run, steps, told),
         "logs": [log_line(event.at, event.body, titles) for event in events if event.kind == "step_log"],
         "seq": events[-1].seq,
         "oob": True,

@@ -53,23 +53,23 @@ def _workflow(place: Place) -> Any:
     from apps.projects.services import workflow_create
 
     project_id, actor_id = _project(place), place.owner.id
-    place.made["workflow"] = workflow_create(
+    place.made["the workflow"] = workflow_create(
         workspace_id=place.workspace.id, project_id=project_id, name="Sample", graph=GRAPH, actor_id=actor_id
     )
-    return place.made["workflow"].id
+    return place.made["the workflow"].id
 
 
 def _version(place: Place) -> Any:
     from apps.projects.services import version_create
 
-    return version_create(workflow=place.made["workflow"], actor_id=place.owner.id).number
+    return version_create(workflow=place.made["the workflow"], actor_id=place.owner.id).number
 
 
 def _run(place: Place) -> Any:
     from apps.runs.services import run_start
 
     _workflow(place)
-    return run_start(workflow=place.made["workflow"], actor_id=place.owner.id).id
+    return run_start(workflow=place.made["the workflow"], actor_id=place.owner.id).id
 
 
 def _generation(place: Place) -> Any:
@@ -153,5 +153,7 @@ BODIES: dict[str, Any] = {
     "PATCH /assets/{asset_id}": {"title": "A"},
 }
 
-# Right only by chance of state, whoever asks: these answer a refusal of their own to those who may ask.
-ABSENT_FOR_ALL = frozenset({"GET /runs/{run_id}/steps/{node}/{item}/logs"})
+# 404 for those who may ask, too: a step that wrote no log, a list without the project it is of.
+ABSENT_FOR_ALL = frozenset({"GET /runs/{run_id}/steps/{node}/{item}/logs", "GET w/<slug:workspace>/runs/last/"})
+# Arguments that are no ids: nothing foreign can be named by them.
+NO_IDS = frozenset({"starter"})

@@ -33,6 +33,8 @@ def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, An
         except (OSError, Image.DecompressionBombError) as error:
             message = _("The image could not be read: %(reason)s", reason=error)
             raise NodeFailure(message, code="bad-image") from error
+        sizes = {"size": f"{image.width} × {image.height}", "wanted": f"{params['width']} × {params['height']}"}
+        context.log(_("%(size)s to %(wanted)s, %(fit)s.", **sizes, fit=params["fit"]))
         context.progress(0.5)
         _fitted(image, (params["width"], params["height"]), params["fit"]).save(target)
         name = f"{params['width']}x{params['height']}.png"
