@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 
-from apps.common.catalogue import DOMAINS, LANGUAGES, catalogue_problems, template_files
+from apps.common.catalogue import DOMAINS, LANGUAGES, catalogue_problems, catalogue_read, template_files
 from apps.common.icons import _icons
 
 # Names, and words that are the same in every language.
@@ -49,6 +50,55 @@ _WORD = re.compile(r"[^\W\d_]{2,}")
 def test_every_message_is_translated(language: str, domain: str) -> None:
     problems = catalogue_problems(language, domain)
     assert not problems, "run `manage.py messages update` and translate:\n" + "\n".join(problems)
+
+
+@pytest.mark.parametrize(
+    ("domain", "message"),
+    [
+        ("django", "Connect something to %(port)s."),  # said by plain Python
+        ("django", "Draws a picture from a prompt."),  # declared by a node type
+        ("django", "Mountain ridges"),  # a choice in a model's form
+        ("djangojs", "A node cannot feed itself."),
+    ],
+)
+def test_a_missing_translation_is_found(monkeypatch: pytest.MonkeyPatch, domain: str, message: str) -> None:
+    whole = catalogue_read("zh_Hans", domain)
+    for entry in list(whole):
+        if entry.msgid == message:
+            whole.remove(entry)
+    monkeypatch.setattr("apps.common.catalogue.catalogue_read", lambda language, domain: whole)
+    said = [problem for problem in catalogue_problems("zh_Hans", domain) if repr(message) in problem]
+    assert len(said) == 1
+
+
+# Python that speaks to people without Django: a sentence put together there would escape the extraction.
+PLAIN = sorted(
+    path for room in ("engine", "nodes", "providers") for path in (settings.BASE_DIR / "apps" / room).rglob("*.py")
+)
+REFUSALS = {"NodeFailure", "GraphProblem", "OperationError", "DocumentError", "ProviderError", "ParamProblem", "Skip"}
+
+
+@pytest.mark.parametrize("path", PLAIN, ids=lambda path: str(path.relative_to(settings.BASE_DIR)))
+def test_plain_python_says_nothing_untranslated(path: Path) -> None:
+    assert literal_sentences(path.read_text()) == []
+
+
+def literal_sentences(source: str) -> list[str]:
+    """Literals with more than one word, f-strings too, that are handed to a refusal as they are."""
+    found = []
+    for call in ast.walk(ast.parse(source)):
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") in REFUSALS:
+            found += [ast.unparse(part) for part in call.args if isinstance(part, ast.JoinedStr)]
+            found += [
+                ast.unparse(part) for part in call.args if isinstance(part, ast.Constant) and " " in str(part.value)
+            ]
+    return found
+
+
+def test_the_scan_of_plain_python_sees_what_it_should() -> None:
+    assert literal_sentences('raise NodeFailure(_("It is gone."), code="gone")') == []
+    assert literal_sentences('raise NodeFailure("It is gone.", code="gone")') == ["'It is gone.'"]
+    assert literal_sentences('raise NodeFailure(f"{it} gone", code="gone")') == ["f'{it} gone'"]
 
 
 def bare_words(text: str) -> list[str]:

@@ -18,6 +18,8 @@ import structlog
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from apps.billing.services import hold_close
 from apps.common.money import credits_text
@@ -34,7 +36,8 @@ from apps.runs.plans import plan_of_graph
 
 log = structlog.get_logger(__name__)
 
-CANCELLED = "The run was cancelled."
+# What is stored is in the site's own language, as the worker has no reader; a page says a fixed sentence in its own.
+CANCELLED = gettext_noop("The run was cancelled.")
 
 
 @dataclass
@@ -218,7 +221,7 @@ class Driver:
         if not isinstance(call, ProviderCall):
             raise TypeError(f"{step.type.type} must answer a provider call")
         self._record(step, item, StepState.RUNNING, attempt=attempt, inputs=inputs, started_at=now)
-        self._log(step, item, f"Asked {call.model}.")
+        self._log(step, item, _("Asked %(model)s.") % {"model": call.model})
         # The barrier comes first: a driver that dies here finds the step running and starts the same generation.
         self.journal.flush()
         self._paid(execution, step, item, attempt, call)
@@ -236,7 +239,8 @@ class Driver:
             self._record(step, item, state, attempt=attempt, error=outcome.error, cost=outcome.cost)
             execution.settle(step, item, state)
         else:
-            self._log(step, item, f"{call.model} delivered: {credits_text(outcome.cost)}.")
+            delivered = {"model": call.model, "cost": credits_text(outcome.cost)}
+            self._log(step, item, _("%(model)s delivered: %(cost)s.") % delivered)
             outputs = {call.output_port: outcome.outputs[0] if len(outcome.outputs) == 1 else list(outcome.outputs)}
             self._complete(execution, step, item, outputs, attempt=attempt, cost=outcome.cost)
 
