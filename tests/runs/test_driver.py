@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import redis
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
@@ -38,6 +40,19 @@ def states(run: Run) -> dict[str, str]:
 
 def events(run: Run) -> list[tuple[int, str]]:
     return list(RunEvent.objects.filter(run=run).order_by("seq").values_list("seq", "kind"))
+
+
+def test_watchers_are_poked_after_the_commit(
+    make_workflow: Make, django_capture_on_commit_callbacks: Callable[..., Any]
+) -> None:
+    run = start(make_workflow(chain(3)))
+    with redis.Redis.from_url(settings.REDIS_URL) as client, client.pubsub() as watcher:
+        watcher.subscribe(f"{settings.CHANNEL_PREFIX}__group__run.{run.id}")
+        assert watcher.get_message(timeout=5)
+        with django_capture_on_commit_callbacks(execute=True):
+            advance(run.id)
+            assert watcher.get_message(timeout=0.2) is None, "a reader woken now would find nothing"
+        assert watcher.get_message(timeout=5)
 
 
 def test_chain_completes_with_gapless_events(make_workflow: Make) -> None:
