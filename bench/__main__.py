@@ -8,7 +8,7 @@ from collections.abc import Callable
 from bench.report import Figure, keep, table
 from bench.site import ROOT, Site, open_site, prepare_environment, stack
 
-NAMES = ("chain", "first_step", "live", "page", "island", "up")
+NAMES = ("chain", "first_step", "live", "page", "island", "memory", "up")
 
 
 def main(names: list[str]) -> int:
@@ -37,7 +37,7 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
 
     django.setup()
     from apps.common.logs import configure
-    from bench import pages, runs
+    from bench import pages, processes, runs
 
     configure("WARNING")
     return {
@@ -46,6 +46,7 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
         "live": runs.bench_live,
         "page": pages.bench_page,
         "island": pages.bench_island,
+        "memory": processes.bench_memory,
         "up": pages.bench_up,
     }
 
