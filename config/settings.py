@@ -23,7 +23,7 @@ SITE_ID = 1
 
 INSTALLED_APPS = [
     "unfold",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # config.urls looks for the pages: workers and beat have none
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",
