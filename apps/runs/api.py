@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from django.db.models import Sum
@@ -16,11 +15,12 @@ from ninja import Router, Status
 
 from apps.billing.models import Hold, HoldState
 from apps.common.described import described
-from apps.common.paging import LIMIT_DEFAULT, keyset_page
+from apps.common.paging import LIMIT_DEFAULT, keyset_page, list_page
 from apps.common.problems import Problem, not_found
 from apps.engine.validation import order_of, validate
 from apps.nodes.registry import catalogue_json, node_type_get
 from apps.projects.models import Workflow, WorkflowVersion
+from apps.projects.schemas import rfc3339
 from apps.projects.services import workflow_document
 from apps.providers.catalogue import MODELS
 from apps.runs import schemas, services
@@ -81,15 +81,18 @@ def run_json(request: ApiRequest, run: Run, held: int) -> dict[str, Any]:
 
 
 @router.get("/node-types", auth=read)
-def node_type_list(request: ApiRequest) -> dict[str, Any]:
+def node_type_list(request: ApiRequest, limit: int = LIMIT_DEFAULT, cursor: str | None = None) -> dict[str, Any]:
     """The catalogue of node types."""
-    return {"items": described(catalogue_json()), "next": None}
+    items, following = list_page(catalogue_json(), key="type", limit=limit, cursor=cursor)
+    return {"items": described(items), "next": following}
 
 
 @router.get("/models", auth=read)
-def model_list(request: ApiRequest) -> dict[str, Any]:
+def model_list(request: ApiRequest, limit: int = LIMIT_DEFAULT, cursor: str | None = None) -> dict[str, Any]:
     """The catalogue of models."""
-    return {"items": described([model.to_json() for model in MODELS.values()]), "next": None}
+    models = [model.to_json() for model in MODELS.values()]
+    items, following = list_page(models, key="id", limit=limit, cursor=cursor)
+    return {"items": described(items), "next": following}
 
 
 @router.post("/workflows/{workflow_id}/validate", auth=read, response=schemas.Validation, by_alias=True)
@@ -140,8 +143,8 @@ def workflow_estimate(request: ApiRequest, workflow_id: UUID, body: schemas.Docu
 def run_create(request: ApiRequest, workflow_id: UUID, body: schemas.RunIn | None = None) -> HttpResponse:
     """Start a run. With `Idempotency-Key` the first answer is replayed to every repeat."""
     body = body or schemas.RunIn()
-    _whole_run(body)
     workflow = _workflow(workflow_id)
+    _offered(body)
     with idempotent(request, body) as answer:
         if answer.known:
             return answer.response()
@@ -158,12 +161,12 @@ def run_create(request: ApiRequest, workflow_id: UUID, body: schemas.RunIn | Non
         return answer.keep(202, {"id": run.id, "state": run.state, **run_links(request.workspace.slug, run)})
 
 
-def _whole_run(body: schemas.RunIn) -> None:
-    """A run does everything for real. Whoever asks for less must not get more than they asked for."""
-    for name in ("dry_run", "from_run", "from_node"):
-        if getattr(body, name):
-            detail = _("`%(name)s` is not available yet. Leave it out to run for real, from the beginning.")
-            raise Problem("not-available", 422, _("Not available"), detail % {"name": name})
+def _offered(body: schemas.RunIn) -> None:
+    # Taken for granted, each of them would cost what it was meant to save.
+    asked = [name for name in ("from_run", "from_node", "dry_run") if getattr(body, name)]
+    if asked:
+        detail = _("`%(name)s` is not offered yet; nothing was started. To do again what failed, retry the run.")
+        raise Problem("not-offered", 422, _("Not offered yet"), detail % {"name": asked[0]})
 
 
 def _versioned(workflow: Workflow, body: schemas.RunIn) -> dict[str, Any] | None:
@@ -222,7 +225,7 @@ def step_list(
 def step_logs(request: ApiRequest, run_id: UUID, node: str, item: int) -> HttpResponse:
     """The log of a step as plain text, a line per entry."""
     rows = RunEvent.objects.filter(run=_run(run_id), kind="step_log", body__node=node, body__item=item).order_by("seq")
-    lines = [f"{at.isoformat()} {body['line']}\n" for at, body in rows.values_list("at", "body")]
+    lines = [f"{rfc3339(at)} {body['line']}\n" for at, body in rows.values_list("at", "body")]
     return HttpResponse("".join(lines), content_type="text/plain; charset=utf-8")
 
 
@@ -249,12 +252,12 @@ def run_events(
     request: ApiRequest,
     run_id: UUID,
     after: int = 0,
-    format: str = "sse",  # noqa: A002 (the contract names it)
+    format: Literal["sse", "json"] = "sse",  # noqa: A002 (the contract names it)
 ) -> HttpResponseBase:
     """The run's events as Server-Sent Events from `after` (or `Last-Event-ID`) on, or as JSON what exists."""
     run = _run(run_id)
     last = request.headers.get("Last-Event-ID", "")
-    after = int(last) if last.isdigit() else after
+    after = int(last) if last.isascii() and last.isdigit() else after
     if format == "json":
         events = events_after(run, after)
         following = events[-1].seq if len(events) and events[-1].seq < run.last_seq else None
@@ -268,8 +271,7 @@ def run_events(
 
 def _event_json(event: Event) -> dict[str, Any]:
     # Written out here, because JsonResponse would cut it to milliseconds.
-    at = event.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return {"seq": event.seq, "kind": event.kind, "at": at, **event.body}
+    return {"seq": event.seq, "kind": event.kind, "at": rfc3339(event.at), **event.body}
 
 
 async def _sse(run: Run, after: int) -> AsyncIterator[str]:
