@@ -317,7 +317,8 @@ def test_malformed_paging(alice_api: Client, make_workflow: Make, query: str) ->
 
 def test_cursors_of_other_lists_are_refused(alice_api: Client, make_workflow: Make) -> None:
     run = started(alice_api, make_workflow(chain(1)))
-    for values in (["a", "b"], [None, None], [1e40, 1], [{}, []], [0, 2**40]):
+    odd: tuple[list[Any], ...] = (["a", "b"], [None, None], [1e40, 1], [{}, []], [0, 2**40])
+    for values in odd:
         assert get(alice_api, f"/runs/{run}/steps?cursor={cursor_encode(values)}")[0] == 422
 
 
