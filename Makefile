@@ -16,7 +16,7 @@ help:
 	@echo "make demo    set up, run the demo workflow, serve until Ctrl-C   (PORT=8000)"
 	@echo "make up      the same stack in the background; down stops it, status shows it"
 	@echo "make test    every check and every test, in a real browser too"
-	@echo "make check   format, lint, types, layers, migrations, templates; no services needed"
+	@echo "make check   format, lint, types, layers, migrations, templates, docs; no services needed"
 	@echo "make bench   the benchmarks (ONLY=chain runs one)"
 	@echo "make lock    pin the dependencies of pyproject.toml anew"
 
@@ -52,6 +52,7 @@ check-python:
 	$(OFFLINE) $(BIN)/python -W ignore::UserWarning manage.py check --fail-level WARNING
 	$(OFFLINE) $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	$(BIN)/djlint --quiet --lint templates apps
+	$(OFFLINE) $(BIN)/python -m pytest -q -o addopts= tests/test_docs.py
 
 check-frontend:
 	@test ! -f package.json || npm run --silent --if-present check

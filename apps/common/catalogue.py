@@ -60,7 +60,7 @@ def _found(path: Path) -> Iterator[tuple[tuple[str, ...], str | None]]:
         # Babel's tokenizer minds indentation; a template's means nothing.
         text = "\n".join(line.lstrip() for line in templatize(text, origin=str(path)).split("\n"))
     elif path.suffix in {".ts", ".tsx"}:
-        method, options = "javascript", {"jsx": "true"}
+        method, options = "javascript", {"jsx": "true", "parse_template_string": "true"}
     stream = io.BytesIO(text.encode())
     for _line, message, _comments, context in extract(method, stream, KEYWORDS, options=options):
         yield (message if isinstance(message, tuple) else (message,)), context

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from apps.engine.operations import FORMAT, OperationError, edge_parse, empty_document, node_parse, parse, storable
+from apps.wording import gettext as _
 
 MAX_NODES = 10_000
 MAX_EDGES = 40_000
@@ -28,14 +29,14 @@ def document_parse(raw: Any) -> dict[str, Any]:
     Edges to nodes that do not exist are kept: they are mistakes of the graph, for validation to point at.
     """
     if not isinstance(raw, Mapping):
-        raise DocumentError("malformed", "A graph must be a JSON object.")
+        raise DocumentError("malformed", _("A graph must be a JSON object."))
     if raw.get("format", FORMAT) != FORMAT:
-        raise DocumentError("format", f"The graph's format must be {FORMAT}.")
+        raise DocumentError("format", _("The graph's format must be %(format)s.", format=FORMAT))
     if unknown := set(raw) - set(empty_document()):
-        raise DocumentError("malformed", f"The graph has an unknown key `{sorted(unknown)[0]}`.")
+        raise DocumentError("malformed", _("The graph has an unknown key `%(key)s`.", key=sorted(unknown)[0]))
     nodes, edges, variables = raw.get("nodes", []), raw.get("edges", []), raw.get("variables", {})
     if not isinstance(nodes, list) or not isinstance(edges, list) or not isinstance(variables, Mapping):
-        raise DocumentError("malformed", "`nodes` and `edges` must be lists and `variables` an object.")
+        raise DocumentError("malformed", _("`nodes` and `edges` must be lists and `variables` an object."))
     document_limits(len(nodes), len(edges))
     document = {
         "format": FORMAT,
@@ -54,9 +55,15 @@ def document_parse(raw: Any) -> dict[str, Any]:
 def document_limits(nodes: int, edges: int) -> None:
     """Refuse more nodes or edges than a graph may have."""
     if nodes > MAX_NODES:
-        raise DocumentError("too-large", f"A graph may have at most {MAX_NODES:,} nodes; this one has {nodes:,}.")
+        detail = _("A graph may have at most %(limit)s nodes; this one has %(count)s.", **_counts(nodes, MAX_NODES))
+        raise DocumentError("too-large", detail)
     if edges > MAX_EDGES:
-        raise DocumentError("too-large", f"A graph may have at most {MAX_EDGES:,} edges; this one has {edges:,}.")
+        detail = _("A graph may have at most %(limit)s edges; this one has %(count)s.", **_counts(edges, MAX_EDGES))
+        raise DocumentError("too-large", detail)
+
+
+def _counts(count: int, limit: int) -> dict[str, str]:
+    return {"count": f"{count:,}", "limit": f"{limit:,}"}
 
 
 def _rows(rows: list[Any], parse_row: Any, what: str) -> list[dict[str, Any]]:
@@ -70,7 +77,8 @@ def _rows(rows: list[Any], parse_row: Any, what: str) -> list[dict[str, Any]]:
             node = row.get("id") if isinstance(row, Mapping) and what == "node" else None
             raise DocumentError("malformed", error.detail, node if isinstance(node, str) else None) from error
         if item["id"] in seen:
-            raise DocumentError("duplicate", f"Two {what}s have the id {item['id']}.", item["id"])
+            twice = _("Two nodes have the id %(id)s.") if what == "node" else _("Two edges have the id %(id)s.")
+            raise DocumentError("duplicate", twice % {"id": item["id"]}, item["id"])
         seen.add(item["id"])
         parsed.append(item)
     return parsed

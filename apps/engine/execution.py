@@ -15,6 +15,7 @@ from apps.engine.node_types import NodeFailure
 from apps.engine.plan import Plan, PlanInput, PlanStep
 from apps.engine.states import RunState, StepState
 from apps.engine.values import maps_over, value_fit
+from apps.wording import gettext as _
 
 _ABSENT = object()
 
@@ -91,7 +92,7 @@ class Execution:
             return Work((values,), False)
         lengths = {len(value) for value in mapped.values()}
         if len(lengths) > 1:
-            raise NodeFailure("The lists at its inputs have different lengths.", code="unequal-lists")
+            raise NodeFailure(_("The lists at its inputs have different lengths."), code="unequal-lists")
         rows = ({**values, **{name: column[i] for name, column in mapped.items()}} for i in range(lengths.pop()))
         return Work(tuple(rows), True)
 
@@ -109,10 +110,14 @@ class Execution:
         position, port = item.sources[0]
         upstream, state = self.plan.steps[position], self._states[position]
         if state is StepState.FAILED:
-            return f"{upstream.title} failed."
-        if state in (StepState.SKIPPED, StepState.CANCELLED):
-            return f"{upstream.title} was {state}."
-        return f"{upstream.title} took another branch than {port}."
+            return _("%(step)s failed.", step=upstream.title)
+        if state is StepState.SKIPPED:
+            return _("%(step)s was skipped.", step=upstream.title)
+        if state is StepState.CANCELLED:
+            return _("%(step)s was cancelled.", step=upstream.title)
+        output = upstream.type.output(port)
+        branch = _(output.title) if output and output.title else port
+        return _("%(step)s took another branch than %(branch)s.", step=upstream.title, branch=branch)
 
     def start(self, step: PlanStep, work: Work) -> None:
         """Begin to wait for the items of a step. A step mapped over an empty list is done at once."""
@@ -147,7 +152,7 @@ class Execution:
             self._outputs[step.position] = _gather(step, progress) if progress.mapped else progress.outputs[0]
         elif state is StepState.FAILED:
             self.failed = self.failed or step.node
-            self.stop(f"{step.title} failed.")
+            self.stop(_("%(step)s failed.", step=step.title))
         for position in step.feeds:
             self._needs[position] -= 1
             if self._needs[position] == 0:

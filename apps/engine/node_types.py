@@ -13,6 +13,8 @@ from typing import Any, Protocol
 import jsonschema_rs
 
 from apps.engine.types import PortType
+from apps.wording import gettext as _
+from apps.wording.schema import sentence, unknown
 
 
 class Effect(StrEnum):
@@ -171,12 +173,12 @@ class NodeType:
         found: list[tuple[str, str]] = []
         for error in _validator(self).iter_errors({k: v for k, v in params.items() if not is_variable(v)}):
             path = [str(part) for part in error.instance_path]
-            name = path[0] if path else ""
-            found.append((name, f"{self._label(name)}: {error.message}."))
+            if path:
+                found.append((path[0], sentence({"title": path[0], **self.params["properties"][path[0]]}, error)))
+            else:
+                names = getattr(error.kind, "unexpected", ())
+                found += [("", unknown(name, _(self.title))) for name in names]
         return found or self.check(self.with_defaults(params))
-
-    def _label(self, name: str) -> str:
-        return str(self.params.get("properties", {}).get(name, {}).get("title", name) or "Parameters")
 
 
 def is_variable(value: Any) -> bool:

@@ -13,6 +13,9 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from apps.wording import gettext as _
+from apps.wording import gettext_noop
+
 FORMAT = "millrace/1"
 MAX_TITLE = 200
 MAX_NAME = 100
@@ -28,7 +31,15 @@ _KEYS: dict[str, tuple[set[str], set[str]]] = {
     "set_variable": ({"op", "name"}, {"value"}),
 }
 _NODE = ({"id", "type"}, {"version", "title", "params", "position"})
-_EDGE = ({"id", "source", "source_port", "target", "target_port"}, set[str]())
+# What each is called is translated only when it is wrong: a graph has thousands of them.
+_EDGE_FIELDS = {
+    "id": gettext_noop("An edge's id"),
+    "source": gettext_noop("An edge's source"),
+    "source_port": gettext_noop("An edge's source port"),
+    "target": gettext_noop("An edge's target"),
+    "target_port": gettext_noop("An edge's target port"),
+}
+_EDGE = (set(_EDGE_FIELDS), set[str]())
 
 
 class OperationError(ValueError):
@@ -47,21 +58,21 @@ def empty_document() -> dict[str, Any]:
 
 def _keys(value: Any, required: set[str], optional: set[str], what: str) -> None:
     if not isinstance(value, Mapping):
-        raise OperationError(f"{what} must be an object.")
+        raise OperationError(_("%(what)s must be an object.", what=_(what)))
     if missing := required - set(value):
-        raise OperationError(f"{what} lacks `{sorted(missing)[0]}`.")
+        raise OperationError(_("%(what)s lacks `%(key)s`.", what=_(what), key=sorted(missing)[0]))
     if unknown := set(value) - required - optional:
-        raise OperationError(f"{what} has an unknown key `{sorted(unknown)[0]}`.")
+        raise OperationError(_("%(what)s has an unknown key `%(key)s`.", what=_(what), key=sorted(unknown)[0]))
 
 
 def _identifier(value: Any, what: str) -> None:
     if not isinstance(value, str) or not _ID.match(value):
-        raise OperationError(f"{what} must be 1 to 64 letters, digits or _ . : -")
+        raise OperationError(_("%(what)s must be 1 to 64 letters, digits or _ . : -", what=_(what)))
 
 
 def _name(value: Any, what: str) -> None:
     if not isinstance(value, str) or not 1 <= len(value) <= MAX_NAME:
-        raise OperationError(f"{what} must be text of 1 to {MAX_NAME} characters.")
+        raise OperationError(_("%(what)s must be text of 1 to %(limit)s characters.", what=_(what), limit=MAX_NAME))
 
 
 def _is_number(value: Any) -> bool:
@@ -72,11 +83,11 @@ def storable(value: Any) -> None:
     """JSON that PostgreSQL and every client can hold: no U+0000, no lone surrogate, no NaN or infinity."""
     if isinstance(value, str):
         if "\x00" in value or _SURROGATE.search(value):
-            raise OperationError("Text must be Unicode without the null character.")
+            raise OperationError(_("Text must be Unicode without the null character."))
     elif isinstance(value, int | float):
         # Whole numbers have no bound here, but are infinite to every other reader of JSON.
         if not -_LARGEST <= value <= _LARGEST:
-            raise OperationError("Numbers must be finite.")
+            raise OperationError(_("Numbers must be finite."))
     elif isinstance(value, Mapping):
         for key, item in value.items():
             storable(key)
@@ -88,24 +99,24 @@ def storable(value: Any) -> None:
 
 def _position(value: Any) -> None:
     if not isinstance(value, Mapping) or set(value) != {"x", "y"} or not all(map(_is_number, value.values())):
-        raise OperationError("A position must be {x, y} with two numbers.")
+        raise OperationError(_("A position must be {x, y} with two numbers."))
 
 
 def _title(value: Any) -> None:
     if not isinstance(value, str) or len(value) > MAX_TITLE:
-        raise OperationError(f"A title must be text of at most {MAX_TITLE} characters.")
+        raise OperationError(_("A title must be text of at most %(limit)s characters.", limit=MAX_TITLE))
 
 
 def _version(value: Any) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 1_000_000:
-        raise OperationError("A version must be a whole number from 1.")
+        raise OperationError(_("A version must be a whole number from 1."))
 
 
 def node_parse(node: Any) -> dict[str, Any]:
     """A node with its defaults filled in; OperationError when it is malformed."""
-    _keys(node, *_NODE, "A node")
-    _identifier(node["id"], "A node's id")
-    _identifier(node["type"], "A node's type")
+    _keys(node, *_NODE, gettext_noop("A node"))
+    _identifier(node["id"], gettext_noop("A node's id"))
+    _identifier(node["type"], gettext_noop("A node's type"))
     filled = {
         "id": node["id"],
         "type": node["type"],
@@ -118,44 +129,44 @@ def node_parse(node: Any) -> dict[str, Any]:
     _title(filled["title"])
     _position(filled["position"])
     if not isinstance(filled["params"], Mapping):
-        raise OperationError("A node's params must be an object.")
+        raise OperationError(_("A node's params must be an object."))
     for name in filled["params"]:
-        _name(name, "A parameter's name")
+        _name(name, gettext_noop("A parameter's name"))
     return {**filled, "params": dict(filled["params"]), "position": dict(filled["position"])}
 
 
 def edge_parse(edge: Any) -> dict[str, Any]:
     """An edge; OperationError when it is malformed."""
-    _keys(edge, *_EDGE, "An edge")
-    for key in ("id", "source", "source_port", "target", "target_port"):
-        _identifier(edge[key], f"An edge's {key.replace('_', ' ')}")
-    return {key: edge[key] for key in ("id", "source", "source_port", "target", "target_port")}
+    _keys(edge, *_EDGE, gettext_noop("An edge"))
+    for key in _EDGE_FIELDS:
+        _identifier(edge[key], _EDGE_FIELDS[key])
+    return {key: edge[key] for key in _EDGE_FIELDS}
 
 
 def _parse_set(op: Mapping[str, Any]) -> None:
     _identifier(op["id"], "`id`")
     path = op["path"]
     if not isinstance(path, list) or not all(isinstance(part, str) for part in path):
-        raise OperationError("`path` must be a list of names.")
+        raise OperationError(_("`path` must be a list of names."))
     if len(path) == 2 and path[0] == "params":
-        _name(path[1], "A parameter's name")
+        _name(path[1], gettext_noop("A parameter's name"))
         return
     checks = {("title",): _title, ("type_version",): _version, ("position",): _position}
     check = checks.get(tuple(path))
     if check is None:
-        raise OperationError("`path` must be title, type_version, position or params and a name.")
+        raise OperationError(_("`path` must be title, type_version, position or params and a name."))
     if "value" not in op:
-        raise OperationError("`set` lacks `value`.")
+        raise OperationError(_("%(what)s lacks `%(key)s`.", what="`set`", key="value"))
     check(op["value"])
 
 
 def parse(op: Any) -> None:
     """Refuse a malformed operation with :class:`OperationError`."""
     if not isinstance(op, Mapping):
-        raise OperationError("An operation must be an object.")
+        raise OperationError(_("An operation must be an object."))
     kind = op.get("op")
     if not isinstance(kind, str) or kind not in _KEYS:
-        raise OperationError(f"`op` must be one of {', '.join(_KEYS)}.")
+        raise OperationError(_("`op` must be one of %(kinds)s.", kinds=", ".join(_KEYS)))
     _keys(op, *_KEYS[kind], f"`{kind}`")
     storable(op)
     if kind == "add_node":
@@ -165,7 +176,7 @@ def parse(op: Any) -> None:
     elif kind == "set":
         _parse_set(op)
     elif kind == "set_variable":
-        _name(op["name"], "A variable's name")
+        _name(op["name"], gettext_noop("A variable's name"))
     else:
         _identifier(op["id"], "`id`")
 

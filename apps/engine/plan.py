@@ -9,6 +9,7 @@ from typing import Any
 from apps.engine.node_types import NodeFailure, NodeType, Port, Quote, is_variable
 from apps.engine.validation import Registry, order_of, upstream_of
 from apps.engine.values import params_resolve
+from apps.wording import gettext as _
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,17 @@ class PlanStep:
 
     position: int
     node: str
-    title: str
+    own_title: str
     type: NodeType
     params: Mapping[str, Any]
     inputs: tuple[PlanInput, ...]
     feeds: tuple[int, ...]
     needs: int
+
+    @property
+    def title(self) -> str:
+        """What the step is called: as its node was named, else as its type is called in the active language."""
+        return self.own_title or _(self.type.title)
 
 
 @dataclass(frozen=True)
@@ -117,7 +123,7 @@ def _step(
     return PlanStep(
         position[node["id"]],
         node["id"],
-        node["title"] or node_type.title,
+        node["title"],
         node_type,
         node["params"],
         tuple(item for item in inputs if item.sources),

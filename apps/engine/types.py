@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from apps.wording import gettext as _
+
 
 class PortType(StrEnum):
     """The type of a value that travels along an edge."""
@@ -18,6 +20,24 @@ class PortType(StrEnum):
     ASSET = "asset"
     TABLE = "table"
     ANY = "any"
+
+
+def kind_title(kind: str) -> str:
+    """A port's type or an asset's kind as it is called in a sentence; a name that is neither stays as it is."""
+    titles = {
+        "text": _("text"),
+        "number": _("a number"),
+        "boolean": _("yes or no"),
+        "json": _("structured data"),
+        "image": _("an image"),
+        "video": _("a video"),
+        "audio": _("a sound"),
+        "asset": _("a file"),
+        "file": _("a file"),
+        "table": _("a table"),
+        "any": _("anything"),
+    }
+    return titles.get(kind, kind)
 
 
 ASSETS = frozenset({PortType.IMAGE, PortType.VIDEO, PortType.AUDIO, PortType.ASSET})
@@ -37,4 +57,5 @@ def connection_problem(source: PortType, target: PortType) -> str | None:
         return None
     if target == PortType.JSON and source in (PortType.TEXT, PortType.NUMBER, PortType.BOOLEAN):
         return None
-    return f"A {source} output cannot feed a {target} input."
+    sides = {"source": kind_title(source), "target": kind_title(target)}
+    return _("This output gives %(source)s, but this input takes %(target)s.", **sides)

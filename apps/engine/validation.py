@@ -9,6 +9,7 @@ from typing import Any
 
 from apps.engine.node_types import NodeType
 from apps.engine.types import connection_problem
+from apps.wording import gettext as _
 
 Registry = Callable[[str], NodeType | None]
 
@@ -64,18 +65,16 @@ def validate(
     for node in document["nodes"]:
         problems += _node_problems(node, types[node["id"]])
     problems += _edge_problems(document, types)
-    _order, cycle = order_of(document)
+    cycle = order_of(document)[1]
     if cycle:
         path = " → ".join(reversed(cycle))
-        problems += [
-            GraphProblem(node, None, "cycle", f"These nodes feed each other in a circle: {path}. Remove one edge.")
-            for node in dict.fromkeys(cycle)
-        ]
+        message = _("These nodes feed each other in a circle: %(path)s. Remove one edge.", path=path)
+        problems += [GraphProblem(node, None, "cycle", message) for node in dict.fromkeys(cycle)]
     if targets is None:
         return problems
     targets = list(targets)
     problems += [
-        GraphProblem(target, None, "unknown-target", f"There is no node {target} in this graph.")
+        GraphProblem(target, None, "unknown-target", _("There is no node %(node)s in this graph.", node=target))
         for target in targets
         if target not in types
     ]
@@ -85,9 +84,13 @@ def validate(
 
 def _node_problems(node: Mapping[str, Any], node_type: NodeType | None) -> list[GraphProblem]:
     if node_type is None:
-        return [GraphProblem(node["id"], None, "unknown-type", f"There is no node type {node['type']}.")]
+        message = _("There is no node type %(type)s.", type=node["type"])
+        return [GraphProblem(node["id"], None, "unknown-type", message)]
     if node["version"] > node_type.version:
-        message = f"{node_type.title} has no version {node['version']}; the newest is {node_type.version}."
+        versions = {"version": node["version"], "newest": node_type.version}
+        message = _(
+            "%(node)s has no version %(version)s; the newest is %(newest)s.", node=_(node_type.title), **versions
+        )
         return [GraphProblem(node["id"], None, "unknown-version", message)]
     return [
         GraphProblem(node["id"], name or None, "bad-param", message)
@@ -107,11 +110,12 @@ def _edge_problems(document: Mapping[str, Any], types: Mapping[str, NodeType | N
     for node_id, node_type in types.items():
         for port in node_type.inputs if node_type else ():
             count = fed.get((node_id, port.name), 0)
-            title = port.title or port.name
+            title = _(port.title) or port.name
             if count == 0 and port.required:
-                problems.append(GraphProblem(node_id, port.name, "missing-input", f"Connect something to {title}."))
+                message = _("Connect something to %(port)s.", port=title)
+                problems.append(GraphProblem(node_id, port.name, "missing-input", message))
             if count > 1 and not port.many:
-                message = f"{title} takes one connection, not {count}."
+                message = _("%(port)s takes one connection, not %(count)s.", port=title, count=count)
                 problems.append(GraphProblem(node_id, port.name, "too-many-edges", message))
     return problems
 
@@ -119,7 +123,9 @@ def _edge_problems(document: Mapping[str, Any], types: Mapping[str, NodeType | N
 def _edge_problem(edge: Mapping[str, Any], types: Mapping[str, NodeType | None]) -> GraphProblem | None:
     for end in ("source", "target"):
         if edge[end] not in types:
-            message = f"The edge {edge['id']} leads to a node that does not exist: {edge[end]}."
+            message = _(
+                "The edge %(edge)s leads to a node that does not exist: %(node)s.", edge=edge["id"], node=edge[end]
+            )
             other = edge["target" if end == "source" else "source"]
             return GraphProblem(other if other in types else None, None, "unknown-node", message)
     source, target = types[edge["source"]], types[edge["target"]]
@@ -127,10 +133,10 @@ def _edge_problem(edge: Mapping[str, Any], types: Mapping[str, NodeType | None])
         return None  # the unknown type is reported at its node
     output, into = source.output(edge["source_port"]), target.input(edge["target_port"])
     if output is None:
-        message = f"{source.title} has no output {edge['source_port']}."
+        message = _("%(node)s has no output %(port)s.", node=_(source.title), port=edge["source_port"])
         return GraphProblem(edge["source"], edge["source_port"], "unknown-port", message)
     if into is None:
-        message = f"{target.title} has no input {edge['target_port']}."
+        message = _("%(node)s has no input %(port)s.", node=_(target.title), port=edge["target_port"])
         return GraphProblem(edge["target"], edge["target_port"], "unknown-port", message)
     reason = connection_problem(output.type, into.type)
     return GraphProblem(edge["target"], into.name, "wrong-type", reason) if reason else None

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from apps.engine.node_types import NodeFailure, Port, is_variable
-from apps.engine.types import ASSETS, WHOLE, PortType
+from apps.engine.types import ASSETS, WHOLE, PortType, kind_title
+from apps.wording import gettext as _
 
 ASSET_KEY = "$asset"
 
@@ -41,9 +42,21 @@ def value_fit(value: Any, port: Port) -> Any:
         fits = isinstance(value, _FITS.get(port.type, object))
         fits = fits and not (port.type is PortType.NUMBER and isinstance(value, bool))
     if not fits:
-        got = value.get("kind", "asset") if is_asset(value) else type(value).__name__
-        raise NodeFailure(f"{port.title or port.name} takes {port.type}, but got {got}.", code="wrong-type")
+        sides = {"wanted": kind_title(port.type), "got": kind_title(_kind(value))}
+        message = _("%(port)s takes %(wanted)s, but got %(got)s.", port=_(port.title) or port.name, **sides)
+        raise NodeFailure(message, code="wrong-type")
     return value
+
+
+def _kind(value: Any) -> str:
+    """What arrived, in the words of ports and assets."""
+    if is_asset(value):
+        return str(value.get("kind", "asset"))
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int | float):
+        return "number"
+    return "text" if isinstance(value, str) else "json"
 
 
 def maps_over(value: Any, port: Port) -> bool:
@@ -60,5 +73,6 @@ def params_resolve(params: Mapping[str, Any], variables: Mapping[str, Any]) -> d
         elif value["$variable"] in variables:
             resolved[name] = variables[value["$variable"]]
         else:
-            raise NodeFailure(f"The variable {value['$variable']} is not set.", code="missing-variable")
+            message = _("The variable %(name)s is not set.", name=value["$variable"])
+            raise NodeFailure(message, code="missing-variable")
     return resolved

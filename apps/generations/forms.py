@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from django import forms
+from django.utils.translation import gettext as _
 
+from apps.common.described import described
 from apps.generations.models import Generation
 from apps.providers.catalogue import MODELS, Model, Quote, quote
 
@@ -17,7 +19,7 @@ def settings_form(
     """A bound or unbound form with one field per parameter of ``model``."""
     typed = {name: schema for name, schema in model.inputs.items() if schema.get("type") == "string"}
     properties: dict[str, dict[str, Any]] = {**typed, **model.params["properties"]}
-    fields = {name: _field(schema) for name, schema in properties.items()}
+    fields = {name: _field(described(schema)) for name, schema in properties.items()}
     return cast(forms.Form, type("SettingsForm", (forms.Form,), fields)(data, initial=dict(initial or {})))
 
 
@@ -48,7 +50,7 @@ def settings_dropped(form: forms.Form, given: Mapping[str, Any], source: Generat
     titles = {name: schema["title"] for model in MODELS.values() for name, schema in model.params["properties"].items()}
     titles |= {name: schema["title"] for name, schema in (before.params["properties"] if before else {}).items()}
     return [
-        titles[name]
+        _(titles[name])
         for name, value in given.items()
         if name in titles and name not in form.fields and value not in (None, "")
     ]
@@ -62,7 +64,7 @@ def problems_show(form: forms.Form, problems: list[dict[str, str]]) -> None:
 
 def model_choices() -> list[tuple[str, str]]:
     """Every model as (id, title), as the catalogue orders them."""
-    return [(model.id, str(model.title)) for model in MODELS.values()]
+    return [(model.id, _(model.title)) for model in MODELS.values()]
 
 
 def _field(schema: dict[str, Any]) -> forms.Field:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -88,7 +88,7 @@ def card(row: Generation, *, full: bool = False) -> Card:
     model = MODELS.get(row.model)
     return Card(
         row=row,
-        title=model.title if model else row.model,
+        title=_(model.title) if model else row.model,
         state=state_text(row),
         previews=previews,
         ratio=_ratio(row, previews),
@@ -110,14 +110,30 @@ def settings_shown(row: Generation) -> list[tuple[str, Any]]:
     """The parameters beside prompt and seed, with the titles that the model's schema gives them."""
     model = MODELS.get(row.model)
     schema = model.params.get("properties", {}) if model else {}
-    return [
-        (schema.get(name, {}).get("title", name), value) for name, value in row.params.items() if name not in _PLAIN
-    ]
+    shown = [(name, schema.get(name, {}), value) for name, value in row.params.items() if name not in _PLAIN]
+    return [(_title(name, about), _choice(about, value)) for name, about, value in shown]
+
+
+def _title(name: str, about: Mapping[str, Any]) -> str:
+    title = about.get("title")
+    return _(title) if title else name
+
+
+def _choice(about: Mapping[str, Any], value: Any) -> Any:
+    """A value as its form called it."""
+    titles = dict(zip(map(str, about.get("enum", ())), about.get("x-enum-titles", ()), strict=False))
+    return _(titles[str(value)]) if str(value) in titles else value
 
 
 def inputs_shown(row: Generation) -> list[tuple[str, str]]:
-    """The input files as (name, asset id)."""
-    return [(name, str(found)) for name, value in row.inputs.items() for found in asset_ids({name: value})]
+    """The input files as (title, asset id)."""
+    model = MODELS.get(row.model)
+    about = model.inputs if model else {}
+    return [
+        (_title(name, about.get(name, {})), str(found))
+        for name, value in row.inputs.items()
+        for found in asset_ids({name: value})
+    ]
 
 
 def node_json(row: Generation) -> str:

@@ -99,7 +99,14 @@ def generation_create(request: MemberRequest) -> HttpResponse:
     row = _start(request, form, model, source) if request.method == "POST" and form.is_valid() else None
     if row is not None:
         return _opened(request, row)
-    context = {"form": form, "model": model, "models": model_choices(), "source": source, "once": _once(request)}
+    context = {
+        "form": form,
+        "model": model,
+        "about": _(model.description),
+        "models": model_choices(),
+        "source": source,
+        "once": _once(request),
+    }
     context |= {"price": form_price(form, model), "balance": balance_get(workspace_id=request.workspace.id)}
     context["plain"], context["advanced"] = fields_split(form, model)
     context["dropped"] = settings_dropped(form, _typed(request) or (source.params if source else {}), source)

@@ -9,7 +9,8 @@ from typing import Any, Literal, NamedTuple
 import jsonschema_rs
 
 from apps.providers import sandbox_models
-from apps.providers.wording import sentence
+from apps.wording import gettext as _
+from apps.wording.schema import empty, sentence, unknown
 
 CREDIT = 1_000_000  # micro-credits
 ModelKind = Literal["image", "video", "text", "audio"]
@@ -117,11 +118,11 @@ def params_problems(model_id: str, params: Mapping[str, Any], *, complete: bool 
     problems = []
     for name, value in params.items():
         if name not in known:
-            problems.append(ParamProblem(name, f"“{name}” is not a parameter of {model.title}."))
+            problems.append(ParamProblem(name, unknown(name, _(model.title))))
         elif value is not None:
             errors = jsonschema_rs.Draft202012Validator(dict(known[name])).iter_errors(value)
             problems += [ParamProblem(name, sentence(known[name], error)) for error in list(errors)[:1]]
     if complete:
-        missing = [name for name, schema in model.inputs.items() if schema.get("x-required") and not params.get(name)]
-        problems += [ParamProblem(name, f"{model.inputs[name]['title']} is empty. Fill it in.") for name in missing]
+        required = {name: schema["title"] for name, schema in model.inputs.items() if schema.get("x-required")}
+        problems += [ParamProblem(name, empty(_(title))) for name, title in required.items() if not params.get(name)]
     return problems

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from apps.providers.base import ErrorCode, Job, JobState, Output, ProviderError, Submission, WebhookRefused
+from apps.wording import gettext as _
 
 TIMEOUT = httpx.Timeout(20.0, connect=4.0)
 FETCH_TIMEOUT = httpx.Timeout(30.0, connect=4.0)
@@ -73,7 +74,7 @@ class SandboxProvider:
                 f"{self._root}/jobs", json=body, headers=self._headers, timeout=TIMEOUT, trust_env=False
             )
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-            raise ProviderError("unavailable", "The sandbox could not be reached.", sent=False) from error
+            raise ProviderError("unavailable", _("The sandbox could not be reached."), sent=False) from error
         except httpx.HTTPError as error:
             raise _lost() from error
         if answer.status_code >= 500 or answer.is_redirect:
@@ -105,7 +106,7 @@ class SandboxProvider:
             items = answer.json()["items"]
             return _job(items[0]) if items else None
         except (ValueError, KeyError, TypeError) as error:
-            raise ProviderError("unavailable", "The sandbox gave an answer that cannot be read.") from error
+            raise ProviderError("unavailable", _("The sandbox gave an answer that cannot be read.")) from error
 
     def fetch(self, output: Output, to: Path) -> None:
         """Stream to ``to``; raises ProviderError("not_found", permanent) once the address has expired."""
@@ -121,7 +122,9 @@ class SandboxProvider:
                 for chunk in answer.iter_bytes(256 * 1024):
                     taken += len(chunk)
                     if taken > FETCH_MAX_BYTES:
-                        raise ProviderError("failed", "The sandbox delivered a file that is too large.", permanent=True)
+                        raise ProviderError(
+                            "failed", _("The sandbox delivered a file that is too large."), permanent=True
+                        )
                     file.write(chunk)
         except httpx.HTTPError as error:
             raise _unreachable() from error
@@ -192,14 +195,14 @@ def _job(data: Mapping[str, Any]) -> Job:
 
 def _message(data: Mapping[str, Any]) -> str:
     if data["state"] == "queued" and data.get("queue_position") is not None:
-        return f"In the queue, {data['queue_position']} ahead"
+        return _("In the queue, %(count)s ahead", count=data["queue_position"])
     lines = str(data.get("logs") or "").strip().splitlines()
     return lines[-1][:200] if lines else ""
 
 
 def _job_error(error: Mapping[str, Any] | None) -> ProviderError:
     code = CODES.get(str((error or {}).get("code")), "failed")
-    message = str((error or {}).get("message") or "The sandbox gave no reason.")
+    message = str((error or {}).get("message") or _("The sandbox gave no reason."))
     return ProviderError(code, message, permanent=code in {"content_policy", "invalid", "refused"}, sent=True)
 
 
@@ -208,7 +211,7 @@ def _read(answer: httpx.Response) -> Job:
     try:
         return _job(answer.json())
     except (ValueError, KeyError, TypeError) as error:
-        raise ProviderError("unavailable", "The sandbox gave an answer that cannot be read.") from error
+        raise ProviderError("unavailable", _("The sandbox gave an answer that cannot be read.")) from error
 
 
 def _check(answer: httpx.Response) -> None:
@@ -219,7 +222,7 @@ def _check(answer: httpx.Response) -> None:
     if answer.status_code == 429:
         raise ProviderError("rate_limited", message, retry_after_s=_retry_after(answer))
     if answer.status_code >= 500 or answer.is_redirect:
-        raise ProviderError("unavailable", "The sandbox is not well at the moment.")
+        raise ProviderError("unavailable", _("The sandbox is not well at the moment."))
     raise ProviderError(code, message, permanent=True)
 
 
@@ -229,7 +232,7 @@ def _refusal(answer: httpx.Response) -> tuple[ErrorCode, str]:
         error = answer.json()["error"]
         return CODES.get(str(error["code"]), fallback), str(error["message"])
     except (ValueError, KeyError, TypeError):
-        return fallback, f"The sandbox answered {answer.status_code}."
+        return fallback, _("The sandbox answered %(status)s.", status=answer.status_code)
 
 
 def _retry_after(answer: httpx.Response) -> float | None:
@@ -238,9 +241,9 @@ def _retry_after(answer: httpx.Response) -> float | None:
 
 
 def _lost() -> ProviderError:
-    detail = "The request was sent to the sandbox, but its answer never came."
+    detail = _("The request was sent to the sandbox, but its answer never came.")
     return ProviderError("lost", detail, sent=True)
 
 
 def _unreachable() -> ProviderError:
-    return ProviderError("unavailable", "The sandbox could not be reached.")
+    return ProviderError("unavailable", _("The sandbox could not be reached."))

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from apps.assets.models import Asset
 from apps.assets.services import asset_local, asset_publish, asset_ref, asset_store
@@ -40,9 +41,9 @@ class WorkspaceAssets:
         except ValueError:
             asset = None
         if asset is None:
-            raise NodeFailure("The file is gone. Choose another one.", code="no-asset")
+            raise NodeFailure(_("The file is gone. Choose another one."), code="no-asset")
         if asset.state != "ready":
-            raise NodeFailure("The file is not ready yet. Run again in a moment.", code="asset-not-ready")
+            raise NodeFailure(_("The file is not ready yet. Run again in a moment."), code="asset-not-ready")
         return asset_ref(asset)
 
     @contextmanager

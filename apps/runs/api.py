@@ -140,6 +140,7 @@ def workflow_estimate(request: ApiRequest, workflow_id: UUID, body: schemas.Docu
 def run_create(request: ApiRequest, workflow_id: UUID, body: schemas.RunIn | None = None) -> HttpResponse:
     """Start a run. With `Idempotency-Key` the first answer is replayed to every repeat."""
     body = body or schemas.RunIn()
+    _whole_run(body)
     workflow = _workflow(workflow_id)
     with idempotent(request, body) as answer:
         if answer.known:
@@ -155,6 +156,14 @@ def run_create(request: ApiRequest, workflow_id: UUID, body: schemas.RunIn | Non
                 max_credits=body.max_credits,
             )
         return answer.keep(202, {"id": run.id, "state": run.state, **run_links(request.workspace.slug, run)})
+
+
+def _whole_run(body: schemas.RunIn) -> None:
+    """A run does everything for real. Whoever asks for less must not get more than they asked for."""
+    for name in ("dry_run", "from_run", "from_node"):
+        if getattr(body, name):
+            detail = _("`%(name)s` is not available yet. Leave it out to run for real, from the beginning.")
+            raise Problem("not-available", 422, _("Not available"), detail % {"name": name})
 
 
 def _versioned(workflow: Workflow, body: schemas.RunIn) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from apps.engine.states import RunState, StepState
 from apps.runs.listing import run_titles, steps_page
@@ -103,6 +104,9 @@ def run_view(run: Run) -> RunView:
 
 def _item(run: Run, step: Step) -> ItemView:
     error = step.error or {}
+    # Stored in the site's own language; what has nothing filled in can be said in the reader's.
+    stored = error.get("message")
+    told = gettext(stored) if stored else ""
     start = _ms(run, step.started_at) if step.started_at else None
     length = _ms(run, step.finished_at) - (start or 0) if start is not None and step.finished_at else None
     return ItemView(
@@ -113,8 +117,8 @@ def _item(run: Run, step: Step) -> ItemView:
         length,
         length / 1000 if length is not None else None,
         step.cost,
-        error.get("message", "") if step.state in (StepState.FAILED, StepState.CANCELLED) else "",
-        error.get("message", "") if step.state == StepState.SKIPPED else step.cache_reason,
+        told if step.state in (StepState.FAILED, StepState.CANCELLED) else "",
+        told if step.state == StepState.SKIPPED else step.cache_reason,
     )
 
 

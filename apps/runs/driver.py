@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,8 @@ import structlog
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from apps.billing.services import hold_close
 from apps.common.money import credits_text
@@ -34,7 +37,8 @@ from apps.runs.plans import plan_of_graph
 
 log = structlog.get_logger(__name__)
 
-CANCELLED = "The run was cancelled."
+# What is stored is in the site's own language, as the worker has no reader; a page says a fixed sentence in its own.
+CANCELLED = gettext_noop("The run was cancelled.")
 
 
 @dataclass
@@ -218,7 +222,7 @@ class Driver:
         if not isinstance(call, ProviderCall):
             raise TypeError(f"{step.type.type} must answer a provider call")
         self._record(step, item, StepState.RUNNING, attempt=attempt, inputs=inputs, started_at=now)
-        self._log(step, item, f"Asked {call.model}.")
+        self._log(step, item, _("Asked %(model)s.") % {"model": call.model})
         # The barrier comes first: a driver that dies here finds the step running and starts the same generation.
         self.journal.flush()
         self._paid(execution, step, item, attempt, call)
@@ -236,7 +240,8 @@ class Driver:
             self._record(step, item, state, attempt=attempt, error=outcome.error, cost=outcome.cost)
             execution.settle(step, item, state)
         else:
-            self._log(step, item, f"{call.model} delivered: {credits_text(outcome.cost)}.")
+            delivered = {"model": call.model, "cost": credits_text(outcome.cost)}
+            self._log(step, item, _("%(model)s delivered: %(cost)s.") % delivered)
             outputs = {call.output_port: outcome.outputs[0] if len(outcome.outputs) == 1 else list(outcome.outputs)}
             self._complete(execution, step, item, outputs, attempt=attempt, cost=outcome.cost)
 
@@ -249,6 +254,9 @@ class Driver:
             assert isinstance(call, ProviderCall)
             self._paid(execution, step, item, row.attempt, call)
         elif self.cancelled:
+            if row.state is not StepState.WAITING and not self._take_back(step, item):
+                self.busy = True  # it settled a moment ago, and woke this run: the next pass has its outcome
+                return
             self._record(step, item, StepState.CANCELLED, attempt=row.attempt, error=_cancelled())
             execution.settle(step, item, StepState.CANCELLED)
         elif row.state is StepState.WAITING and row.wake_at is not None:
@@ -261,6 +269,20 @@ class Driver:
 
     def _log(self, step: PlanStep, item: int, line: str) -> None:
         self.journal.event("step_log", timezone.now(), {"node": step.node, "item": item, "line": line})
+
+    def _take_back(self, step: PlanStep, item: int) -> bool:
+        """Take a step from its lane: nobody can claim it any more, and who runs it cannot settle it."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                UPDATE runs_step AS step SET fence = step.fence + 1, dispatched_at = NULL
+                FROM runs_run AS run
+                WHERE run.id = step.run_id AND run.fence = %s AND step.run_id = %s AND step.position = %s
+                    AND step.item = %s AND step.state IN ('ready', 'running')
+                """,
+                [self.lease.fence, self.lease.run_id, step.position, item],
+            )
+            return bool(cursor.rowcount == 1)
 
     def _wake_by(self, at: datetime) -> None:
         self.wake_at = min(self.wake_at or at, at)
@@ -305,7 +327,8 @@ class Driver:
         state = execution.outcome(cancelled=self.cancelled)
         error = self._why(execution.failed) if execution.failed else None
         self.journal.event("run_finished", timezone.now(), {"state": state.value, "error": error})
-        with transaction.atomic():
+        # Without a hold the last batch is one statement, which needs no transaction around it.
+        with transaction.atomic() if self.lease.price_high else nullcontext():
             self.journal.flush(state=state.value, error=error, ended=True)
             if self.lease.price_high:
                 hold_close(hold_id=self.lease.run_id)

@@ -13,6 +13,7 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
 from apps.common.live import poke
 from apps.common.tenancy import scope
@@ -57,7 +58,7 @@ def execute(run_id: UUID, position: int, item: int) -> bool:
         return False
     with structlog.contextvars.bound_contextvars(run=str(run_id), node=claim.node), scope(claim.workspace_id):
         if claim.claims > MAX_CLAIMS:
-            message = f"The worker died {MAX_CLAIMS} times while running this step; it was given up."
+            message = _("The worker died several times while running this step; it was given up.")
             return _settle(claim, StepState.FAILED, error={"code": "poison", "message": message})
         with _heartbeat(claim):
             state, outputs, error = _run(claim)
@@ -148,7 +149,9 @@ def _run(claim: Claim) -> tuple[StepState, Mapping[str, Any] | None, Mapping[str
         return StepState.FAILED, None, error
     except Exception as accident:  # a bug in a node must fail its step, not lose it
         log.exception("node crashed", action="node_crashed", type=claim.type)
-        message = "Something went wrong on our side while this step ran. Try again; if it stays, tell us the run's id."
+        message = _(
+            "Something went wrong on our side while this step ran. Try again; if it stays, tell us the run's id."
+        )
         return StepState.FAILED, None, {"code": "internal", "message": message, "kind": type(accident).__name__}
 
 

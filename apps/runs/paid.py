@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from apps.billing.services import InsufficientCredits
 from apps.engine.node_types import NodeFailure, ProviderCall
 from apps.engine.plan import PlanStep
@@ -36,7 +38,7 @@ def generation_ensure(
     generation = Generation.objects.filter(run_id=lease.run_id, node=step.node, item=item, attempt=attempt).first()
     if generation is None:
         if cancelled:
-            return Outcome((), 0, {"code": "cancelled", "message": "The run was cancelled."}, True)
+            return Outcome((), 0, {"code": "cancelled", "message": _("The run was cancelled.")}, True)
         generation = _start(lease, step, item, attempt, call)
     if generation.state in _LIVE:
         if cancelled:
@@ -72,7 +74,7 @@ def _outcome(generation: Generation) -> Outcome:
         return Outcome(tuple(generation.outputs), generation.cost, None, False)
     error = {
         "code": generation.error_code or generation.state,
-        "message": generation.error or "The generation did not succeed. You were not charged.",
+        "message": generation.error or _("The generation did not succeed. You were not charged."),
         "permanent": generation.permanent,
         "generation": str(generation.id),
     }

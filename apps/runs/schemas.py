@@ -22,6 +22,9 @@ class RunIn(DocumentIn):
 
     version: int | None = None
     max_credits: int | None = Field(default=None, ge=0)
+    from_run: UUID | None = None
+    from_node: str | None = None
+    dry_run: bool = False
 
 
 class Problem(Schema):

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg import sql
 
-from deploy.stack.layout import Settings, StackError, write_private
+from deploy.stack.layout import S3_NAMES, Settings, StackError, write_private
 from deploy.stack.processes import Program, launch_command, tail
 
 if TYPE_CHECKING:
@@ -47,6 +47,11 @@ def embedded_services(settings: Settings, *, durable: bool) -> dict[str, Service
     if not os.environ.get("REDIS_URL"):
         services["valkey"] = _valkey(settings, durable=durable)
     if not os.environ.get("S3_ENDPOINT_URL"):
+        if alone := [name for name in S3_NAMES if os.environ.get(name)]:
+            raise StackError(
+                f"{' and '.join(alone)} is set without S3_ENDPOINT_URL. For a store of your own set "
+                f"{', '.join(S3_NAMES)}; for the embedded one set none of them."
+            )
         services["s3"] = _seaweedfs(settings, durable=durable)
     return services
 

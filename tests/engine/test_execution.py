@@ -115,7 +115,7 @@ def test_wrong_value_at_run_time_is_a_sentence() -> None:
     execution.settle(step, 0, StepState.COMPLETED, {"asset": {"$asset": "x", "kind": "video"}})
     step = execution.next_ready()
     assert step
-    with pytest.raises(NodeFailure, match="Image takes image, but got video"):
+    with pytest.raises(NodeFailure, match="Image takes an image, but got a video"):
         execution.resolve(step)
 
 

@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import redis
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
@@ -38,6 +40,19 @@ def states(run: Run) -> dict[str, str]:
 
 def events(run: Run) -> list[tuple[int, str]]:
     return list(RunEvent.objects.filter(run=run).order_by("seq").values_list("seq", "kind"))
+
+
+def test_watchers_are_poked_after_the_commit(
+    make_workflow: Make, django_capture_on_commit_callbacks: Callable[..., Any]
+) -> None:
+    run = start(make_workflow(chain(3)))
+    with redis.Redis.from_url(settings.REDIS_URL) as client, client.pubsub() as watcher:
+        watcher.subscribe(f"{settings.CHANNEL_PREFIX}__group__run.{run.id}")
+        assert watcher.get_message(timeout=5)
+        with django_capture_on_commit_callbacks(execute=True):
+            advance(run.id)
+            assert watcher.get_message(timeout=0.2) is None, "a reader woken now would find nothing"
+        assert watcher.get_message(timeout=5)
 
 
 def test_chain_completes_with_gapless_events(make_workflow: Make) -> None:
@@ -175,6 +190,37 @@ def test_dead_workers_step_is_handed_out_again(make_workflow: Make) -> None:
     assert execute(run.id, 0, 0)
     step = Step.objects.get(run=run)
     assert (step.fence, step.claims, step.state) == (2, 2, "completed")
+
+
+def test_lost_message_is_sent_again_soon_when_its_lane_is_empty(make_workflow: Make) -> None:
+    run = start(make_workflow(chain(1)))
+    dispatched(run, 0)
+    Step.objects.filter(run=run).update(type="image.resize", dispatched_at=timezone.now() - timedelta(seconds=10))
+    assert sweeps.steps_due() == [], "in a full lane it only waits"
+    assert sweeps.steps_due([Lane.IO]) == []
+    assert sweeps.steps_due([Lane.WORK]) == [Dispatch(run.id, 0, 0, Lane.WORK)]
+
+
+def test_cancel_takes_a_step_back_from_its_lane(make_workflow: Make) -> None:
+    run = start(make_workflow(chain(2)))
+    dispatched(run, 0)
+    services.run_cancel(run=run)
+    advance(run.id)
+    assert states(run) == {"n0": "cancelled", "n1": "cancelled"}
+    assert not execute(run.id, 0, 0), "its late message finds nothing to claim"
+
+
+def test_step_that_settled_before_the_cancel_stays_settled(make_workflow: Make) -> None:
+    run = start(make_workflow(chain(2)))
+    dispatched(run, 0)
+    lease = lease_take(run.id)
+    assert lease
+    assert execute(run.id, 0, 0)
+    driver = Driver(lease)
+    driver.cancelled = True
+    driver.rows = {}
+    step = driver.plan.steps[0]
+    assert not driver._take_back(step, 0), "the worker was first"
 
 
 def test_step_that_kills_workers_is_given_up(make_workflow: Make) -> None:

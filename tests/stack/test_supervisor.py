@@ -184,6 +184,10 @@ def test_port_that_is_none(stack: Stack) -> None:
     assert "PORT is 'eighty', which is not a port" in stack.refused(PORT="eighty")
 
 
+def test_half_a_store_is_refused(stack: Stack) -> None:
+    assert "S3_BUCKET is set without S3_ENDPOINT_URL" in stack.refused(S3_ENDPOINT_URL="", S3_BUCKET="mine")
+
+
 def test_embedded_port_taken_meanwhile(stack: Stack) -> None:
     stack.up()
     stack.query("CREATE TABLE kept AS SELECT 42 AS answer")

@@ -8,6 +8,7 @@ from typing import Any
 
 from apps.engine.node_types import Effect, Lane, NodeContext, NodeFailure, NodeType, Port
 from apps.engine.types import PortType
+from apps.wording import gettext as _
 
 
 @cache
@@ -35,7 +36,7 @@ def check(params: Mapping[str, Any]) -> list[tuple[str, str]]:
         if isinstance(expression, str):
             _compiled(expression)
     except RuntimeError as error:
-        return [("expression", f"This is not a CEL expression: {_sentence(error)}")]
+        return [("expression", _("This is not a CEL expression: %(reason)s", reason=_sentence(error)))]
     return []
 
 
@@ -45,11 +46,13 @@ def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, An
     try:
         result = _compiled(params["expression"]).eval(data={"value": value, "variables": dict(context.variables)})
     except RuntimeError as error:
-        raise NodeFailure(f"The condition could not be decided: {_sentence(error)}", code="bad-condition") from error
+        message = _("The condition could not be decided: %(reason)s", reason=_sentence(error))
+        raise NodeFailure(message, code="bad-condition") from error
     answer = result.value()
     if not isinstance(answer, bool):
         shown = _sentence(Exception(str(answer)))
-        raise NodeFailure(f"The condition must answer true or false, but it gave {shown}.", code="bad-condition")
+        message = _("The condition must answer true or false, but it gave %(answer)s.", answer=shown)
+        raise NodeFailure(message, code="bad-condition")
     return {"true" if answer else "false": value}
 
 

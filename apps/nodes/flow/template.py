@@ -13,6 +13,7 @@ from jmespath.exceptions import JMESPathError
 
 from apps.engine.node_types import Effect, Lane, NodeContext, NodeFailure, NodeType, Port
 from apps.engine.types import PortType
+from apps.wording import gettext as _
 
 _PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 MAX_OUTPUT = 1_000_000
@@ -30,12 +31,9 @@ def check(params: Mapping[str, Any]) -> list[tuple[str, str]]:
         try:
             _compiled(expression)
         except JMESPathError:
-            return [
-                (
-                    "template",
-                    f"`{{{{{expression}}}}}` is not a placeholder; write {{{{ value }}}} or {{{{ values[0] }}}}.",
-                )
-            ]
+            shown = f"`{{{{{expression}}}}}`"
+            message = _("%(found)s is not a placeholder; write {{ value }} or {{ values[0] }}.", found=shown)
+            return [("template", message)]
     return []
 
 
@@ -54,14 +52,18 @@ def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, An
         try:
             found = _compiled(match[1]).search(data)
         except JMESPathError as error:
-            raise NodeFailure(f"`{match[0]}` could not be filled: {error}", code="bad-template") from error
+            message = _("`%(placeholder)s` could not be filled: %(reason)s", placeholder=match[0], reason=error)
+            raise NodeFailure(message, code="bad-template") from error
         if found is None:
-            raise NodeFailure(f"`{match[0]}` has no value here.", code="bad-template")
+            message = _("`%(placeholder)s` has no value here.", placeholder=match[0])
+            raise NodeFailure(message, code="bad-template")
         return _text(found)
 
     text = _PLACEHOLDER.sub(fill, params["template"])
     if len(text) > MAX_OUTPUT:
-        raise NodeFailure("The text would be longer than 1,000,000 characters.", code="too-long")
+        raise NodeFailure(
+            _("The text would be longer than %(limit)s characters.", limit=f"{MAX_OUTPUT:,}"), code="too-long"
+        )
     return {"text": text}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from apps.engine.node_types import NodeFailure, Quote, is_variable
 from apps.providers import catalogue
+from apps.wording import gettext as _
 
 
 def split(params: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -23,7 +24,7 @@ def checker(kind: str) -> Callable[[Mapping[str, Any]], list[tuple[str, str]]]:
         name, own = split(params)
         model = catalogue.MODELS.get(name)
         if model is None or model.kind != kind:
-            return [("model", f"There is no {kind} model {name or '(none)'}. Choose one from the list.")]
+            return [("model", _no_model(kind, name))]
         return list(
             catalogue.params_problems(name, {key: value for key, value in own.items() if not is_variable(value)})
         )
@@ -31,11 +32,19 @@ def checker(kind: str) -> Callable[[Mapping[str, Any]], list[tuple[str, str]]]:
     return check
 
 
+def _no_model(kind: str, name: str) -> str:
+    if not name:
+        return _("Choose a model.")
+    if kind == "image":
+        return _("There is no model for images called %(model)s. Choose one from the list.", model=name)
+    return _("There is no model for videos called %(model)s. Choose one from the list.", model=name)
+
+
 def quote(params: Mapping[str, Any]) -> Quote:
     """The price of one call with these parameters, micro-credits."""
     name, own = split(params)
     if name not in catalogue.MODELS:
-        raise NodeFailure(f"There is no model {name}.", code="unknown-model")
+        raise NodeFailure(_("There is no model %(model)s.", model=name), code="unknown-model")
     found = catalogue.quote(name, own, {})
     return Quote(found.low, found.high)
 

@@ -7,17 +7,18 @@ from typing import Any
 
 from apps.engine.node_types import Effect, Lane, NodeContext, NodeFailure, NodeType, Port
 from apps.engine.types import PortType
+from apps.wording import gettext as _
 
 
 def check(params: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The asset must be chosen before a run."""
-    return [] if params.get("asset") else [("asset", "Choose a file, or drop one on the canvas.")]
+    return [] if params.get("asset") else [("asset", _("Choose a file, or drop one on the canvas."))]
 
 
 def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> Mapping[str, Any]:
     """Emit the asset's reference; its bytes stay where they are."""
     if not params.get("asset"):
-        raise NodeFailure("Choose a file, or drop one on the canvas.", code="no-asset")
+        raise NodeFailure(_("Choose a file, or drop one on the canvas."), code="no-asset")
     return {"asset": context.asset_get(params["asset"])}
 
 

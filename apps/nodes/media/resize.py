@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 
 from apps.engine.node_types import Effect, Lane, NodeContext, NodeFailure, NodeType, Port
 from apps.engine.types import PortType
+from apps.wording import gettext as _
 
 
 def _fitted(image: Image.Image, size: tuple[int, int], fit: str) -> Image.Image:
@@ -30,8 +31,10 @@ def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, An
                 upright = ImageOps.exif_transpose(opened)
                 image = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
         except (OSError, Image.DecompressionBombError) as error:
-            raise NodeFailure(f"The image could not be read: {error}", code="bad-image") from error
-        context.log(f"{image.width} × {image.height} to {params['width']} × {params['height']}, {params['fit']}.")
+            message = _("The image could not be read: %(reason)s", reason=error)
+            raise NodeFailure(message, code="bad-image") from error
+        sizes = {"size": f"{image.width} × {image.height}", "wanted": f"{params['width']} × {params['height']}"}
+        context.log(_("%(size)s to %(wanted)s, %(fit)s.", **sizes, fit=params["fit"]))
         context.progress(0.5)
         _fitted(image, (params["width"], params["height"]), params["fit"]).save(target)
         name = f"{params['width']}x{params['height']}.png"

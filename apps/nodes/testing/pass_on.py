@@ -8,6 +8,7 @@ from typing import Any
 
 from apps.engine.node_types import Effect, Lane, NodeContext, NodeFailure, NodeType, Port
 from apps.engine.types import PortType
+from apps.wording import gettext as _
 
 
 def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -15,7 +16,9 @@ def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, An
     if params["sleep_ms"]:
         time.sleep(params["sleep_ms"] / 1000)
     if context.attempt <= params["fail_times"]:
-        raise NodeFailure(f"Failed on request, attempt {context.attempt}.", code="on-request", permanent=False)
+        raise NodeFailure(
+            _("Failed on request, attempt %(attempt)s.", attempt=context.attempt), code="on-request", permanent=False
+        )
     return {"value": inputs.get("value")}
 
 

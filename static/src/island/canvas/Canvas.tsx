@@ -121,6 +121,8 @@ export function Canvas({ narrow }: { narrow: boolean }): React.ReactElement {
   const connectionLine = useConnectionLine();
   const drop = useDrop();
   const [words] = useState(screenReaderWords);
+  // On an empty canvas the first node stays where it was put; fitting would carry it to the middle.
+  const [fitted] = useState(() => documentNow().nodes.length > 0);
   const far = useStore((state) => state.transform[2] < FAR);
   return (
     <div className="canvas" data-far={far} {...(readOnly ? {} : drop)} onPointerLeave={() => presenceTell(null)} onPointerMove={(event) => presenceTell(screenToFlowPosition({ x: event.clientX, y: event.clientY }))}>
@@ -155,7 +157,7 @@ export function Canvas({ narrow }: { narrow: boolean }): React.ReactElement {
         snapGrid={[8, 8]}
         minZoom={0.1}
         maxZoom={2}
-        fitView
+        fitView={fitted}
         fitViewOptions={FIT}
         onlyRenderVisibleElements
         elevateNodesOnSelect={false}

@@ -72,7 +72,7 @@ export function ModelField({ id, label, schema, value, readOnly, compact, descri
       </select>
       {chosen && !compact ? (
         <p className="field-about">
-          {chosen.description} {chosen.price?.formula ? <span>{chosen.price.formula}.</span> : null}
+          {chosen.description} {chosen.price?.formula ? <span>{t("Price: %(formula)s.", { formula: chosen.price.formula })}</span> : null}
         </p>
       ) : null}
     </>

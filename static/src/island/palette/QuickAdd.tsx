@@ -7,7 +7,7 @@ import { PortShape } from "../canvas/PortShape";
 import { typeName } from "../document/connections";
 import { NodeIcon } from "../icons";
 import { t } from "../i18n";
-import { typesFound } from "../store/catalogue";
+import { categoryTitle, typesFound } from "../store/catalogue";
 import { nodeAdd, typeFits } from "../store/edits";
 import { useUi, type QuickAdd as QuickAddState } from "../store/ui";
 
@@ -74,7 +74,7 @@ function Menu({ at, place, from }: QuickAddState): React.ReactElement {
           <li key={type.type} id={`quick-${type.type}`} role="option" aria-selected={index === at_} className="quick-option" onPointerMove={() => setChosen(index)} onClick={() => add(type)}>
             <NodeIcon name={type.icon} size={15} />
             <span className="grow truncate">{type.title}</span>
-            <span className="text-xs text-base-content/60 truncate max-w-28">{type.category}</span>
+            <span className="text-xs text-base-content/60 truncate max-w-28">{categoryTitle(type.category)}</span>
           </li>
         ))}
         {found.length ? null : <li className="field-about p-2">{t("Nothing fits.")}</li>}

@@ -6,6 +6,7 @@ import { create } from "zustand";
 import type { PortType } from "../boot";
 import { portsOf } from "../document/connections";
 import type { GraphDocument, GraphEdge, GraphNode } from "../document/types";
+import { t } from "../i18n";
 import { nodeType, nodeTypes } from "./catalogue";
 
 export type StepNode = Node<{ node: GraphNode }, "step">;
@@ -18,15 +19,19 @@ interface FlowState {
 
 export const useFlow = create<FlowState>(() => ({ nodes: [], edges: [] }));
 
+const nodeName = (node: GraphNode): string => node.title || nodeType(node.type)?.title || node.type;
+
+/** What it is, said to screen readers: React Flow's own words are English. */
+const role = (word: string): { "aria-roledescription": string } => ({ "aria-roledescription": word });
+
 function stepNode(node: GraphNode, old: StepNode | undefined): StepNode {
   if (old?.data.node === node) return old;
   const position = old?.dragging ? old.position : { ...node.position };
-  const ariaLabel = node.title || nodeType(node.type)?.title || node.type;
-  return { ...(old ?? { type: "step" as const, selected: false }), id: node.id, position, data: { node }, ariaLabel };
+  return { ...(old ?? { type: "step" as const, selected: false }), id: node.id, position, data: { node }, ariaLabel: nodeName(node), domAttributes: role(t("node")) };
 }
 
-function flowEdge(edge: GraphEdge, portType: PortType, old: FlowEdge | undefined): FlowEdge {
-  if (old?.data?.edge === edge && old.data.portType === portType) return old;
+function flowEdge(edge: GraphEdge, portType: PortType, ariaLabel: string, old: FlowEdge | undefined): FlowEdge {
+  if (old?.data?.edge === edge && old.data.portType === portType && old.ariaLabel === ariaLabel) return old;
   return {
     ...(old ?? { type: "flow" as const, selected: false }),
     id: edge.id,
@@ -35,6 +40,8 @@ function flowEdge(edge: GraphEdge, portType: PortType, old: FlowEdge | undefined
     target: edge.target,
     targetHandle: edge.target_port,
     data: { edge, portType },
+    ariaLabel,
+    domAttributes: role(t("connection")),
   };
 }
 
@@ -44,10 +51,13 @@ export function flowFollow(document: GraphDocument, select?: ReadonlySet<string>
   const oldNodes = new Map(nodes.map((node) => [node.id, node]));
   const oldEdges = new Map(edges.map((edge) => [edge.id, edge]));
   const ports = portsOf(document, nodeTypes());
+  const names = new Map(document.nodes.map((node) => [node.id, nodeName(node)]));
+  const label = (edge: GraphEdge): string =>
+    t("From %(source)s to %(target)s", { source: names.get(edge.source) ?? edge.source, target: names.get(edge.target) ?? edge.target });
   useFlow.setState({
     nodes: document.nodes.map((node) => selectedAs(stepNode(node, oldNodes.get(node.id)), select)),
     edges: document.edges.map((edge) =>
-      selectedAs(flowEdge(edge, ports.output(edge.source, edge.source_port)?.type ?? "any", oldEdges.get(edge.id)), select),
+      selectedAs(flowEdge(edge, ports.output(edge.source, edge.source_port)?.type ?? "any", label(edge), oldEdges.get(edge.id)), select),
     ),
   });
 }
