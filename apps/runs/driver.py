@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -309,7 +310,8 @@ class Driver:
         state = execution.outcome(cancelled=self.cancelled)
         error = self._why(execution.failed) if execution.failed else None
         self.journal.event("run_finished", timezone.now(), {"state": state.value, "error": error})
-        with transaction.atomic():
+        # Without a hold the last batch is one statement, which needs no transaction around it.
+        with transaction.atomic() if self.lease.price_high else nullcontext():
             self.journal.flush(state=state.value, error=error, ended=True)
             if self.lease.price_high:
                 hold_close(hold_id=self.lease.run_id)

@@ -298,8 +298,6 @@ def test_too_large(alice_api: Client, make_workflow: Make, path: str) -> None:
         ({"variables": {"v": float("nan")}}, "invalid-request"),
         ({"variables": {"v": ["\0"]}}, "invalid-request"),
         ({"variables": {"\ud800": 1}}, "invalid-request"),
-        ({"dry_run": True}, "not-offered"),
-        ({"from_node": "n0"}, "not-offered"),
     ],
 )
 def test_malformed_requests(alice_api: Client, make_workflow: Make, body: dict[str, Any], code: str) -> None:
@@ -384,3 +382,13 @@ def test_who_may_run(
     for nobody in (late, api("mr_nobody"), Client()):
         assert post(nobody, path)[0] == 401
         assert get(nobody, "/runs")[0] == 401
+
+
+@pytest.mark.parametrize("wish", [{"dry_run": True}, {"from_run": str(uuid4())}, {"from_node": "a"}])
+def test_less_than_a_whole_run_is_refused_not_ignored(
+    alice_api: Client, make_workflow: Make, wish: dict[str, Any]
+) -> None:
+    workflow = make_workflow(chain(1))
+    status, problem = post(alice_api, f"/workflows/{workflow.id}/runs", wish)
+    assert (status, problem["type"]) == (422, "/problems/not-available")
+    assert not Run.objects.for_workspace(workflow.workspace_id).exists()

@@ -11,9 +11,11 @@ import structlog
 from django.conf import settings
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from apps.assets.models import Asset
 from apps.assets.services import Refused, asset_store
+from apps.engine.types import kind_title
 from apps.generations.execution import timing
 from apps.generations.execution.answers import look_later
 from apps.generations.execution.settlement import settle_success, settle_without_charge
@@ -82,7 +84,9 @@ def _copy(generation: Generation, position: int) -> Asset:
     asset = known or _fetch(generation, Output(**delivery["outputs"][position]))
     expected = EXPECTED.get(generation.kind)
     if expected and asset.kind != expected:
-        raise BadOutput(f"it is a file of the kind {asset.kind}, not {expected}.")
+        raise BadOutput(
+            _("it is %(kind)s, not %(wanted)s.") % {"kind": kind_title(asset.kind), "wanted": kind_title(expected)}
+        )
     if known is None:
         delivery["stored"][str(position)] = str(asset.id)
         rows = Generation.objects.for_workspace(generation.workspace_id)
@@ -102,7 +106,7 @@ def _fetch(generation: Generation, output: Output) -> Asset:
             raise
         size = path.stat().st_size
         if not 0 < size <= settings.UPLOAD_MAX_BYTES:
-            raise BadOutput(f"the file has {size} bytes.")
+            raise BadOutput(_("the file has %(size)s bytes.") % {"size": f"{size:,}"})
         return _store(generation, path, output.filename)
 
 
