@@ -143,8 +143,8 @@ def workflow_estimate(request: ApiRequest, workflow_id: UUID, body: schemas.Docu
 def run_create(request: ApiRequest, workflow_id: UUID, body: schemas.RunIn | None = None) -> HttpResponse:
     """Start a run. With `Idempotency-Key` the first answer is replayed to every repeat."""
     body = body or schemas.RunIn()
+    _whole_run(body)
     workflow = _workflow(workflow_id)
-    _offered(body)
     with idempotent(request, body) as answer:
         if answer.known:
             return answer.response()
@@ -161,12 +161,12 @@ def run_create(request: ApiRequest, workflow_id: UUID, body: schemas.RunIn | Non
         return answer.keep(202, {"id": run.id, "state": run.state, **run_links(request.workspace.slug, run)})
 
 
-def _offered(body: schemas.RunIn) -> None:
-    # Taken for granted, each of them would cost what it was meant to save.
-    asked = [name for name in ("from_run", "from_node", "dry_run") if getattr(body, name)]
-    if asked:
-        detail = _("`%(name)s` is not offered yet; nothing was started. To do again what failed, retry the run.")
-        raise Problem("not-offered", 422, _("Not offered yet"), detail % {"name": asked[0]})
+def _whole_run(body: schemas.RunIn) -> None:
+    """A run does everything for real. Whoever asks for less must not get more than they asked for."""
+    for name in ("dry_run", "from_run", "from_node"):
+        if getattr(body, name):
+            detail = _("`%(name)s` is not available yet. Leave it out to run for real, from the beginning.")
+            raise Problem("not-available", 422, _("Not available"), detail % {"name": name})
 
 
 def _versioned(workflow: Workflow, body: schemas.RunIn) -> dict[str, Any] | None:
