@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -16,7 +17,7 @@ PROBLEM = "application/problem+json"
 
 def problem(answer: Any, status: int, name: str) -> dict[str, Any]:
     assert (answer.status_code, answer["Content-Type"]) == (status, PROBLEM)
-    found: dict[str, Any] = answer.json()
+    found: dict[str, Any] = json.loads(answer.content)
     assert (found["type"], found["status"]) == (f"/problems/{name}", status)
     assert found["detail"]
     return found
@@ -67,3 +68,17 @@ def test_the_description_tells_the_token_and_the_refusals(client: Client) -> Non
     for path in schema["paths"].values():
         for operation in path.values():
             assert PROBLEM in operation["responses"]["default"]["content"]
+
+
+def test_catalogues_are_paged_like_every_list(api: Callable[..., Client]) -> None:
+    client = api()
+    for path, key in (("/api/v1/node-types", "type"), ("/api/v1/models", "id")):
+        whole = [item[key] for item in client.get(path).json()["items"]]
+        found: list[str] = []
+        query = {"limit": "3"}
+        while page := client.get(path, query).json():
+            found += [item[key] for item in page["items"]]
+            if page["next"] is None:
+                break
+            query["cursor"] = page["next"]
+        assert found == whole

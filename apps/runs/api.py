@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import aclosing
+from time import monotonic
 from typing import Any, Literal
 from uuid import UUID
 
+from channels.db import database_sync_to_async
 from django.db.models import Sum
 from django.http import HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.urls import reverse
@@ -15,7 +18,7 @@ from ninja import Router, Status
 
 from apps.billing.models import Hold, HoldState
 from apps.common.described import described
-from apps.common.paging import LIMIT_DEFAULT, keyset_page, list_page
+from apps.common.paging import LIMIT_DEFAULT, LIMIT_MAX, bad_cursor, keyset_page, limit_check, list_page
 from apps.common.problems import Problem, not_found
 from apps.engine.validation import order_of, validate
 from apps.nodes.registry import catalogue_json, node_type_get
@@ -23,13 +26,13 @@ from apps.projects.models import Workflow, WorkflowVersion
 from apps.projects.schemas import rfc3339
 from apps.projects.services import workflow_document
 from apps.providers.catalogue import MODELS
-from apps.runs import schemas, services
+from apps.runs import schemas, services, watch
 from apps.runs.listing import step_json, steps_page
 from apps.runs.models import Run, RunEvent, RunState
 from apps.runs.refusals import as_problems
 from apps.runs.watch import Event, events_after, follow
 from apps.workspaces.access import ApiRequest
-from apps.workspaces.auth import api_auth
+from apps.workspaces.auth import access_holds, api_auth
 from apps.workspaces.idempotency import idempotent
 
 router = Router(tags=["runs"])
@@ -252,18 +255,20 @@ def run_events(
     request: ApiRequest,
     run_id: UUID,
     after: int = 0,
+    limit: int = LIMIT_MAX,
+    cursor: str | None = None,
     format: Literal["sse", "json"] = "sse",  # noqa: A002 (the contract names it)
 ) -> HttpResponseBase:
-    """The run's events as Server-Sent Events from `after` (or `Last-Event-ID`) on, or as JSON what exists."""
+    """The run's events as Server-Sent Events from `after` (or `Last-Event-ID`) on, or as JSON, paged, what exists."""
     run = _run(run_id)
     last = request.headers.get("Last-Event-ID", "")
     after = int(last) if last.isascii() and last.isdigit() else after
     if format == "json":
-        events = events_after(run, after)
-        following = events[-1].seq if len(events) and events[-1].seq < run.last_seq else None
+        events = events_after(run, _seq(cursor) if cursor else after, limit_check(limit))
+        following = str(events[-1].seq) if events and events[-1].seq < run.last_seq else None
         return JsonResponse({"items": [_event_json(event) for event in events], "next": following})
     return StreamingHttpResponse(
-        _sse(run, after),
+        _sse(request, run, after),
         content_type="text/event-stream",
         headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
     )
@@ -274,10 +279,26 @@ def _event_json(event: Event) -> dict[str, Any]:
     return {"seq": event.seq, "kind": event.kind, "at": rfc3339(event.at), **event.body}
 
 
-async def _sse(run: Run, after: int) -> AsyncIterator[str]:
-    async for events in follow(run, after):
-        if not events:
-            yield ": nothing new\n\n"
-        yield "".join(
-            f"id: {event.seq}\nevent: {event.kind}\ndata: {json.dumps(_event_json(event))}\n\n" for event in events
-        )
+def _seq(cursor: str) -> int:
+    if not (cursor.isascii() and cursor.isdigit()):
+        raise bad_cursor()
+    return int(cursor)
+
+
+async def _sse(request: ApiRequest, run: Run, after: int) -> AsyncIterator[str]:
+    checked = monotonic()
+    async with aclosing(follow(run, after)) as batches:
+        async for events in batches:
+            if monotonic() - checked >= watch.RECHECK_S:
+                checked = monotonic()
+                if not await database_sync_to_async(access_holds)(request):
+                    return
+            yield _sse_text(events)
+
+
+def _sse_text(events: list[Event]) -> str:
+    if not events:
+        return ": nothing new\n\n"
+    return "".join(
+        f"id: {event.seq}\nevent: {event.kind}\ndata: {json.dumps(_event_json(event))}\n\n" for event in events
+    )

@@ -222,6 +222,10 @@ def test_events_as_json(alice_api: Client, make_workflow: Make) -> None:
     assert page["items"][2].items() >= {"node": "n0", "item": 0, "state": "completed", "attempt": 1}.items()
     rest = get(alice_api, f"/runs/{run}/events?format=json&after=4")[1]["items"]
     assert rest == page["items"][4:]
+    first = get(alice_api, f"/runs/{run}/events?format=json&limit=4")[1]
+    assert (first["items"], first["next"]) == (page["items"][:4], "4")
+    assert get(alice_api, f"/runs/{run}/events?format=json&cursor=4")[1] == {"items": rest, "next": None}
+    assert get(alice_api, f"/runs/{run}/events?format=json&cursor=x")[0] == 422
 
 
 def test_cancel_and_retry(alice_api: Client, make_workflow: Make) -> None:
@@ -240,6 +244,17 @@ def test_cancel_and_retry(alice_api: Client, make_workflow: Make) -> None:
     assert (steps["n"]["state"], steps["n"]["cached"]) == ("cached", True)
     assert run in steps["n"]["cache_reason"]
     assert steps["wait"]["state"] == "waiting"
+
+
+def test_retry_of_what_is_in_the_trash(alice_api: Client, make_workflow: Make) -> None:
+    workflow = make_workflow(chain(1, fail_times=1))
+    run = started(alice_api, workflow)
+    advance(UUID(run))
+    assert alice_api.delete(f"/api/v1/workflows/{workflow.id}").status_code == 204
+    status, problem = post(alice_api, f"/runs/{run}/retry")
+    assert (status, problem["type"]) == (409, "/problems/workflow-trashed")
+    assert post(alice_api, f"/workflows/{workflow.id}/restore")[0] == 200
+    assert post(alice_api, f"/runs/{run}/retry")[0] == 202
 
 
 def test_same_idempotency_key_is_one_run(alice_api: Client, make_workflow: Make) -> None:
@@ -315,21 +330,9 @@ def test_malformed_paging(alice_api: Client, make_workflow: Make, query: str) ->
 
 def test_cursors_of_other_lists_are_refused(alice_api: Client, make_workflow: Make) -> None:
     run = started(alice_api, make_workflow(chain(1)))
-    odd: tuple[list[Any], ...] = (["a", "b"], [None, None], [1e40, 1], [{}, []], [0, 2**40])
+    odd: list[list[Any]] = [["a", "b"], [None, None], [1e40, 1], [{}, []], [0, 2**40]]
     for values in odd:
         assert get(alice_api, f"/runs/{run}/steps?cursor={cursor_encode(values)}")[0] == 422
-
-
-def test_catalogues_are_paged(alice_api: Client) -> None:
-    for path, key in (("/node-types", "type"), ("/models", "id")):
-        whole = [item[key] for item in get(alice_api, path)[1]["items"]]
-        found: list[str] = []
-        cursor: str | None = ""
-        while cursor is not None:
-            _status, page = get(alice_api, f"{path}?limit=3{cursor and '&cursor=' + cursor}")
-            found += [item[key] for item in page["items"]]
-            cursor = page["next"]
-        assert found == whole
 
 
 def test_events_asked_for_oddly(alice_api: Client, make_workflow: Make) -> None:
@@ -384,3 +387,13 @@ def test_who_may_run(
     for nobody in (late, api("mr_nobody"), Client()):
         assert post(nobody, path)[0] == 401
         assert get(nobody, "/runs")[0] == 401
+
+
+@pytest.mark.parametrize("wish", [{"dry_run": True}, {"from_run": str(uuid4())}, {"from_node": "a"}])
+def test_less_than_a_whole_run_is_refused_not_ignored(
+    alice_api: Client, make_workflow: Make, wish: dict[str, Any]
+) -> None:
+    workflow = make_workflow(chain(1))
+    status, problem = post(alice_api, f"/workflows/{workflow.id}/runs", wish)
+    assert (status, problem["type"]) == (422, "/problems/not-available")
+    assert not Run.objects.for_workspace(workflow.workspace_id).exists()
