@@ -256,7 +256,7 @@ def run_events(
     last = request.headers.get("Last-Event-ID", "")
     after = int(last) if last.isdigit() else after
     if format == "json":
-        events = events_after(run, after)
+        events = events_after(run.id, after)
         following = events[-1].seq if len(events) and events[-1].seq < run.last_seq else None
         return JsonResponse({"items": [_event_json(event) for event in events], "next": following})
     return StreamingHttpResponse(
