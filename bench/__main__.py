@@ -8,7 +8,10 @@ from collections.abc import Callable
 from bench.report import Figure, keep, table
 from bench.site import ROOT, Site, open_site, prepare_environment, stack
 
-NAMES = ("chain", "first_step", "live", "page", "island", "up")
+NAMES = (
+    "chain", "first_step", "live", "page", "island", "memory", "up",
+    "fan", "layers", "growth", "small", "small_http", "bytes", "crash",
+)  # fmt: skip
 
 
 def main(names: list[str]) -> int:
@@ -37,7 +40,7 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
 
     django.setup()
     from apps.common.logs import configure
-    from bench import pages, runs
+    from bench import engine, pages, processes, runs
 
     configure("WARNING")
     return {
@@ -46,7 +49,15 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
         "live": runs.bench_live,
         "page": pages.bench_page,
         "island": pages.bench_island,
+        "memory": processes.bench_memory,
         "up": pages.bench_up,
+        "fan": engine.bench_fan,
+        "layers": engine.bench_layers,
+        "growth": engine.bench_growth,
+        "small": engine.bench_small,
+        "small_http": engine.bench_small_http,
+        "bytes": engine.bench_bytes,
+        "crash": engine.bench_crash,
     }
 
 

@@ -94,6 +94,12 @@ def _starts(browser: Path) -> bool:
     return subprocess.run([browser, "--version"], capture_output=True, check=False).returncode == 0
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Find or install the browser before the first test: installing takes longer than a test may."""
+    if any("chromium" in getattr(item, "fixturenames", ()) for item in session.items):
+        os.environ["CHROMIUM"] = find_chromium()
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The browser, started once."""

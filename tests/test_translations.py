@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from apps.common.catalogue import DOMAINS, LANGUAGES, catalogue_problems, catalogue_read, template_files
+from apps.common.catalogue import DOMAINS, LANGUAGES, catalogue_problems, catalogue_read, source_files, template_files
 from apps.common.icons import _icons
 
 # Names, and words that are the same in every language.
@@ -119,6 +119,30 @@ def test_the_scan_sees_what_it_should() -> None:
 def test_templates_say_nothing_untranslated(path: Path) -> None:
     if path.suffix == ".html":
         assert bare_words(path.read_text()) == []
+
+
+_BARE_IN_SCRIPTS = re.compile(
+    r"""(?<![=-])>\s*([^<>{}()=;]*[A-Za-z]{3,}[^<>{}()=;]*)</"""
+    r"""|\b(?:title|placeholder|alt|label|aria-label|ariaLabel|aria-roledescription)="([^"]*[A-Za-z]{3,}[^"]*)\""""
+)
+
+
+def bare_in_script(source: str) -> list[str]:
+    """Words in JSX that are written as they are."""
+    return [text or attribute for text, attribute in _BARE_IN_SCRIPTS.findall(source)]
+
+
+def test_the_scan_of_scripts_sees_what_it_should() -> None:
+    assert bare_in_script('<p title={t("Fine")}>{t("Fine")}</p>') == []
+    assert bare_in_script('<p title="Oops">Hello</p>') == ["Oops", "Hello"]
+
+
+@pytest.mark.parametrize(
+    "path", sorted(source_files("djangojs")), ids=lambda path: str(path.relative_to(settings.BASE_DIR))
+)
+def test_scripts_say_nothing_untranslated(path: Path) -> None:
+    if path.suffix == ".tsx" and "dev" not in path.parts:
+        assert bare_in_script(path.read_text()) == []
 
 
 @pytest.mark.skipif(not _icons(), reason="the front end is not built")

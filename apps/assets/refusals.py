@@ -39,6 +39,10 @@ class Refused(Exception):
         super().__init__(refusal_sentence(self.refusal))
 
 
+class TooHeavy(Exception):
+    """More pixels than the caller wants to decode where it is; not a refusal."""
+
+
 def refusal_sentence(refusal: Mapping[str, Any]) -> str:
     """The refusal in the reader's language; an empty string when there is none."""
     if not refusal:

@@ -21,9 +21,8 @@ from apps.assets import intake, kinds, storage
 from apps.assets.intake import NotArrived
 from apps.assets.kinds import ACCEPTED, OPAQUE, Accepted
 from apps.assets.measures import Measured, detect, measure
-from apps.assets.measures.images import TooHeavy
 from apps.assets.models import Asset, AssetState, Blob, Kind, PreviewState, Source, asset_rows
-from apps.assets.refusals import Refused
+from apps.assets.refusals import Refused, TooHeavy
 from apps.assets.tasks import asset_verify, blob_preview
 from apps.assets.usage import project_known
 from apps.common.ids import uuid7

@@ -1,27 +1,21 @@
-"""The object store: keys, presigned forms and links, and bytes that stream past without being held.
-
-One boto3 client for the whole process: under ASGI each request has a thread of its own, and django-storages, which
-keeps a client per thread, would build one (about 0.1 s) for every request.
-"""
+"""The object store: keys, presigned forms and links, and bytes that stream past without being held."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
+
+from apps.common import objects
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -38,35 +32,14 @@ class Stored:
     etag: str
 
 
-@cache
-def _client(endpoint: str) -> S3Client:
-    config = Config(
-        signature_version="s3v4",
-        s3={"addressing_style": "path"},
-        max_pool_connections=32,
-        connect_timeout=5,
-        read_timeout=60,
-        retries={"max_attempts": 3, "mode": "standard"},
-    )
-    return boto3.session.Session(
-        aws_access_key_id=settings.S3_ACCESS_KEY or None,
-        aws_secret_access_key=settings.S3_SECRET_KEY or None,
-        region_name=settings.S3_REGION,
-    ).client("s3", endpoint_url=endpoint or None, config=config)
-
-
-# A connection must not be shared with a forked worker process.
-os.register_at_fork(after_in_child=_client.cache_clear)
-
-
 def client() -> S3Client:
     """The client that our own processes use."""
-    return _client(settings.S3_ENDPOINT_URL)
+    return objects.client(settings.S3_ENDPOINT_URL)
 
 
 def public_client() -> S3Client:
     """Signs for the address that browsers reach; it is never used to send."""
-    return _client(settings.S3_PUBLIC_URL)
+    return objects.client(settings.S3_PUBLIC_URL)
 
 
 def incoming_key(workspace_id: UUID, asset_id: UUID) -> str:

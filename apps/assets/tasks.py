@@ -7,7 +7,7 @@ from uuid import UUID
 from celery.schedules import crontab
 from django.utils import timezone
 
-from apps.assets import housekeeping, intake, orphans, previews
+from apps.assets import housekeeping, intake, orphans
 from apps.common.lanes import lane_task
 
 BEAT = {
@@ -28,6 +28,8 @@ def asset_verify(*, workspace_id: str, asset_id: str, **_: object) -> None:
 @lane_task("work")
 def blob_preview(*, workspace_id: str, blob_id: str, **_: object) -> None:
     """Draw thumbnail or poster."""
+    from apps.assets import previews  # Pillow and PyAV, which only the `work` lane needs
+
     previews.preview_draw(workspace_id=UUID(workspace_id), blob_id=UUID(blob_id))
 
 

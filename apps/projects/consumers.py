@@ -19,6 +19,7 @@ from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from apps.common.sockets import socket_language
 from apps.common.tenancy import scope
 from apps.projects import services, watching
 from apps.projects.envelopes import OperationRefused
@@ -84,7 +85,7 @@ class WorkflowConsumer(AsyncJsonWebsocketConsumer):
         handler = handlers.get(kind) if isinstance(kind, str) else None
         if not hasattr(self, "announce"):  # refused at the door, the farewell is on its way
             return
-        with translation.override(self._language()):
+        with translation.override(socket_language(self.scope)):
             if handler is None:
                 await self._refuse(None, _("A message must be a JSON object with a known type."))
             else:
@@ -230,11 +231,7 @@ class WorkflowConsumer(AsyncJsonWebsocketConsumer):
         except Exception as error:  # presence is a nicety; a store that is away must not close the page's socket
             log.warning("presence lost", action="workflow_presence", error=str(error))
 
-    # --- Words ---
-
-    def _language(self) -> str:
-        chosen = self.scope.get("cookies", {}).get(settings.LANGUAGE_COOKIE_NAME, "")
-        return chosen if chosen in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
+    # --- Refusals ---
 
     async def _refuse(self, client_seq: int | None, detail: str) -> None:
         await self.send_json({"type": "refused", "client_seq": client_seq, "detail": detail})

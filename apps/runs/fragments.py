@@ -32,10 +32,11 @@ class Batch:
 def batch_render(run_id: UUID, workspace_id: UUID, after: int, language: str) -> Batch | None:
     """Everything that changed after ``after``; None when the run is gone."""
     with scope(workspace_id), translation.override(language):
+        # The events first: a run read before its last event would be shown as running for good, since nothing follows.
+        events = events_after(run_id, after, BATCH)
         run: Run | None = Run.objects.select_related("workspace").filter(id=run_id).first()
         if run is None:
             return None
-        events = events_after(run, after, BATCH)
         if not events:
             return Batch("", after, run.finished_at is not None)
         seq = events[-1].seq

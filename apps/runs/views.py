@@ -98,7 +98,7 @@ def run_console(request: MemberRequest, run_id: UUID) -> HttpResponse:
 @require_GET
 @member_required()
 def drawer(request: MemberRequest, workflow_id: UUID) -> HttpResponse:
-    """The drawer below the canvas: the newest run's console and the runs before it, or (``part=history``) only these."""
+    """The drawer below the canvas: the newest run's console and earlier runs, or (``part=history``) only these."""
     workflow = Workflow.objects.filter(id=workflow_id).first()
     if workflow is None:
         raise Http404
@@ -127,7 +127,12 @@ def run_retry(request: MemberRequest, run_id: UUID) -> HttpResponse:
     """A new run that does again what did not succeed."""
     try:
         run = services.run_retry(run=_run(run_id), actor_id=request.user.id)
-    except (services.RunNotFailed, services.InsufficientCredits, services.InvalidGraph) as error:
+    except (
+        services.RunNotFailed,
+        services.WorkflowTrashed,
+        services.InsufficientCredits,
+        services.InvalidGraph,
+    ) as error:
         refusal = render(request, "runs/refused.html", {"sentence": str(error)}, status=422)
         refusal["HX-Reswap"] = "afterbegin"
         return refusal

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, AnyHttpUrl, BaseModel, ConfigDict, Field, ValidationError
 
-from apps.sandbox.art.styles import STYLES
+from apps.sandbox.art.style_names import STYLES
 
 
 class OrderRefused(Exception):

@@ -7,7 +7,6 @@ from django.utils import timezone
 
 from apps.common.lanes import lane_task
 from apps.sandbox.execution import queue
-from apps.sandbox.execution.rendering import job_render
 from apps.sandbox.execution.webhooks import delivery_send
 
 BEAT = {
@@ -20,6 +19,8 @@ BEAT = {
 @lane_task("work", soft_time_limit=780, time_limit=840)
 def sandbox_render(*, job_id: str, **_: object) -> None:
     """Render one job, then tell its client."""
+    from apps.sandbox.execution.rendering import job_render  # NumPy, Pillow and PyAV: only the `work` lane draws
+
     if delivery_id := job_render(UUID(job_id)):
         sandbox_webhook_send.delay(delivery_id=delivery_id)
 

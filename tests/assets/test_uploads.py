@@ -16,9 +16,9 @@ from django.utils import timezone
 from apps.assets import housekeeping, services, storage
 from apps.assets.intake import settle
 from apps.assets.models import Asset, AssetState, Blob
-from apps.assets.usage import project_checks
 from apps.common.ids import uuid7
 from apps.common.tenancy import scope
+from apps.projects.services import project_create
 from apps.workspaces.models import Workspace
 from tests.assets import files
 
@@ -165,6 +165,7 @@ def test_uploads_that_wait_are_counted(alice_api: Client, monkeypatch: pytest.Mo
     answers = [_begin(alice_api, b"abc", "a.txt") for _ in range(3)]
     assert [answer.status_code for answer in answers] == [201, 201, 429]
     assert answers[2]["Retry-After"] == "600"
+    assert answers[2]["RateLimit"] == '"uploads";r=0;t=600'
 
 
 def test_a_store_that_is_away_costs_only_time(alice_api: Client, settings: Any) -> None:
@@ -190,7 +191,7 @@ def test_known_bytes_are_not_uploaded_again(alice_api: Client, workspace: Worksp
     assert known.status_code == 200
     assert known.json() == {"asset": first["id"], "state": "ready", "url": None, "fields": {}}
     # For another project: another asset, still no upload.
-    elsewhere = _begin(alice_api, data, "c.png", sha256=first["sha256"], project=str(uuid7())).json()
+    elsewhere = _begin(alice_api, data, "c.png", sha256=first["sha256"], project=_project(workspace)).json()
     assert (elsewhere["state"], elsewhere["url"]) == ("ready", None)
     assert elsewhere["asset"] != first["id"]
     # As another type: the bytes must show that they are it.
@@ -270,14 +271,15 @@ def test_viewers_read_and_do_not_write(alice_api: Client, victor_api: Client) ->
     assert _call(victor_api, "DELETE", f"/assets/{asset}").status_code == 403
 
 
-def test_a_project_must_be_known(alice_api: Client) -> None:
-    ours = uuid7()
-    project_checks.append(lambda _workspace, project: project == ours)
-    try:
-        assert _begin(alice_api, b"abc", "a.txt", project=str(uuid7())).status_code == 404
-        assert _begin(alice_api, b"abc", "a.txt", project=str(ours)).status_code == 201
-    finally:
-        project_checks.pop()
+def _project(workspace: Workspace) -> str:
+    with scope(workspace.id):
+        return str(project_create(workspace_id=workspace.id, name="P", actor_id=None).id)
+
+
+def test_a_project_must_be_known(alice_api: Client, workspace: Workspace, foreign_workspace: Workspace) -> None:
+    for stranger in (str(uuid7()), _project(foreign_workspace)):
+        assert _begin(alice_api, b"abc", "a.txt", project=stranger).status_code == 404
+    assert _begin(alice_api, b"abc", "a.txt", project=_project(workspace)).status_code == 201
 
 
 def test_unclaimed_uploads_are_swept_after_a_day(alice_api: Client, workspace: Workspace) -> None:

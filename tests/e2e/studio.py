@@ -129,6 +129,26 @@ class Canvas:
             [path.name, content, x, y],
         )
 
+    def remember_states(self) -> None:
+        """Keep every state that a node shows from now on; a reload forgets them."""
+        self.page.evaluate(
+            """() => {
+                window.statesSeen = {};
+                const keep = (node) => {
+                    if (!node.matches?.("article.node")) return;
+                    const title = node.querySelector("header").innerText.trim().split("\\n")[0];
+                    const seen = (window.statesSeen[title] ??= []);
+                    if (seen.at(-1) !== node.dataset.state) seen.push(node.dataset.state);
+                };
+                new MutationObserver((changes) => changes.forEach(({ target }) => keep(target)))
+                    .observe(document.querySelector(".react-flow"), { subtree: true, attributeFilter: ["data-state"] });
+            }"""
+        )
+
+    def states_seen(self) -> dict[str, list[str]]:
+        seen: dict[str, list[str]] = self.page.evaluate("window.statesSeen")
+        return seen
+
     def all_saved(self) -> None:
         expect(self.saved).to_have_text(re.compile("Saved"), timeout=15_000)
 

@@ -192,6 +192,28 @@ def test_dead_workers_step_is_handed_out_again(make_workflow: Make) -> None:
     assert (step.fence, step.claims, step.state) == (2, 2, "completed")
 
 
+def test_cancel_takes_a_step_back_from_its_lane(make_workflow: Make) -> None:
+    run = start(make_workflow(chain(2)))
+    dispatched(run, 0)
+    services.run_cancel(run=run)
+    advance(run.id)
+    assert states(run) == {"n0": "cancelled", "n1": "cancelled"}
+    assert not execute(run.id, 0, 0), "its late message finds nothing to claim"
+
+
+def test_step_that_settled_before_the_cancel_stays_settled(make_workflow: Make) -> None:
+    run = start(make_workflow(chain(2)))
+    dispatched(run, 0)
+    lease = lease_take(run.id)
+    assert lease
+    assert execute(run.id, 0, 0)
+    driver = Driver(lease)
+    driver.cancelled = True
+    driver.rows = {}
+    step = driver.plan.steps[0]
+    assert not driver._take_back(step, 0), "the worker was first"
+
+
 def test_step_that_kills_workers_is_given_up(make_workflow: Make) -> None:
     run = start(make_workflow(chain(1)))
     dispatched(run, 0, "test.pass")
@@ -293,3 +315,31 @@ def test_hold_is_the_highest_price_and_ends_with_the_run(make_workflow: Make, fu
 def test_graph_is_stored_once(make_workflow: Make) -> None:
     workflow = make_workflow(chain(3))
     assert start(workflow).graph_id == start(workflow).graph_id
+
+
+def test_step_whose_message_was_lost_is_handed_out_again_soon(make_workflow: Make) -> None:
+    run = start(make_workflow(chain(1)))
+    dispatched(run, 0, "image.resize")
+    # The driver's own tests run without workers, so a message that is there stays there.
+    queue = redis.Redis.from_url(settings.REDIS_URL)
+    queue.delete("millrace:work")
+    lost = timezone.now() - timedelta(seconds=settings.STEP_LOST_S + 1)
+    Step.objects.filter(run=run).update(dispatched_at=lost)
+    queue.lpush("millrace:work", "{}")
+    try:
+        assert sweeps.steps_due() == [], "its message may be behind the one that waits"
+    finally:
+        queue.delete("millrace:work")
+    assert sweeps.steps_due() == [Dispatch(run.id, 0, 0, Lane.WORK)]
+    assert sweeps.steps_due() == [], "not again at once"
+
+
+def test_cancel_whose_message_was_lost_is_heard(make_workflow: Make) -> None:
+    nodes = [node("n", "input.number", number=1), node("wait", "flow.wait", seconds=3600)]
+    run = start(make_workflow(graph(nodes, ("n", "number", "wait", "value"))))
+    advance(run.id)
+    services.run_cancel(run=run)
+    Run.objects.filter(id=run.id).update(touched_at=timezone.now())
+    assert run.id not in sweeps.runs_due(), "its message is young"
+    Run.objects.filter(id=run.id).update(touched_at=timezone.now() - timedelta(seconds=6))
+    assert run.id in sweeps.runs_due()

@@ -182,8 +182,8 @@ def test_driver_killed_in_the_middle(live_stack: LiveStack, site: Api, make_work
     wait_for(lambda: site.run(run)["last_seq"] > 20 or None)
     before = live_stack.await_part("control")
     live_stack.kill("control")
-    live_stack.await_part("control", not_pid=before)
     assert site.run(run)["state"] == "running"
+    live_stack.await_part("control", not_pid=before)
     assert site.end(run)["state"] == "completed"
     consistent(site, run)
     assert {step["attempt"] for step in site.steps(run).values()} == {1}
@@ -242,6 +242,22 @@ def test_cancel_while_the_film_is_in_flight(site: Api, make_workflow: Make) -> N
     step = site.steps(run)["film"]
     assert (step["state"], step["cost"]) == ("cancelled", 0)
     assert [row.accepted for row in Submission.objects.all()] == [True]
+
+
+def test_cancel_while_a_process_works(site: Api, make_workflow: Make) -> None:
+    document = image()
+    document["nodes"].append(node("large", "image.resize", width=3000, height=3000))
+    edge = {"id": "x", "source": "img", "source_port": "image", "target": "large", "target_port": "image"}
+    document["edges"].append(edge)
+    run = site.started(make_workflow(document))
+    wait_for(lambda: site.steps(run)["large"]["state"] == "running" or None)
+    site.cancel(run)
+    assert site.end(run, timeout_s=5)["state"] == "cancelled"
+    found = consistent(site, run)
+    assert site.steps(run)["large"]["state"] == "cancelled"
+    assert balance(site) == GRANTED - found["cost"] == GRANTED - 4 * CREDIT  # the picture was made
+    time.sleep(3)  # the process comes to its end, and what it brings is dropped
+    assert consistent(site, run) == found
 
 
 def test_cancel_while_waiting(site: Api, make_workflow: Make) -> None:

@@ -1,4 +1,7 @@
-"""What files really are: one module per family, each told by a decoder and not by a name."""
+"""What files really are: one module per family, each told by a decoder and not by a name.
+
+The decoders (Pillow, PyAV: 20 MB) are imported where they are used, because every process of the site imports this.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any
 
 from apps.assets import kinds
 from apps.assets.kinds import ACCEPTED, OPAQUE, Accepted
-from apps.assets.measures import images, media, tables
+from apps.assets.measures import tables
 from apps.assets.models import Kind
 from apps.assets.refusals import Refused
 
@@ -60,8 +63,12 @@ def measure(path: Path, announced: Accepted, *, pixels_max: int = kinds.PIXELS_M
     if refused:
         raise refused
     if announced.family in _IMAGES:
+        from apps.assets.measures import images
+
         return Measured(announced.content_type, Kind.IMAGE, images.measure(path, announced, pixels_max))
     if announced.family in _MEDIA:
+        from apps.assets.measures import media
+
         meta = media.measure(path, announced)
         return Measured(media.content_type_of(announced, head), announced.kind, meta)
     return Measured(announced.content_type, announced.kind, tables.measure(path, announced, head))
@@ -75,6 +82,8 @@ def detect(path: Path, filename: str) -> Accepted:
         named = kinds.accepted_for(filename, "")
         is_text = named is not None and named.family in {"text", "json", "ndjson"}
         return named if named and is_text and not kinds.active_content(head) else OPAQUE
-    if found.content_type == "video/mp4" and not media.has_picture(path, found):
-        return ACCEPTED["audio/mp4"]
+    if found.content_type == "video/mp4":
+        from apps.assets.measures import media
+
+        return found if media.has_picture(path, found) else ACCEPTED["audio/mp4"]
     return found

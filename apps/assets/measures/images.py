@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,13 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from apps.assets import kinds
 from apps.assets.kinds import Accepted
-from apps.assets.refusals import Refused
+from apps.assets.refusals import Refused, TooHeavy
 
 _TURNED = {5, 6, 7, 8}
 
-
-class TooHeavy(Exception):
-    """More pixels than the caller wants to decode where it is; not a refusal."""
+# Pillow itself refuses, too, what has more pixels than we take; it errors at twice its own mark.
+Image.MAX_IMAGE_PIXELS = kinds.PIXELS_MAX // 2
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 def _check_pixels(width: int, height: int, pixels_max: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
@@ -11,9 +12,12 @@ import structlog
 from django.conf import settings
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from apps.assets.models import Asset
 from apps.assets.services import Refused, asset_store
+from apps.common.heartbeat import heartbeat
+from apps.engine.types import kind_title
 from apps.generations.execution import timing
 from apps.generations.execution.answers import look_later
 from apps.generations.execution.settlement import settle_success, settle_without_charge
@@ -37,7 +41,8 @@ def collect(*, workspace_id: UUID, generation_id: UUID) -> None:
         return
     delivery = _delivery(generation)
     try:
-        assets = [_copy(generation, position) for position in range(len(delivery["outputs"]))]
+        with heartbeat(partial(_renew, generation), every_s=timing.COLLECT_BEAT_S):
+            assets = [_copy(generation, position) for position in range(len(delivery["outputs"]))]
         if not assets:
             raise BadOutput("there was no file in it.")
     except BadOutput as error:
@@ -62,6 +67,12 @@ def _claim(workspace_id: UUID, generation_id: UUID) -> Generation | None:
     return rows.first()
 
 
+def _renew(generation: Generation) -> None:
+    rows = Generation.objects.for_workspace(generation.workspace_id).filter(id=generation.id, state__in=POLLED)
+    until = timezone.now() + timing.COLLECT_CLAIM
+    rows.filter(fence=generation.fence).update(lease_until=until, poll_after=until)
+
+
 def _delivery(generation: Generation) -> dict[str, Any]:
     """``outputs`` (as the adapter described them), ``actual_cost``, ``stored`` (asset ids by position), ``tries``."""
     return cast("dict[str, Any]", generation.delivery)
@@ -82,7 +93,9 @@ def _copy(generation: Generation, position: int) -> Asset:
     asset = known or _fetch(generation, Output(**delivery["outputs"][position]))
     expected = EXPECTED.get(generation.kind)
     if expected and asset.kind != expected:
-        raise BadOutput(f"it is a file of the kind {asset.kind}, not {expected}.")
+        raise BadOutput(
+            _("it is %(kind)s, not %(wanted)s.") % {"kind": kind_title(asset.kind), "wanted": kind_title(expected)}
+        )
     if known is None:
         delivery["stored"][str(position)] = str(asset.id)
         rows = Generation.objects.for_workspace(generation.workspace_id)
@@ -102,7 +115,7 @@ def _fetch(generation: Generation, output: Output) -> Asset:
             raise
         size = path.stat().st_size
         if not 0 < size <= settings.UPLOAD_MAX_BYTES:
-            raise BadOutput(f"the file has {size} bytes.")
+            raise BadOutput(_("the file has %(size)s bytes.") % {"size": f"{size:,}"})
         return _store(generation, path, output.filename)
 
 

@@ -19,7 +19,7 @@ def draw_png(
     to: Path, *, prompt: str, seed: int, width: int, height: int, style: str = "auto",
     progress: Callable[[float], None] = lambda part: None,
 ) -> None:  # fmt: skip
-    """Write the picture. Width and height in pixels; `style` is one of `styles.STYLES`; `progress` is told 0..1."""
+    """Write the picture. Sizes in pixels; `style` is one of `style_names.STYLES`; `progress` is told 0..1."""
     progress(0.05)
     scene = Scene(prompt, seed, width, height)
     composition = composition_for(scene, style)

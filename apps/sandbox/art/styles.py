@@ -28,7 +28,6 @@ COMPOSITIONS: dict[str, Callable[[Scene], Composition]] = {
     "ridges": Ridges, "sea": Sea, "dunes": Dunes, "aurora": Aurora, "nebula": Nebula, "skyline": Skyline,
     "bloom": Bloom, "strands": Strands, "marble": Marble,
 }  # fmt: skip
-STYLES = ("auto", *COMPOSITIONS)
 
 # The first row whose words occur wins: "northern lights over the sea" is an aurora before it is a sea.
 SUBJECTS: tuple[tuple[str, str], ...] = (
