@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -62,11 +62,20 @@ def _newest(request: MemberRequest) -> dict[str, Any]:
     return {"since": (timezone.now() - _OVERLAP).isoformat(), "narrowed": query.urlencode()}
 
 
+def _moment(text: str) -> datetime:
+    """A moment with its zone, as :func:`_newest` writes it; anything else was not ours."""
+    try:
+        moment = parse_datetime(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise Http404
+    return moment
+
+
 def _news(request: MemberRequest, rows: QuerySet[Asset]) -> HttpResponse:
     """The cells that came since the page looked last; an empty answer (204) leaves the page as it is."""
-    since = parse_datetime(request.GET["since"]) if len(request.GET["since"]) < 40 else None
-    if since is None or since.tzinfo is None:
-        raise Http404
+    since = _moment(request.GET["since"])
     newer = cells_of(rows.filter(created_at__gt=since).order_by("-created_at", "-id")[:_PAGE])
     if not newer:
         return HttpResponse(status=204)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,8 @@ STEPS_SHOWN = 500
 ITEMS_SHOWN = 50
 LOG_SHOWN = 500
 TOLD_READ = 200
+# The API names the run something was taken from; to a person its identifier says nothing.
+_IDENTIFIER = re.compile(r"\s*[(（][0-9a-f-]{36}[)）]")
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,7 @@ def _item(run: Run, step: Step) -> ItemView:
         length / 1000 if length is not None else None,
         step.cost,
         told if step.state in (StepState.FAILED, StepState.CANCELLED) else "",
-        told if step.state == StepState.SKIPPED else step.cache_reason,
+        told if step.state == StepState.SKIPPED else _IDENTIFIER.sub("", step.cache_reason),
     )
 
 

@@ -199,6 +199,7 @@ def run_retry(*, run: Run, actor_id: UUID | None) -> Run:
 
 def _seed(new: Run, old: Run) -> None:
     """Give the new run the old one's finished steps as reused, and the attempt numbers of the others."""
+    reason = _("Kept from the run before, where it had succeeded (%(run)s)") % {"run": old.id}
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -212,7 +213,7 @@ def _seed(new: Run, old: Run) -> None:
                 CASE WHEN state IN ('completed', 'cached') THEN statement_timestamp() END
             FROM runs_step WHERE run_id = %(old)s
             """,
-            {"new": new.id, "old": old.id, "reason": _("Kept from the run before, where it had succeeded")},
+            {"new": new.id, "old": old.id, "reason": reason},
         )
     reused = Step.objects.filter(run=new, state=StepState.CACHED).values_list("node", "item", "type", "outputs")
     events_record(

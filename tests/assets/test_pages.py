@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -60,6 +61,23 @@ def test_gallery_shows_the_next_page(alice_client: Client, workspace: Workspace,
     cursor = first.context["cursor"]
     following = alice_client.get(f"{_page('gallery')}?cursor={cursor}", headers=HTMX).content.decode()
     assert (following.count("<article"), "<html" in following) == (2, False)
+
+
+def test_gallery_asks_for_what_is_newer_within_its_filters(
+    alice_client: Client, workspace: Workspace, tmp_path: Path
+) -> None:
+    """Nothing newer leaves the page as it is; what came is sent with the moment to ask from next."""
+    page = alice_client.get(f"{_page('gallery')}?kind=image")
+    assert "kind=image&amp;since=" in page.content.decode()
+    since = urlencode({"kind": "image", "since": page.context["since"]})
+    assert alice_client.get(f"{_page('gallery')}?{since}", headers=HTMX).status_code == 204
+    _store(workspace, tmp_path, "kites.png", 2)
+    _store(workspace, tmp_path, "sales.csv")
+    news = alice_client.get(f"{_page('gallery')}?{since}", headers=HTMX).content.decode()
+    assert (news.count("<article"), 'id="gallery-news" hx-swap-oob="true"' in news) == (1, True)
+    assert ("kites.png" in news, "sales.csv" in news) == (True, False)
+    for odd in ("yesterday", "2026-01-01T00:00:00", "9" * 80, "2026-99-99T00:00:00+00:00"):
+        assert alice_client.get(_page("gallery"), {"since": odd}, headers=HTMX).status_code == 404
 
 
 def test_pages_need_the_same_queries_at_any_length(

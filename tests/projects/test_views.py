@@ -51,6 +51,17 @@ def test_an_empty_list_offers_the_first_step(alice_client: Client, victor_client
     assert "Start from the" not in text(victor_client, "/w/mill/projects/")
 
 
+def test_the_home_of_a_new_workspace_is_one_first_step(
+    alice_client: Client, victor_client: Client, workspace: Workspace
+) -> None:
+    page = text(alice_client, "/w/mill/")
+    assert ("Start from the Postcard template" in page, "/w/mill/runs/home/" in page) == (True, False)
+    assert "Start from the" not in text(victor_client, "/w/mill/")
+    alice_client.post("/w/mill/projects/start/postcard/")
+    page = text(alice_client, "/w/mill/")
+    assert ("Start from the" in page, "/w/mill/runs/home/" in page) == (False, True)
+
+
 def test_the_postcard_is_one_click_away_and_can_run(alice_client: Client, workspace: Workspace) -> None:
     answer = alice_client.post("/w/mill/projects/start/postcard/")
     workflow = Workflow.objects.for_workspace(workspace.id).get()
