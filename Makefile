@@ -3,6 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 export PORT ?= 8000
+export SECONDS SEED
 # Start-up is mostly imports, so their compiled form is kept whatever the shell says.
 export PYTHONDONTWRITEBYTECODE :=
 # Vite, npm and the rest must not phone home.
@@ -10,7 +11,7 @@ export CHECKPOINT_DISABLE := 1
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up down status test check check-python check-frontend bench lock
+.PHONY: help setup setup-dev demo up down status test check check-python check-frontend bench chaos lock
 
 help:
 	@echo "make demo    set up, run the demo workflow, serve until Ctrl-C   (PORT=8000)"
@@ -18,6 +19,7 @@ help:
 	@echo "make test    every check and every test, in a real browser too"
 	@echo "make check   format, lint, types, layers, migrations, templates, docs; no services needed"
 	@echo "make bench   the benchmarks (ONLY=chain runs one)"
+	@echo "make chaos   kills parts of a loaded stack at random, then judges   (SECONDS=60, SEED=)"
 	@echo "make lock    pin the dependencies of pyproject.toml anew"
 
 setup:
@@ -64,6 +66,9 @@ test: check
 
 bench: setup-dev
 	@$(BIN)/python -m bench $(ONLY)
+
+chaos: setup-dev
+	@$(BIN)/python -m chaos
 
 lock:
 	uv pip compile $(LOCK) pyproject.toml -o requirements/base.txt

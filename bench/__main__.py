@@ -9,7 +9,7 @@ from bench.report import Figure, keep, table
 from bench.site import ROOT, Site, open_site, prepare_environment, stack
 
 NAMES = (
-    "chain", "first_step", "live", "page", "island", "up",
+    "chain", "first_step", "live", "page", "island", "memory", "up",
     "fan", "layers", "growth", "small", "small_http", "bytes", "crash",
 )  # fmt: skip
 
@@ -40,7 +40,7 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
 
     django.setup()
     from apps.common.logs import configure
-    from bench import engine, pages, runs
+    from bench import engine, pages, processes, runs
 
     configure("WARNING")
     return {
@@ -49,6 +49,7 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
         "live": runs.bench_live,
         "page": pages.bench_page,
         "island": pages.bench_island,
+        "memory": processes.bench_memory,
         "up": pages.bench_up,
         "fan": engine.bench_fan,
         "layers": engine.bench_layers,

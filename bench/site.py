@@ -19,11 +19,11 @@ PORT = os.environ.get("BENCH_PORT", "8790")
 FOREIGN = ("DATABASE_URL", "REDIS_URL", "S3_ENDPOINT_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY", "S3_BUCKET")
 
 
-def prepare_environment() -> None:
-    """Point this process, and those it starts, to the bench's own stack."""
+def prepare_environment(var: Path = VAR, port: str = PORT) -> None:
+    """Point this process, and those it starts, to a stack of their own."""
     for name in FOREIGN:
         os.environ.pop(name, None)
-    os.environ.update({"MILLRACE_VAR": str(VAR), "PORT": PORT, "DJANGO_SETTINGS_MODULE": "config.settings"})
+    os.environ.update({"MILLRACE_VAR": str(var), "PORT": port, "DJANGO_SETTINGS_MODULE": "config.settings"})
 
 
 def stack(command: str) -> float:
@@ -80,7 +80,7 @@ def open_site() -> Site:
         [sys.executable, "manage.py", "demo_token"], cwd=ROOT, check=True, capture_output=True, text=True
     )
     token = output.stdout.strip()
-    url = f"http://127.0.0.1:{PORT}"
+    url = f"http://127.0.0.1:{os.environ['PORT']}"
     return Site(url, token, httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=30))
 
 

@@ -5,13 +5,18 @@ Each setting's reason is in docs/decisions/0004-celery-settings.md.
 
 from __future__ import annotations
 
+import gc
 import os
+from importlib import import_module
+from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_init
 from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+# Django's system checks import every page of the site. `make check` runs them; workers and beat have no pages.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 # Must be longer than the longest task: a message older than this is delivered again while the first copy still runs.
 VISIBILITY_TIMEOUT_S = 900
 
@@ -55,10 +60,25 @@ def _logs(**_: object) -> None:
     configure()
 
 
+# What children of the `work` lane draw and decode with.
+_DECODERS = ("apps.assets.previews", "apps.nodes.media.resize", "apps.sandbox.execution.rendering")
+
+
+@worker_init.connect
+def _before_fork(sender: Any, **_: object) -> None:
+    """Load for `work` before it forks what its children would each load for themselves, so that they share it."""
+    if "work" not in sender.app.amqp.queues.consume_from:
+        return
+    for module in _DECODERS:
+        import_module(module)
+    # The collector writes into every object it looks at, which would copy the shared pages.
+    gc.collect()
+    gc.freeze()
+
+
 @app.on_after_finalize.connect
 def _schedule(sender: Celery, **_: object) -> None:
     """Collect the apps' ``BEAT`` entries (``{name: {"task", "schedule"}}``) from their ``tasks`` modules."""
-    from importlib import import_module
     from importlib.util import find_spec
 
     from django.apps import apps

@@ -23,7 +23,7 @@ SITE_ID = 1
 
 INSTALLED_APPS = [
     "unfold",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # config.urls looks for the pages: workers and beat have none
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",
@@ -239,6 +239,8 @@ RUN_QUIET_S = 20
 STEP_LEASE_S = 12
 # How long a step may stay queued before its message is sent again; a repeat of a live message is harmless.
 STEP_RESEND_S = 60
+# The same when its lane has nothing queued: then the message died with the worker that had fetched it.
+STEP_LOST_S = 6
 # Address and key of the sandbox vendor; it is served by this same site unless told otherwise.
 SANDBOX_URL = text("SANDBOX_URL", f"http://127.0.0.1:{PORT}")
 SANDBOX_KEY = text("SANDBOX_KEY", SECRET_KEY)

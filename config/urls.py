@@ -18,6 +18,7 @@ workspace_urls = [
     path("", include("apps.billing.urls")),
 ]
 
+admin.autodiscover()
 urlpatterns = [
     path("", include("apps.workspaces.start")),
     path("", include("apps.accounts.urls")),

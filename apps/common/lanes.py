@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, ParamSpec, Protocol, cast
 
-from celery import shared_task
+from celery import current_app, shared_task
 
 P = ParamSpec("P")
 
@@ -24,6 +24,13 @@ class LaneTask(Protocol[P]):
 
     def apply_async(self, *, kwargs: dict[str, Any] | None = None, countdown: float | None = None) -> Any:
         """Send it with options."""
+
+
+def lane_length(queue: str) -> int:
+    """How many messages wait in a lane, those that a worker has fetched not counted."""
+    with current_app.connection_for_read() as connection:
+        channel: Any = connection.default_channel
+        return int(channel.client.llen(queue))
 
 
 def lane_task(queue: Literal["control", "io", "work"], **options: Any) -> Callable[[Callable[P, None]], LaneTask[P]]:

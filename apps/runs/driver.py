@@ -254,6 +254,9 @@ class Driver:
             assert isinstance(call, ProviderCall)
             self._paid(execution, step, item, row.attempt, call)
         elif self.cancelled:
+            if row.state is not StepState.WAITING and not self._take_back(step, item):
+                self.busy = True  # it settled a moment ago, and woke this run: the next pass has its outcome
+                return
             self._record(step, item, StepState.CANCELLED, attempt=row.attempt, error=_cancelled())
             execution.settle(step, item, StepState.CANCELLED)
         elif row.state is StepState.WAITING and row.wake_at is not None:
@@ -266,6 +269,20 @@ class Driver:
 
     def _log(self, step: PlanStep, item: int, line: str) -> None:
         self.journal.event("step_log", timezone.now(), {"node": step.node, "item": item, "line": line})
+
+    def _take_back(self, step: PlanStep, item: int) -> bool:
+        """Take a step from its lane: nobody can claim it any more, and who runs it cannot settle it."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                UPDATE runs_step AS step SET fence = step.fence + 1, dispatched_at = NULL
+                FROM runs_run AS run
+                WHERE run.id = step.run_id AND run.fence = %s AND step.run_id = %s AND step.position = %s
+                    AND step.item = %s AND step.state IN ('ready', 'running')
+                """,
+                [self.lease.fence, self.lease.run_id, step.position, item],
+            )
+            return bool(cursor.rowcount == 1)
 
     def _wake_by(self, at: datetime) -> None:
         self.wake_at = min(self.wake_at or at, at)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
 
 from apps.engine.node_types import Lane
-from apps.nodes.registry import node_type_get
+from apps.nodes.registry import NODES, node_type_get
 from apps.runs.driver import Dispatch
 
 BATCH = 500
@@ -36,8 +37,13 @@ def runs_due() -> list[UUID]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def steps_due() -> list[Dispatch]:
-    """Steps whose worker died (claim run out), or whose message seems lost: to be handed out again."""
+def steps_due(drained: Collection[Lane] = ()) -> list[Dispatch]:
+    """Steps whose worker died (claim run out), or whose message seems lost: to be handed out again.
+
+    A step that is still queued although its lane has nothing queued (``drained``) has lost its message with a worker;
+    in a full lane it is only waiting, and is sent again late.
+    """
+    types = [name for name in NODES if _lane(name) in drained]
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -46,13 +52,15 @@ def steps_due() -> list[Dispatch]:
                 WHERE dispatched_at IS NOT NULL AND state IN ('ready', 'running') AND (
                     (state = 'running' AND lease_until < statement_timestamp())
                     OR (state = 'ready' AND dispatched_at < statement_timestamp() - make_interval(secs => %s))
+                    OR (state = 'ready' AND type = ANY(%s)
+                        AND dispatched_at < statement_timestamp() - make_interval(secs => %s))
                 )
                 ORDER BY dispatched_at LIMIT %s FOR UPDATE SKIP LOCKED
             ) AS due
             WHERE step.run_id = due.run_id AND step.position = due.position AND step.item = due.item
             RETURNING step.run_id, step.position, step.item, step.type
             """,
-            [settings.STEP_RESEND_S, BATCH],
+            [settings.STEP_RESEND_S, types, settings.STEP_LOST_S, BATCH],
         )
         rows = cursor.fetchall()
     return [Dispatch(row[0], row[1], row[2], _lane(row[3])) for row in rows]

@@ -192,6 +192,37 @@ def test_dead_workers_step_is_handed_out_again(make_workflow: Make) -> None:
     assert (step.fence, step.claims, step.state) == (2, 2, "completed")
 
 
+def test_lost_message_is_sent_again_soon_when_its_lane_is_empty(make_workflow: Make) -> None:
+    run = start(make_workflow(chain(1)))
+    dispatched(run, 0)
+    Step.objects.filter(run=run).update(type="image.resize", dispatched_at=timezone.now() - timedelta(seconds=10))
+    assert sweeps.steps_due() == [], "in a full lane it only waits"
+    assert sweeps.steps_due([Lane.IO]) == []
+    assert sweeps.steps_due([Lane.WORK]) == [Dispatch(run.id, 0, 0, Lane.WORK)]
+
+
+def test_cancel_takes_a_step_back_from_its_lane(make_workflow: Make) -> None:
+    run = start(make_workflow(chain(2)))
+    dispatched(run, 0)
+    services.run_cancel(run=run)
+    advance(run.id)
+    assert states(run) == {"n0": "cancelled", "n1": "cancelled"}
+    assert not execute(run.id, 0, 0), "its late message finds nothing to claim"
+
+
+def test_step_that_settled_before_the_cancel_stays_settled(make_workflow: Make) -> None:
+    run = start(make_workflow(chain(2)))
+    dispatched(run, 0)
+    lease = lease_take(run.id)
+    assert lease
+    assert execute(run.id, 0, 0)
+    driver = Driver(lease)
+    driver.cancelled = True
+    driver.rows = {}
+    step = driver.plan.steps[0]
+    assert not driver._take_back(step, 0), "the worker was first"
+
+
 def test_step_that_kills_workers_is_given_up(make_workflow: Make) -> None:
     run = start(make_workflow(chain(1)))
     dispatched(run, 0, "test.pass")

@@ -112,6 +112,14 @@ export function runState(id: string, state: string): void {
   if (isLive(before) && !isLive({ id, state })) checksSoon();
 }
 
+/** A run begun elsewhere on the page, as by the console's “run what failed again”, takes the canvas over. */
+export function runTake(id: string): void {
+  if (useRun.getState().run?.id === id) return;
+  statusReset();
+  useRun.setState({ run: { id, state: "pending" }, notice: null });
+  runWatch(id);
+}
+
 /** The run the page opened with: its states and outputs are shown again. */
 export async function runResume(run: { id: string; state: string } | null | undefined): Promise<void> {
   if (!run) return;

@@ -1,0 +1,36 @@
+"""How much memory the site takes while nothing happens: `memory`."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import psutil
+
+from bench.report import Figure
+from bench.site import VAR, Site, stack
+
+# After a start the workers still connect and beat sends its first round.
+SETTLED_S = 15
+PARTS = ("web", "control", "io", "work", "beat")
+
+
+def bench_memory(site: Site) -> list[Figure]:
+    """Each process of ours after a fresh start, without a request or a run but the stack's own questions."""
+    stack("down")
+    stack("up")
+    time.sleep(SETTLED_S)
+    parts = json.loads((VAR / "run" / "stack.json").read_text())["parts"]
+    figures = []
+    for name in PARTS:
+        process = psutil.Process(parts[name]["pid"])
+        figures.append(_figure(name, process))
+        figures += [_figure(f"{name}, child {n}", child) for n, child in enumerate(process.children(), 1)]
+    return figures
+
+
+def _figure(name: str, process: psutil.Process) -> Figure:
+    """RSS counts pages that several processes share once for each; USS is what ending this one would free."""
+    memory = process.memory_full_info()
+    how = f"RSS {SETTLED_S} s after a start; of it its own (USS) {memory.uss / 2**20:.0f}, the rest is shared"
+    return Figure("memory", name, memory.rss / 2**20, 150, "MiB", how)
