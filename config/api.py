@@ -8,8 +8,10 @@ from typing import Any
 from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
+from ninja.openapi.schema import OpenAPISchema
 from ninja.renderers import JSONRenderer
 from ninja.responses import NinjaJSONEncoder
 
@@ -35,7 +37,35 @@ class _Renderer(JSONRenderer):
     encoder_class = _Encoder
 
 
-api = NinjaAPI(renderer=_Renderer(), title="Millrace", version="1", docs_url="/docs", openapi_url="/openapi.json")
+_REFUSAL = {
+    "type": "object",
+    "description": "RFC 9457. Some types carry more members, such as `errors` of a graph or `fields` of a request.",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "description": "Stable: `/problems/<name>`."},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "A sentence for a person, in the language of Accept-Language."},
+    },
+}
+
+
+class _Api(NinjaAPI):
+    def get_openapi_schema(self, **kwargs: Any) -> OpenAPISchema:
+        """Ninja's description, with what holds for every operation: the token, and the shape of a refusal."""
+        schema = super().get_openapi_schema(**kwargs)
+        components = schema["components"]
+        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "mr_…"}}
+        components["schemas"]["Refusal"] = _REFUSAL
+        schema["security"] = [{"token": []}]
+        refused = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}
+        for operations in schema["paths"].values():
+            for operation in operations.values():
+                operation["responses"]["default"] = {"description": "Refused", "content": refused}
+        return schema
+
+
+api = _Api(renderer=_Renderer(), title="Millrace", version="1", docs_url="/docs", openapi_url="/openapi.json")
 for router in (workspaces, projects, runs, generations, assets, billing):
     api.add_router("", router)
 
@@ -52,12 +82,21 @@ def _missing(request: HttpRequest, error: Http404) -> HttpResponse:
 
 @api.exception_handler(ValidationError)
 def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    if any(found["loc"][0] == "path" for found in error.errors):
+        # An id that cannot be one names nothing, as one that nothing has.
+        return problem_response(request, not_found())
     errors: list[dict[str, Any]] = [
-        {"field": ".".join(str(part) for part in found["loc"][1:]), "code": found["type"], "message": found["msg"]}
+        {"field": ".".join(str(part) for part in found["loc"][1:]), "code": found["type"], "message": _said(found)}
         for found in error.errors
     ]
     first = f"{errors[0]['field']}: {errors[0]['message']}" if errors else _("The request is not valid.")
     return problem_response(request, Problem("invalid-request", 422, _("Invalid request"), first, fields=errors))
+
+
+def _said(found: dict[str, Any]) -> str:
+    # Our own validators raise sentences; pydantic would put "Value error" before them.
+    own = found.get("ctx", {}).get("error") if found["type"] == "value_error" else None
+    return str(own or found["msg"])
 
 
 @api.exception_handler(RequestDataTooBig)
@@ -68,9 +107,12 @@ def _too_big(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
 
 @api.exception_handler(HttpError)
 def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
-    return problem_response(request, Problem("bad-request", error.status_code, _("Bad request"), str(error)))
+    # Raised where a body is read, with words for programmers; nothing of ours raises it.
+    said = _("The body is not JSON that can be read.") if error.status_code == 400 else str(error)
+    return problem_response(request, Problem("bad-request", error.status_code, _("Bad request"), said))
 
 
+@csrf_exempt
 def not_here(request: HttpRequest, path: str = "") -> HttpResponse:
     """An address below /api that nothing answers to: a problem document, not a page."""
     return problem_response(request, not_found())

@@ -43,4 +43,4 @@ def test_the_admin_pages_pass_their_checks() -> None:
     import config.urls  # noqa: F401 (it looks for the pages)
 
     assert admin.site._registry
-    assert admin.site.check(apps.get_app_configs()) == []
+    assert admin.site.check(list(apps.get_app_configs())) == []

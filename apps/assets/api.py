@@ -106,7 +106,10 @@ def _problem_of(error: Exception) -> Problem:
         case NotArrived():
             return Problem("not-arrived", 409, _("Not arrived"), said)
         case TooManyUploads():
-            return _later("too-many-uploads", 429, _("Too many uploads"), said, 600)
+            problem = _later("too-many-uploads", 429, _("Too many uploads"), said, services.UPLOAD_SECONDS)
+            problem.headers["RateLimit-Policy"] = f'"uploads";q={services.PENDING_MAX}'
+            problem.headers["RateLimit"] = f'"uploads";r=0;t={services.UPLOAD_SECONDS}'
+            return problem
     return _later(
         "storage-down", 503, _("Storage not reachable"), _("The file store does not answer. Try again soon."), 5
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,8 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -26,6 +29,8 @@ from apps.workspaces.models import Role
 
 _PAGE = 48
 _LINK_SECONDS = 3600
+# A row becomes ready a little after it is made: the look back reaches so far beyond the last one.
+_OVERLAP = timedelta(seconds=30)
 _LOOK_AT_LEAST_MS = 60_000
 # A quarter of the link's life: as long as the browser reuses the redirect, the link it leads to works.
 _REDIRECT_KEPT_S = _LINK_SECONDS // 4
@@ -49,6 +54,26 @@ def _can_edit(request: MemberRequest) -> bool:
     return Role(request.membership.role).includes(Role.EDITOR)
 
 
+def _newest(request: MemberRequest) -> dict[str, Any]:
+    """From when on the page asks for what is newer, within the same filters."""
+    query = request.GET.copy()
+    for name in ("cursor", "since"):
+        query.pop(name, None)
+    return {"since": (timezone.now() - _OVERLAP).isoformat(), "narrowed": query.urlencode()}
+
+
+def _news(request: MemberRequest, rows: QuerySet[Asset]) -> HttpResponse:
+    """The cells that came since the page looked last; an empty answer (204) leaves the page as it is."""
+    since = parse_datetime(request.GET["since"]) if len(request.GET["since"]) < 40 else None
+    if since is None or since.tzinfo is None:
+        raise Http404
+    newer = cells_of(rows.filter(created_at__gt=since).order_by("-created_at", "-id")[:_PAGE])
+    if not newer:
+        return HttpResponse(status=204)
+    context = {"newer": newer, "can_edit": _can_edit(request), **_newest(request)}
+    return render(request, "assets/gallery.html#news", context)
+
+
 @require_GET
 @member_required()
 def gallery(request: MemberRequest) -> HttpResponse:
@@ -56,6 +81,8 @@ def gallery(request: MemberRequest) -> HttpResponse:
     chosen = GalleryFilter.parse(request.GET)
     cursor = request.GET.get("cursor")
     rows = assets_filtered(request.workspace.id, **chosen.narrowing())
+    if request.htmx and "since" in request.GET:
+        return _news(request, rows)
     assets, following = _page(rows, cursor, "-created_at")
     context = {
         "cells": cells_of(assets),
@@ -64,6 +91,7 @@ def gallery(request: MemberRequest) -> HttpResponse:
         "kinds": Kind,
         "sources": Source,
         "can_edit": _can_edit(request),
+        **_newest(request),
     }
     fragment = ("#cells" if cursor else "#results") if request.htmx and not request.htmx.boosted else ""
     return TemplateResponse(request, f"assets/gallery.html{fragment}", context)

@@ -1,4 +1,4 @@
-"""What botocore knows of services, in a third of the memory: plain dictionaries, and without the documentation.
+"""What botocore knows of services, in less memory: plain dictionaries, S3 only, and no documentation.
 
 botocore reads them as OrderedDict with every sentence of the manual, 11 MB for the two files that S3 needs.
 """
@@ -20,8 +20,15 @@ class _Lean(JSONFileLoader):
         for ending, opened in ((".json", open), (".json.gz", gzip.open)):
             if os.path.isfile(file_path + ending):
                 with opened(file_path + ending, "rb") as file:
-                    return json.loads(file.read(), object_hook=_without_documentation)
+                    found = json.loads(file.read(), object_hook=_without_documentation)
+                    return _only_s3(found) if os.path.basename(file_path) == "endpoints" else found
         return None
+
+
+def _only_s3(endpoints: dict[str, Any]) -> dict[str, Any]:
+    for partition in endpoints["partitions"]:
+        partition["services"] = {name: told for name, told in partition["services"].items() if name == "s3"}
+    return endpoints
 
 
 def _without_documentation(found: dict[str, Any]) -> dict[str, Any]:

@@ -48,6 +48,22 @@ def limit_check(limit: int) -> int:
     return limit
 
 
+def list_page(
+    items: list[dict[str, Any]], *, key: str, limit: int, cursor: str | None
+) -> tuple[list[dict[str, Any]], str | None]:
+    """One page of a list that is in memory and whose order is its own; ``key`` names what tells its items apart."""
+    limit_check(limit)
+    start = 0
+    if cursor:
+        keys = [item[key] for item in items]
+        last = cursor_decode(cursor, 1)[0]
+        if last not in keys:
+            raise bad_cursor()
+        start = keys.index(last) + 1
+    page = items[start : start + limit]
+    return page, cursor_encode([page[-1][key]]) if start + limit < len(items) else None
+
+
 def keyset_page(
     queryset: QuerySet[M], *, limit: int, cursor: str | None, order: tuple[str, ...] = ("-created_at", "-id")
 ) -> tuple[list[M], str | None]:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from ninja import Field, Query, Router, Schema, Status
 
 from apps.billing.services import InsufficientCredits
+from apps.common.bodies import JsonObject
 from apps.common.paging import LIMIT_DEFAULT, keyset_page
 from apps.common.problems import Problem, not_found
 from apps.generations.fragments import outputs_with_urls, with_outputs
@@ -37,7 +38,7 @@ class GenerationIn(Schema):
     """``inputs`` are asset ids by the model's input name, such as ``{"image": "…"}``."""
 
     model: str = Field(max_length=120)
-    params: dict[str, Any] = Field(default_factory=dict)
+    params: JsonObject = Field(default_factory=dict)
     inputs: dict[str, UUID] = Field(default_factory=dict)
     project: UUID | None = None
 

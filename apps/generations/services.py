@@ -26,6 +26,7 @@ from apps.generations.execution.settlement import settle_without_charge
 from apps.generations.models import LIVE, POLLED, Generation, GenerationState
 from apps.generations.tasks import generation_cancel_send, generation_submit, generations_poll
 from apps.providers.catalogue import MODELS, Model, params_problems, quote
+from apps.wording.schema import unknown
 
 SEED_MAX = 2**31 - 1
 
@@ -145,7 +146,10 @@ def _settings(
     problems = [
         {"field": name, "message": message} for name, message in params_problems(model, settings, complete=True)
     ]
-    references, missing = _references(workspace_id, given)
+    problems += [
+        {"field": name, "message": unknown(name, _(found.title))} for name in given if name not in found.inputs
+    ]
+    references, missing = _references(workspace_id, {name: given[name] for name in given if name in found.inputs})
     problems += missing
     if problems:
         raise InvalidGeneration(problems)

@@ -46,14 +46,15 @@ class TapeFilter:
         plain = {
             "project_id": self.project,
             "run_id": self.run,
-            "node": self.node,
-            "model": self.model,
+            # No row has a null character, and PostgreSQL would not even look for one.
+            "node": self.node.replace("\0", " "),
+            "model": self.model.replace("\0", " "),
             "kind": self.kind,
         }
         rows = rows.filter(**{name: value for name, value in plain.items() if value})
         if self.state:
             rows = rows.filter(state__in=LIVE) if self.state == "live" else rows.filter(state=self.state)
-        return rows.filter(prompt__icontains=self.q) if self.q else rows
+        return rows.filter(prompt__icontains=self.q.replace("\0", " ")) if self.q else rows
 
     def query_string(self) -> str:
         """The filter as it stands in an address; empty when nothing is filtered."""

@@ -194,8 +194,9 @@ def operations_list(
 
 
 @router.post("/workflows/{workflow_id}/versions", auth=write, response={201: schemas.VersionOut})
-def version_create(request: ApiRequest, workflow_id: UUID, body: schemas.VersionIn) -> Status[Any]:
+def version_create(request: ApiRequest, workflow_id: UUID, body: schemas.VersionIn | None = None) -> Status[Any]:
     """Keep this moment of the workflow as a version."""
+    body = body or schemas.VersionIn()
     workflow = _workflow(workflow_id)
     with as_problems():
         version = services.version_create(workflow=workflow, actor_id=request.user.id, name=body.name, note=body.note)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC
-from typing import Any
+from contextlib import aclosing
+from time import monotonic
+from typing import Any, Literal
 from uuid import UUID
 
+from channels.db import database_sync_to_async
 from django.db.models import Sum
 from django.http import HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.urls import reverse
@@ -16,20 +18,21 @@ from ninja import Router, Status
 
 from apps.billing.models import Hold, HoldState
 from apps.common.described import described
-from apps.common.paging import LIMIT_DEFAULT, keyset_page
+from apps.common.paging import LIMIT_DEFAULT, LIMIT_MAX, bad_cursor, keyset_page, limit_check, list_page
 from apps.common.problems import Problem, not_found
 from apps.engine.validation import order_of, validate
 from apps.nodes.registry import catalogue_json, node_type_get
 from apps.projects.models import Workflow, WorkflowVersion
+from apps.projects.schemas import rfc3339
 from apps.projects.services import workflow_document
 from apps.providers.catalogue import MODELS
-from apps.runs import schemas, services
+from apps.runs import schemas, services, watch
 from apps.runs.listing import step_json, steps_page
 from apps.runs.models import Run, RunEvent, RunState
 from apps.runs.refusals import as_problems
 from apps.runs.watch import Event, events_after, follow
 from apps.workspaces.access import ApiRequest
-from apps.workspaces.auth import api_auth
+from apps.workspaces.auth import access_holds, api_auth
 from apps.workspaces.idempotency import idempotent
 
 router = Router(tags=["runs"])
@@ -81,15 +84,18 @@ def run_json(request: ApiRequest, run: Run, held: int) -> dict[str, Any]:
 
 
 @router.get("/node-types", auth=read)
-def node_type_list(request: ApiRequest) -> dict[str, Any]:
+def node_type_list(request: ApiRequest, limit: int = LIMIT_DEFAULT, cursor: str | None = None) -> dict[str, Any]:
     """The catalogue of node types."""
-    return {"items": described(catalogue_json()), "next": None}
+    items, following = list_page(catalogue_json(), key="type", limit=limit, cursor=cursor)
+    return {"items": described(items), "next": following}
 
 
 @router.get("/models", auth=read)
-def model_list(request: ApiRequest) -> dict[str, Any]:
+def model_list(request: ApiRequest, limit: int = LIMIT_DEFAULT, cursor: str | None = None) -> dict[str, Any]:
     """The catalogue of models."""
-    return {"items": described([model.to_json() for model in MODELS.values()]), "next": None}
+    models = [model.to_json() for model in MODELS.values()]
+    items, following = list_page(models, key="id", limit=limit, cursor=cursor)
+    return {"items": described(items), "next": following}
 
 
 @router.post("/workflows/{workflow_id}/validate", auth=read, response=schemas.Validation, by_alias=True)
@@ -222,7 +228,7 @@ def step_list(
 def step_logs(request: ApiRequest, run_id: UUID, node: str, item: int) -> HttpResponse:
     """The log of a step as plain text, a line per entry."""
     rows = RunEvent.objects.filter(run=_run(run_id), kind="step_log", body__node=node, body__item=item).order_by("seq")
-    lines = [f"{at.isoformat()} {body['line']}\n" for at, body in rows.values_list("at", "body")]
+    lines = [f"{rfc3339(at)} {body['line']}\n" for at, body in rows.values_list("at", "body")]
     return HttpResponse("".join(lines), content_type="text/plain; charset=utf-8")
 
 
@@ -249,18 +255,20 @@ def run_events(
     request: ApiRequest,
     run_id: UUID,
     after: int = 0,
-    format: str = "sse",  # noqa: A002 (the contract names it)
+    limit: int = LIMIT_MAX,
+    cursor: str | None = None,
+    format: Literal["sse", "json"] = "sse",  # noqa: A002 (the contract names it)
 ) -> HttpResponseBase:
-    """The run's events as Server-Sent Events from `after` (or `Last-Event-ID`) on, or as JSON what exists."""
+    """The run's events as Server-Sent Events from `after` (or `Last-Event-ID`) on, or as JSON, paged, what exists."""
     run = _run(run_id)
     last = request.headers.get("Last-Event-ID", "")
-    after = int(last) if last.isdigit() else after
+    after = int(last) if last.isascii() and last.isdigit() else after
     if format == "json":
-        events = events_after(run.id, after)
-        following = events[-1].seq if len(events) and events[-1].seq < run.last_seq else None
+        events = events_after(run.id, _seq(cursor) if cursor else after, limit_check(limit))
+        following = str(events[-1].seq) if events and events[-1].seq < run.last_seq else None
         return JsonResponse({"items": [_event_json(event) for event in events], "next": following})
     return StreamingHttpResponse(
-        _sse(run, after),
+        _sse(request, run, after),
         content_type="text/event-stream",
         headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
     )
@@ -268,14 +276,29 @@ def run_events(
 
 def _event_json(event: Event) -> dict[str, Any]:
     # Written out here, because JsonResponse would cut it to milliseconds.
-    at = event.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return {"seq": event.seq, "kind": event.kind, "at": at, **event.body}
+    return {"seq": event.seq, "kind": event.kind, "at": rfc3339(event.at), **event.body}
 
 
-async def _sse(run: Run, after: int) -> AsyncIterator[str]:
-    async for events in follow(run, after):
-        if not events:
-            yield ": nothing new\n\n"
-        yield "".join(
-            f"id: {event.seq}\nevent: {event.kind}\ndata: {json.dumps(_event_json(event))}\n\n" for event in events
-        )
+def _seq(cursor: str) -> int:
+    if not (cursor.isascii() and cursor.isdigit()):
+        raise bad_cursor()
+    return int(cursor)
+
+
+async def _sse(request: ApiRequest, run: Run, after: int) -> AsyncIterator[str]:
+    checked = monotonic()
+    async with aclosing(follow(run, after)) as batches:
+        async for events in batches:
+            if monotonic() - checked >= watch.RECHECK_S:
+                checked = monotonic()
+                if not await database_sync_to_async(access_holds)(request):
+                    return
+            yield _sse_text(events)
+
+
+def _sse_text(events: list[Event]) -> str:
+    if not events:
+        return ": nothing new\n\n"
+    return "".join(
+        f"id: {event.seq}\nevent: {event.kind}\ndata: {json.dumps(_event_json(event))}\n\n" for event in events
+    )

@@ -17,6 +17,7 @@ from apps.common.sockets import socket_language
 from apps.common.tenancy import scope
 from apps.runs.fragments import batch_shared
 from apps.runs.models import Run
+from apps.runs.watch import RECHECK_S
 from apps.workspaces.access import membership_get
 
 log = structlog.get_logger(__name__)
@@ -24,7 +25,6 @@ NOT_FOUND = 4404
 FAILED = 1011
 # A reader is sent at most this many batches a second; what happens in between is coalesced.
 PAUSE_S = 0.1
-RECHECK_S = 60.0
 
 
 class RunConsumer(AsyncWebsocketConsumer):

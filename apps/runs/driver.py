@@ -31,7 +31,7 @@ from apps.engine.plan import PlanStep, step_params
 from apps.engine.states import RunState, StepState
 from apps.runs import paid
 from apps.runs.adapters import InlineContext
-from apps.runs.journal import FenceLost, Journal, Woken
+from apps.runs.journal import FenceLost, Journal
 from apps.runs.lease import Lease, lease_look, lease_release, lease_take
 from apps.runs.plans import plan_of_graph
 
@@ -94,26 +94,21 @@ class Driver:
         """Pass after pass until the run is over or only waiting is left."""
         if not self.lease.started:
             self.journal.event("run_started", timezone.now(), {"steps": len(self.plan.steps)})
-        while not self._let_go():
+        while True:
+            execution = self._pass()
+            if execution.over:
+                self._finish(execution)
+                return
+            state = RunState.RUNNING if self.busy else RunState.WAITING
+            if not self.journal.empty:
+                # Watchers look as soon as this is written, and must see the state that the run is left in.
+                self.journal.flush(state=state)
+            if lease_release(self.lease, wakes=self.wakes, state=state, wake_at=self.wake_at):
+                return
             look = lease_look(self.lease)
             if look is None:
                 raise FenceLost(FenceLost.__doc__)
             self.wakes, self.cancelled = look[0], look[1] is not None
-
-    def _let_go(self) -> bool:
-        """One pass; False when there is a reason for another."""
-        try:
-            execution = self._pass()
-        except Woken:
-            return False
-        if execution.over:
-            self._finish(execution)
-            return True
-        state = RunState.RUNNING if self.busy else RunState.WAITING
-        if not self.journal.empty:
-            # Watchers look as soon as this is written, and must see the state that the run is left in.
-            self.journal.flush(state=state)
-        return lease_release(self.lease, wakes=self.wakes, state=state, wake_at=self.wake_at)
 
     def _pass(self) -> Execution:
         self.rows = self._load()
@@ -259,11 +254,10 @@ class Driver:
             assert isinstance(call, ProviderCall)
             self._paid(execution, step, item, row.attempt, call)
         elif self.cancelled:
-            if not self.journal.empty:
-                self.journal.flush()
+            if row.state is not StepState.WAITING and not self._take_back(step, item):
+                self.busy = True  # it settled a moment ago, and woke this run: the next pass has its outcome
+                return
             self._record(step, item, StepState.CANCELLED, attempt=row.attempt, error=_cancelled())
-            # Its worker may settle it at this very moment; a step ends once.
-            self.journal.flush(wakes=self.wakes)
             execution.settle(step, item, StepState.CANCELLED)
         elif row.state is StepState.WAITING and row.wake_at is not None:
             if row.wake_at <= timezone.now():
@@ -275,6 +269,20 @@ class Driver:
 
     def _log(self, step: PlanStep, item: int, line: str) -> None:
         self.journal.event("step_log", timezone.now(), {"node": step.node, "item": item, "line": line})
+
+    def _take_back(self, step: PlanStep, item: int) -> bool:
+        """Take a step from its lane: nobody can claim it any more, and who runs it cannot settle it."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                UPDATE runs_step AS step SET fence = step.fence + 1, dispatched_at = NULL
+                FROM runs_run AS run
+                WHERE run.id = step.run_id AND run.fence = %s AND step.run_id = %s AND step.position = %s
+                    AND step.item = %s AND step.state IN ('ready', 'running')
+                """,
+                [self.lease.fence, self.lease.run_id, step.position, item],
+            )
+            return bool(cursor.rowcount == 1)
 
     def _wake_by(self, at: datetime) -> None:
         self.wake_at = min(self.wake_at or at, at)

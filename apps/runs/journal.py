@@ -31,7 +31,7 @@ WITH run AS (
         started_at = COALESCE(started_at, %(began)s),
         finished_at = CASE WHEN %(ended)s THEN clock_timestamp() END,
         wake_at = CASE WHEN %(ended)s THEN NULL ELSE wake_at END
-    WHERE id = %(run)s AND fence = %(fence)s AND wakes = COALESCE(%(wakes)s, wakes)
+    WHERE id = %(run)s AND fence = %(fence)s
     RETURNING id, workspace_id, last_seq
 ), steps AS (
     INSERT INTO runs_step AS old (
@@ -73,10 +73,6 @@ class FenceLost(RuntimeError):
     """Another driver took this run; what this one decided since its last flush was not written."""
 
 
-class Woken(RuntimeError):
-    """Somebody settled a step since the driver read them; what it decided from that was not written."""
-
-
 class Journal:
     """Collects steps and events of one run and writes them under one fence."""
 
@@ -115,18 +111,8 @@ class Journal:
         """Whether there is nothing to write."""
         return not (self._steps or self._events or self._after)
 
-    def flush(
-        self,
-        *,
-        state: str | None = None,
-        error: Mapping[str, Any] | None = None,
-        ended: bool = False,
-        wakes: int | None = None,
-    ) -> None:
-        """Write the batch, renew the lease, then do what waited for it. FenceLost when the run is another's.
-
-        With ``wakes`` it is written only while the run was not woken since: Woken, and the batch is forgotten.
-        """
+    def flush(self, *, state: str | None = None, error: Mapping[str, Any] | None = None, ended: bool = False) -> None:
+        """Write the batch, renew the lease, then do what waited for it. FenceLost when the run is another's."""
         parameters: dict[str, Any] = {
             "run": self.run_id,
             "fence": self.fence,
@@ -135,7 +121,6 @@ class Journal:
             "state": state,
             "error": json.dumps(error) if error else None,
             "ended": ended,
-            "wakes": wakes,
             "began": self._began,
             "cost": self._cost,
             "steps": json.dumps(list(self._steps.values())),
@@ -144,12 +129,10 @@ class Journal:
         with connection.cursor() as cursor:
             cursor.execute(_FLUSH, parameters)
             row = cursor.fetchone()
-        after = self._after
-        if row is None and wakes is None:
-            raise FenceLost(FenceLost.__doc__)
-        self._steps, self._events, self._after, self._cost = {}, [], [], 0
         if row is None:
-            raise Woken(Woken.__doc__)
+            raise FenceLost(FenceLost.__doc__)
+        after = self._after
+        self._steps, self._events, self._after, self._cost = {}, [], [], 0
         self._since = time.monotonic()
         # Not before the commit: the run's end is written inside a transaction, and a reader woken early finds nothing.
         poke(f"run.{self.run_id}", seq=row[0])

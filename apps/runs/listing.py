@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import F
 
-from apps.common.paging import cursor_decode, cursor_encode, limit_check
+from apps.common.paging import bad_cursor, cursor_decode, cursor_encode, limit_check
 from apps.engine.states import StepState
 from apps.runs.models import Run, Step
 from apps.runs.plans import plan_of_graph
@@ -35,7 +35,7 @@ def step_json(run: Run, step: Step) -> dict[str, Any]:
 def steps_page(run: Run, *, limit: int, cursor: str | None) -> tuple[list[Step], str | None]:
     """Up to ``limit`` steps in plan order and the next cursor; steps without a row yet are ``pending``."""
     limit_check(limit)
-    position, item = cursor_decode(cursor, 2) if cursor else (-1, 0)
+    position, item = _place(cursor) if cursor else (-1, 0)
     rows = list(
         Step.objects.filter(run_id=run.id).filter(**_after(position, item)).order_by("position", "item")[: limit + 1]
     )
@@ -53,6 +53,13 @@ def steps_page(run: Run, *, limit: int, cursor: str | None) -> tuple[list[Step],
     if len(steps) <= limit:
         return steps, None
     return steps[:limit], cursor_encode([steps[limit - 1].position, steps[limit - 1].item])
+
+
+def _place(cursor: str) -> tuple[int, int]:
+    position, item = cursor_decode(cursor, 2)
+    if not all(isinstance(part, int) and 0 <= part < 2**31 for part in (position, item)):
+        raise bad_cursor()
+    return position, item
 
 
 def _after(position: int, item: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from apps.common.money import credits_text
 from apps.common.problems import Problem
 from apps.engine.documents import DocumentError
-from apps.runs.services import InsufficientCredits, InvalidGraph, RunNotFailed, RunOverLimit
+from apps.runs.services import InsufficientCredits, InvalidGraph, RunNotFailed, RunOverLimit, WorkflowTrashed
 
 
 def invalid_graph(error: InvalidGraph) -> Problem:
@@ -48,3 +48,5 @@ def as_problems() -> Iterator[None]:
         raise over_limit(error) from error
     except RunNotFailed as error:
         raise Problem("not-failed", 409, _("Nothing to retry"), str(error)) from error
+    except WorkflowTrashed as error:
+        raise Problem("workflow-trashed", 409, _("In the trash"), str(error)) from error

@@ -8,12 +8,16 @@ from uuid import UUID
 
 from ninja import Field, Schema
 
+from apps.common.bodies import JsonObject
+
+AMOUNT_MAX = 2**63 - 1
+
 
 class DocumentIn(Schema):
     """A graph to look at instead of the workflow's own, with variables and targets."""
 
     graph: dict[str, Any] | None = None
-    variables: dict[str, Any] = Field(default_factory=dict)
+    variables: JsonObject = Field(default_factory=dict)
     targets: list[str] | None = None
 
 
@@ -21,7 +25,7 @@ class RunIn(DocumentIn):
     """What to run."""
 
     version: int | None = None
-    max_credits: int | None = Field(default=None, ge=0)
+    max_credits: int | None = Field(default=None, ge=0, le=AMOUNT_MAX)
     from_run: UUID | None = None
     from_node: str | None = None
     dry_run: bool = False

@@ -42,6 +42,10 @@ class RunNotFailed(ValueError):
     """Only a run that failed or was cancelled can be retried."""
 
 
+class WorkflowTrashed(ValueError):
+    """The workflow of this run is in the trash. Restore it, then retry the run."""
+
+
 @dataclass(frozen=True)
 class StepQuote:
     """One node's price in micro-credits, and what it does to the world."""
@@ -161,6 +165,8 @@ def run_retry(*, run: Run, actor_id: UUID | None) -> Run:
     """A new run of the same graph that takes what succeeded from ``run`` and does the rest again."""
     if run.state not in (RunState.FAILED, RunState.CANCELLED):
         raise RunNotFailed(_("Only a run that failed or was cancelled can be retried."))
+    if not Workflow.objects.filter(id=run.workflow_id, trashed_at=None, project__trashed_at=None).exists():
+        raise WorkflowTrashed(_("The workflow of this run is in the trash. Restore it, then retry the run."))
     plan = plan_of(run.graph.document, bytes(run.graph.digest), run.targets)
     done = set(
         Step.objects.filter(run=run, state__in=[StepState.COMPLETED, StepState.CACHED]).values_list("node", flat=True)
@@ -225,6 +231,7 @@ __all__ = [
     "InvalidGraph",
     "RunNotFailed",
     "RunOverLimit",
+    "WorkflowTrashed",
     "document_read",
     "estimate",
     "run_cancel",

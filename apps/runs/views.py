@@ -98,15 +98,17 @@ def run_console(request: MemberRequest, run_id: UUID) -> HttpResponse:
 @require_GET
 @member_required()
 def drawer(request: MemberRequest, workflow_id: UUID) -> HttpResponse:
-    """The drawer below the canvas: the newest run's console and the runs before it."""
+    """The drawer below the canvas: the newest run's console and earlier runs, or (``part=history``) only these."""
     workflow = Workflow.objects.filter(id=workflow_id).first()
     if workflow is None:
         raise Http404
     runs = list(
         Run.objects.select_related("workflow", "actor", "graph").filter(workflow=workflow).order_by("-created_at")[:20]
     )
-    context = _context(request, runs[0]) if runs else {}
-    return render(request, "runs/drawer.html", {**context, "runs": runs, "workflow": workflow})
+    history = request.GET.get("part") == "history"
+    context = _context(request, runs[0]) if runs and not history else {}
+    template = "runs/drawer.html#history" if history else "runs/drawer.html"
+    return render(request, template, {**context, "runs": runs, "workflow": workflow})
 
 
 @require_POST
@@ -125,8 +127,15 @@ def run_retry(request: MemberRequest, run_id: UUID) -> HttpResponse:
     """A new run that does again what did not succeed."""
     try:
         run = services.run_retry(run=_run(run_id), actor_id=request.user.id)
-    except (services.RunNotFailed, services.InsufficientCredits, services.InvalidGraph) as error:
-        return render(request, "runs/refused.html", {"sentence": str(error)}, status=422)
+    except (
+        services.RunNotFailed,
+        services.WorkflowTrashed,
+        services.InsufficientCredits,
+        services.InvalidGraph,
+    ) as error:
+        refusal = render(request, "runs/refused.html", {"sentence": str(error)}, status=422)
+        refusal["HX-Reswap"] = "afterbegin"
+        return refusal
     url = reverse("runs:run_detail", args=[request.workspace.slug, run.id])
     if not request.htmx:
         return redirect(url)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,8 @@ from apps.common.tenancy import scope
 from apps.runs.models import Run, RunEvent
 
 BATCH = 1000
+# Whoever watches for long is asked this often whether they still may.
+RECHECK_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def _read(run: Run, after: int) -> list[Event]:
         return events_after(run.id, after)
 
 
-async def follow(run: Run, after: int) -> AsyncIterator[list[Event]]:
+async def follow(run: Run, after: int) -> AsyncGenerator[list[Event]]:
     """Batches of events after ``after`` until the run is over; an empty batch every few seconds of silence."""
     layer: Any = get_channel_layer()
     channel = await layer.new_channel()

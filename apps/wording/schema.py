@@ -26,7 +26,8 @@ def sentence(schema: Mapping[str, Any], error: ValidationError) -> str:
     if rule == "multipleOf":
         return _("%(title)s must be a multiple of %(step)s.", title=title, step=schema["multipleOf"])
     if rule == "enum":
-        return _("%(title)s must be one of: %(choices)s.", title=title, choices=", ".join(map(str, schema["enum"])))
+        choices = ", ".join(str(choice) for choice in schema["enum"] if choice != "")
+        return _("%(title)s must be one of: %(choices)s.", title=title, choices=choices)
     if rule == "type":
         return _("%(title)s must be %(kind)s.", title=title, kind=_kind(str(schema["type"])))
     if rule in {"minLength", "pattern"}:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from apps.common.problems import Problem, not_found
 from apps.common.tenancy import scope_enter, unscoped
-from apps.workspaces.access import membership_get
+from apps.workspaces.access import ApiRequest, membership_get
 from apps.workspaces.models import ApiToken, Membership, Role, TokenScope
 
 WORKSPACE_HEADER = "Millrace-Workspace"
@@ -77,6 +77,17 @@ def _by_session(request: Any) -> None:
     request.workspace = membership.workspace
     request.role = Role(membership.role)
     request.scopes = role_scopes(request.role)
+
+
+def access_holds(request: ApiRequest) -> bool:
+    """Whether the caller of an operation that goes on answering may still read: token and membership, asked again."""
+    people = Membership.objects.filter(workspace_id=request.workspace.id, user_id=request.user.id)
+    if not people.filter(user__is_active=True).exists():
+        return False
+    if request.token is None:
+        return True
+    tokens = ApiToken.objects.for_workspace(request.workspace.id)
+    return tokens.filter(id=request.token.id, revoked_at=None, expires_at__gt=timezone.now()).exists()
 
 
 def api_auth(needed: str) -> Callable[[HttpRequest], bool]:

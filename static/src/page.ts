@@ -3,7 +3,9 @@ import "./elements/htmx";
 import "./elements/node-status";
 import { start as chrome } from "./elements/chrome";
 import { start as dialogs } from "./elements/dialogs";
+import { start as drawer } from "./elements/drawer";
 import { start as gallery } from "./elements/gallery";
+import { start as news } from "./elements/news";
 import { start as palette } from "./elements/palette";
 import { start as runs } from "./elements/runs";
 import { start as tape } from "./elements/tape";
@@ -11,4 +13,4 @@ import { start as times } from "./elements/times";
 import { start as toasts } from "./elements/toasts";
 import { start as uploads } from "./elements/upload-drop";
 
-for (const start of [chrome, dialogs, gallery, palette, runs, tape, times, toasts, uploads]) start();
+for (const start of [chrome, dialogs, drawer, gallery, news, palette, runs, tape, times, toasts, uploads]) start();

@@ -165,6 +165,7 @@ def test_uploads_that_wait_are_counted(alice_api: Client, monkeypatch: pytest.Mo
     answers = [_begin(alice_api, b"abc", "a.txt") for _ in range(3)]
     assert [answer.status_code for answer in answers] == [201, 201, 429]
     assert answers[2]["Retry-After"] == "600"
+    assert answers[2]["RateLimit"] == '"uploads";r=0;t=600'
 
 
 def test_a_store_that_is_away_costs_only_time(alice_api: Client, settings: Any) -> None:

@@ -13,6 +13,7 @@ from django.test import Client
 
 from apps.accounts.models import User
 from apps.billing.services import balance_get
+from apps.common.paging import cursor_encode
 from apps.projects.models import Workflow
 from apps.runs.driver import advance
 from apps.runs.models import Run
@@ -221,6 +222,10 @@ def test_events_as_json(alice_api: Client, make_workflow: Make) -> None:
     assert page["items"][2].items() >= {"node": "n0", "item": 0, "state": "completed", "attempt": 1}.items()
     rest = get(alice_api, f"/runs/{run}/events?format=json&after=4")[1]["items"]
     assert rest == page["items"][4:]
+    first = get(alice_api, f"/runs/{run}/events?format=json&limit=4")[1]
+    assert (first["items"], first["next"]) == (page["items"][:4], "4")
+    assert get(alice_api, f"/runs/{run}/events?format=json&cursor=4")[1] == {"items": rest, "next": None}
+    assert get(alice_api, f"/runs/{run}/events?format=json&cursor=x")[0] == 422
 
 
 def test_cancel_and_retry(alice_api: Client, make_workflow: Make) -> None:
@@ -239,6 +244,17 @@ def test_cancel_and_retry(alice_api: Client, make_workflow: Make) -> None:
     assert (steps["n"]["state"], steps["n"]["cached"]) == ("cached", True)
     assert run in steps["n"]["cache_reason"]
     assert steps["wait"]["state"] == "waiting"
+
+
+def test_retry_of_what_is_in_the_trash(alice_api: Client, make_workflow: Make) -> None:
+    workflow = make_workflow(chain(1, fail_times=1))
+    run = started(alice_api, workflow)
+    advance(UUID(run))
+    assert alice_api.delete(f"/api/v1/workflows/{workflow.id}").status_code == 204
+    status, problem = post(alice_api, f"/runs/{run}/retry")
+    assert (status, problem["type"]) == (409, "/problems/workflow-trashed")
+    assert post(alice_api, f"/workflows/{workflow.id}/restore")[0] == 200
+    assert post(alice_api, f"/runs/{run}/retry")[0] == 202
 
 
 def test_same_idempotency_key_is_one_run(alice_api: Client, make_workflow: Make) -> None:
@@ -293,18 +309,38 @@ def test_too_large(alice_api: Client, make_workflow: Make, path: str) -> None:
         ({"targets": ["ghost"]}, "invalid-graph"),
         ({"targets": "n0"}, "invalid-request"),
         ({"max_credits": -1}, "invalid-request"),
+        ({"max_credits": 2**63}, "invalid-request"),
+        ({"variables": {"v": float("nan")}}, "invalid-request"),
+        ({"variables": {"v": ["\0"]}}, "invalid-request"),
+        ({"variables": {"\ud800": 1}}, "invalid-request"),
     ],
 )
 def test_malformed_requests(alice_api: Client, make_workflow: Make, body: dict[str, Any], code: str) -> None:
     status, problem = post(alice_api, f"/workflows/{make_workflow(chain(1)).id}/runs", body)
     assert (status, problem["type"]) == (422, f"/problems/{code}")
+    assert get(alice_api, "/runs")[1]["items"] == []
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "cursor=nonsense", "cursor=W10"])
 def test_malformed_paging(alice_api: Client, make_workflow: Make, query: str) -> None:
     run = started(alice_api, make_workflow(chain(1)))
-    for path in ("/runs", f"/runs/{run}/steps"):
+    for path in ("/runs", f"/runs/{run}/steps", "/node-types", "/models"):
         assert get(alice_api, f"{path}?{query}")[0] == 422
+
+
+def test_cursors_of_other_lists_are_refused(alice_api: Client, make_workflow: Make) -> None:
+    run = started(alice_api, make_workflow(chain(1)))
+    odd: list[list[Any]] = [["a", "b"], [None, None], [1e40, 1], [{}, []], [0, 2**40]]
+    for values in odd:
+        assert get(alice_api, f"/runs/{run}/steps?cursor={cursor_encode(values)}")[0] == 422
+
+
+def test_events_asked_for_oddly(alice_api: Client, make_workflow: Make) -> None:
+    run = started(alice_api, make_workflow(chain(1)))
+    assert get(alice_api, f"/runs/{run}/events?format=xml")[0] == 422
+    # A superscript is a digit to Python, but no number.
+    answer = alice_api.get(f"/api/v1/runs/{run}/events?format=json", headers={"Last-Event-ID": "\u00b2"})
+    assert answer.status_code == 200
 
 
 def test_what_is_not_yours_is_not_there(

@@ -193,6 +193,28 @@ def test_dead_workers_step_is_handed_out_again(make_workflow: Make) -> None:
     assert (step.fence, step.claims, step.state) == (2, 2, "completed")
 
 
+def test_cancel_takes_a_step_back_from_its_lane(make_workflow: Make) -> None:
+    run = start(make_workflow(chain(2)))
+    dispatched(run, 0)
+    services.run_cancel(run=run)
+    advance(run.id)
+    assert states(run) == {"n0": "cancelled", "n1": "cancelled"}
+    assert not execute(run.id, 0, 0), "its late message finds nothing to claim"
+
+
+def test_step_that_settled_before_the_cancel_stays_settled(make_workflow: Make) -> None:
+    run = start(make_workflow(chain(2)))
+    dispatched(run, 0)
+    lease = lease_take(run.id)
+    assert lease
+    assert execute(run.id, 0, 0)
+    driver = Driver(lease)
+    driver.cancelled = True
+    driver.rows = {}
+    step = driver.plan.steps[0]
+    assert not driver._take_back(step, 0), "the worker was first"
+
+
 def test_step_that_kills_workers_is_given_up(make_workflow: Make) -> None:
     run = start(make_workflow(chain(1)))
     dispatched(run, 0, "test.pass")

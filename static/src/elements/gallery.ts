@@ -42,6 +42,17 @@ function moved(event: KeyboardEvent): void {
   next.focus();
 }
 
+/** What came as news and was there already, as one's own upload, is shown once: where it was. */
+function once(event: Event): void {
+  const cells = document.getElementById("gallery-cells");
+  if (!cells || event.target !== cells) return;
+  const seen = new Set<string>();
+  for (const cell of [...cells.querySelectorAll<HTMLElement>(":scope > .cell")].reverse()) {
+    if (seen.has(cell.id)) cell.remove();
+    seen.add(cell.id);
+  }
+}
+
 function play(link: HTMLElement): void {
   if (link.querySelector("video") || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
   const video = Object.assign(document.createElement("video"), { muted: true, loop: true, playsInline: true, src: link.dataset.video });
@@ -87,6 +98,7 @@ export function start(): void {
     if (button) step(Number(button.dataset.step));
     if (event.target === view()) view()!.close();
   });
+  document.body.addEventListener("htmx:afterSwap", once);
   document.body.addEventListener("htmx:afterSwap", (event) => {
     const dialog = view();
     if (!dialog || event.target !== dialog) return;

@@ -14,6 +14,26 @@ function cursorSend(event: Event): void {
   (event as SocketEvent).detail.socketWrapper.send(JSON.stringify({ after }), console_);
 }
 
+/** Which of the runs beside the console is the one shown. */
+function shownMark(): void {
+  const shown = document.getElementById("run-console")?.dataset["run"];
+  for (const button of document.querySelectorAll<HTMLElement>("#run-history [data-run]")) {
+    if (button.dataset["run"] === shown) button.setAttribute("aria-current", "true");
+    else button.removeAttribute("aria-current");
+  }
+}
+
+const ENDED = new Set(["completed", "failed", "cancelled"]);
+const states = new Map<string, string>();
+
+/** Tells the page once when a run that was seen running has ended. */
+function endTell(event: Event): void {
+  const { id = "", state = "" } = (event as CustomEvent<Record<string, string>>).detail;
+  const before = states.get(id);
+  states.set(id, state);
+  if (before && !ENDED.has(before) && ENDED.has(state)) window.dispatchEvent(new CustomEvent("run-ended", { detail: { id } }));
+}
+
 /** Shows another run in the drawer below the canvas, where there is one. */
 function consoleShow(id: string): void {
   const drawer = document.getElementById("run-drawer");
@@ -29,4 +49,7 @@ export function start(): void {
     const { id } = (event as CustomEvent<{ id: string }>).detail;
     consoleShow(id);
   });
+  window.addEventListener("run-status", endTell);
+  document.querySelectorAll("run-status").forEach((element) => states.set(element.id, element.getAttribute("state") ?? ""));
+  document.body.addEventListener("htmx:afterSettle", shownMark);
 }

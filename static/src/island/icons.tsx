@@ -1,10 +1,10 @@
 /** The icons the catalogue names, and the marks of the states. Only what is imported here is shipped. */
 
 import {
-  AudioLines, Ban, Blocks, Box, Boxes, Braces, CheckCheck, Circle, CircleCheck, CircleDashed, CircleSlash, Clapperboard, Clock, Clock3,
-  Combine, File, FileInput, FileText, FileUp, Film, FlaskConical, GalleryHorizontalEnd, GitBranch, GitFork, Hash, History, Hourglass,
-  Image, ImagePlus, Images, LayoutTemplate, LoaderCircle, type LucideIcon, Maximize, MessageSquareText, Music, OctagonX, Scaling, Send,
-  Sparkles, Split, Table, TestTube, TextCursorInput, Timer, Type, Upload, Video, Wand, WandSparkles,
+  AudioLines, Blocks, Box, Boxes, Braces, CheckCheck, Circle, CircleCheck, CircleDashed, CircleSlash, Clapperboard, Clock, Clock3,
+  Combine, File, FileInput, FileText, FileUp, Film, FlaskConical, GalleryHorizontalEnd, GitBranch, GitFork, Hash, Hourglass,
+  Image, ImagePlus, Images, LayoutTemplate, LoaderCircle, type LucideIcon, Maximize, MessageSquareText, Music, OctagonX, Scaling, Send, SkipForward,
+  Sparkles, Split, Table, TestTube, TextCursorInput, Timer, Type, Upload, Video, Wand, WandSparkles, Zap,
 } from "lucide-react";
 
 import { t } from "./i18n";
@@ -26,17 +26,17 @@ export function NodeIcon({ name, size = 14 }: { name: string | undefined; size?:
   return <Icon size={size} aria-hidden="true" className="shrink-0" />;
 }
 
-/** Each state has a shape of its own as well as a hue. */
+/** Each state has a shape of its own as well as a hue, the same as on the pages (apps/common/states.py). */
 const STATE_ICONS: Record<StepState, LucideIcon> = {
   pending: CircleDashed,
-  ready: Circle,
+  ready: CircleDashed,
   running: LoaderCircle,
   waiting: Hourglass,
   completed: CircleCheck,
-  cached: History,
+  cached: Zap,
   failed: OctagonX,
-  skipped: CircleSlash,
-  cancelled: Ban,
+  skipped: SkipForward,
+  cancelled: CircleSlash,
 };
 
 export function stateName(state: StepState): string {

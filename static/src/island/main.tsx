@@ -12,7 +12,7 @@ import { newUuid } from "./document/ids";
 import { catalogueFill } from "./store/catalogue";
 import { checksSoon } from "./store/checks";
 import { useDocument } from "./store/document";
-import { runResume, runState, statusHear } from "./store/runs";
+import { runResume, runState, runTake, statusHear } from "./store/runs";
 import { toast } from "./store/ui";
 import { documentShow, workshop, workshopOpen } from "./store/workshop";
 import { OperationLog } from "./sync/log";
@@ -56,6 +56,10 @@ function pageListen(): void {
     const { id, run, state } = (event as CustomEvent<Record<string, string>>).detail;
     const which = id ?? run;
     if (which && state) runState(which, state);
+  });
+  window.addEventListener("run-retried", (event) => {
+    const { id } = (event as CustomEvent<Record<string, string>>).detail;
+    if (id) runTake(id);
   });
   document.querySelectorAll("node-status").forEach((element) => statusHear(attributesOf(element)));
 }

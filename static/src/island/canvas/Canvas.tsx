@@ -21,13 +21,15 @@ import { EmptyCanvas } from "./EmptyCanvas";
 import { FlowEdge } from "./FlowEdge";
 import { Overview } from "./Overview";
 import { Peers, Uploads } from "./Overlays";
+import { OVERVIEW_FROM } from "./fit";
 import { StepNode } from "./StepNode";
+import { useFit, useFitWhileUntouched } from "./useView";
 
 const NODE_TYPES = { step: StepNode };
 const EDGE_TYPES = { flow: FlowEdge };
 /** Below this zoom words cannot be read, so they are not painted. */
 const FAR = 0.3;
-const FIT = { padding: 0.2, maxZoom: 1 };
+const FIT = { padding: 0.1, maxZoom: 1 };
 
 /** What React Flow says to screen readers, in our words and the reader's language. */
 const screenReaderWords = (): NonNullable<ReactFlowProps["ariaLabelConfig"]> => ({
@@ -97,8 +99,8 @@ function presenceTell(cursor: { x: number; y: number } | null): void {
   workshop().log.presence(cursor, useFlow.getState().nodes.filter((node) => node.selected).map((node) => node.id).slice(0, 50));
 }
 
-function Zoom({ narrow }: { narrow: boolean }): React.ReactElement {
-  const { zoomIn, zoomOut, fitView } = useReactFlow();
+function Zoom({ narrow, fit }: { narrow: boolean; fit(): void }): React.ReactElement {
+  const { zoomIn, zoomOut } = useReactFlow();
   const button = (label: string, icon: React.ReactElement, act: () => void): React.ReactElement => (
     <button type="button" className="btn btn-sm btn-square btn-ghost" title={label} aria-label={label} onClick={act}>{icon}</button>
   );
@@ -106,7 +108,7 @@ function Zoom({ narrow }: { narrow: boolean }): React.ReactElement {
     <div className="zoom" role="group" aria-label={t("Zoom")}>
       {button(t("Zoom in"), <Plus size={15} aria-hidden="true" />, () => void zoomIn({ duration: 120 }))}
       {button(t("Zoom out"), <Minus size={15} aria-hidden="true" />, () => void zoomOut({ duration: 120 }))}
-      {button(t("Fit everything into view"), <Maximize size={15} aria-hidden="true" />, () => void fitView({ duration: 150, ...FIT }))}
+      {button(t("Fit everything into view"), <Maximize size={15} aria-hidden="true" />, fit)}
       {narrow ? null : button(t("Show the keys"), <Keyboard size={15} aria-hidden="true" />, () => useUi.setState({ keysShown: true }))}
     </div>
   );
@@ -116,7 +118,10 @@ export function Canvas({ narrow }: { narrow: boolean }): React.ReactElement {
   const nodes = useFlow((state) => state.nodes);
   const edges = useFlow((state) => state.edges);
   const readOnly = useDocument((state) => state.readOnly) || narrow;
-  const { fitView, screenToFlowPosition } = useReactFlow();
+  const { screenToFlowPosition } = useReactFlow();
+  const fit = useFit(narrow);
+  const touch = useFitWhileUntouched(fit);
+  const roomy = useStore((state) => state.height >= OVERVIEW_FROM);
   const connectEnd = useConnectEnd();
   const connectionLine = useConnectionLine();
   const drop = useDrop();
@@ -125,7 +130,7 @@ export function Canvas({ narrow }: { narrow: boolean }): React.ReactElement {
   const [fitted] = useState(() => documentNow().nodes.length > 0);
   const far = useStore((state) => state.transform[2] < FAR);
   return (
-    <div className="canvas" data-far={far} {...(readOnly ? {} : drop)} onPointerLeave={() => presenceTell(null)} onPointerMove={(event) => presenceTell(screenToFlowPosition({ x: event.clientX, y: event.clientY }))}>
+    <div className="canvas" data-far={far} {...(readOnly ? {} : drop)} onPointerDownCapture={touch} onKeyDownCapture={touch} onWheelCapture={touch} onPointerLeave={() => presenceTell(null)} onPointerMove={(event) => presenceTell(screenToFlowPosition({ x: event.clientX, y: event.clientY }))}>
       <ReactFlow<StepNodeData, FlowEdgeData>
         nodes={nodes}
         edges={edges}
@@ -166,13 +171,13 @@ export function Canvas({ narrow }: { narrow: boolean }): React.ReactElement {
         ariaLabelConfig={words}
       >
         <Background variant={BackgroundVariant.Dots} gap={24} size={1.5} />
-        {narrow || !nodes.length ? null : <Overview />}
-        <Controls showZoom={false} showFitView={false} showInteractive={false} position="bottom-left"><Zoom narrow={narrow} /></Controls>
+        {narrow || !roomy || !nodes.length ? null : <Overview />}
+        <Controls showZoom={false} showFitView={false} showInteractive={false} position="bottom-left"><Zoom narrow={narrow} fit={fit} /></Controls>
         <ConnectionHint />
         <Peers />
         <Uploads />
       </ReactFlow>
-      <EmptyCanvas onStarted={() => setTimeout(() => void fitView({ duration: 150, ...FIT }), 50)} />
+      <EmptyCanvas onStarted={() => setTimeout(fit, 50)} />
     </div>
   );
 }

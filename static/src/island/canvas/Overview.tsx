@@ -5,6 +5,7 @@ import { useEffect, useState } from "react";
 
 import { t } from "../i18n";
 import { useRun, type NodeStatus } from "../store/run";
+import { OVERVIEW } from "./fit";
 
 const PAUSE_MS = 250;
 
@@ -36,5 +37,5 @@ export function Overview(): React.ReactElement {
     const state = status[id]?.state;
     return state && state !== "pending" ? `var(--state-${state})` : "var(--mini-node)";
   };
-  return <MiniMap pannable zoomable position="bottom-right" nodeColor={colour} ariaLabel={t("Overview")} style={{ width: 168, height: 112 }} />;
+  return <MiniMap pannable zoomable position="bottom-right" nodeColor={colour} ariaLabel={t("Overview")} style={OVERVIEW} />;
 }

@@ -3,6 +3,7 @@
 import { useReactFlow } from "@xyflow/react";
 import { useEffect, useRef } from "react";
 
+import { useFit } from "../canvas/useView";
 import type { Position } from "../document/types";
 import { t } from "../i18n";
 import { nodeType } from "../store/catalogue";
@@ -87,7 +88,8 @@ function plainKey(event: KeyboardEvent, acts: Acts): boolean {
 }
 
 export function useKeys(pointer: Pointer, enabled: boolean): void {
-  const { screenToFlowPosition, fitView } = useReactFlow();
+  const { screenToFlowPosition } = useReactFlow();
+  const fit = useFit(false);
   useEffect(() => {
     if (!enabled) return undefined;
     const acts: Acts = {
@@ -96,7 +98,7 @@ export function useKeys(pointer: Pointer, enabled: boolean): void {
         const at = pointer.at();
         useUi.setState({ quickAdd: { at, place: screenToFlowPosition(at), from: null } });
       },
-      fit: () => void fitView({ duration: 150, padding: 0.15, maxZoom: 1 }),
+      fit: () => fit(),
     };
     const press = (event: KeyboardEvent): void => {
       const { quickAdd, keysShown } = useUi.getState();
@@ -112,7 +114,7 @@ export function useKeys(pointer: Pointer, enabled: boolean): void {
     // Before React Flow sees the key: its own arrows move a node without making an operation of it.
     window.addEventListener("keydown", press, true);
     return () => window.removeEventListener("keydown", press, true);
-  }, [enabled, pointer, screenToFlowPosition, fitView]);
+  }, [enabled, pointer, screenToFlowPosition, fit]);
 }
 
 /** Puts pasted text where it belongs: a workflow becomes nodes, other text becomes a text node. */

@@ -6,28 +6,32 @@ import { useState } from "react";
 
 import type { NodeType } from "../boot";
 import { PortShape } from "../canvas/PortShape";
+import { useReveal } from "../canvas/useView";
 import { t } from "../i18n";
 import { NodeIcon } from "../icons";
 import { categoryTitle, typesFound } from "../store/catalogue";
-import { useDocument } from "../store/document";
-import { nodeAdd } from "../store/edits";
+import { documentNow, useDocument } from "../store/document";
+import { nodeAdd, placeNext } from "../store/edits";
 import { useUi } from "../store/ui";
 import { Outline } from "./Outline";
 
 export const DRAG_TYPE = "application/x-millrace-node";
 
-/** Adds a node where the canvas is looked at just now. */
-export function useAddAtCentre(): (type: NodeType) => void {
+/** Adds a node after the one that is selected, or was added last; on an empty canvas where it is looked at just now. */
+function useAddNext(): (type: NodeType) => void {
   const { screenToFlowPosition } = useReactFlow();
+  const reveal = useReveal();
   return (type) => {
     const box = document.querySelector(".react-flow")?.getBoundingClientRect();
     const [x, y] = box ? [box.left + box.width / 2 - 120, box.top + box.height / 3] : [0, 0];
-    nodeAdd(type, screenToFlowPosition({ x, y }));
+    const id = nodeAdd(type, placeNext() ?? screenToFlowPosition({ x, y }));
+    const place = documentNow().nodes.find((node) => node.id === id)?.position;
+    if (place) reveal(place);
   };
 }
 
 function Item({ type }: { type: NodeType }): React.ReactElement {
-  const add = useAddAtCentre();
+  const add = useAddNext();
   const makes = type.ports.outputs[0] ?? type.ports.inputs[0];
   return (
     <button
@@ -51,7 +55,7 @@ function Item({ type }: { type: NodeType }): React.ReactElement {
 
 function Catalogue(): React.ReactElement {
   const [query, setQuery] = useState("");
-  const add = useAddAtCentre();
+  const add = useAddNext();
   const groups = typesFound(query);
   const first = groups[0]?.[1][0];
   return (
@@ -72,7 +76,7 @@ function Catalogue(): React.ReactElement {
       <div className="overflow-y-auto grow px-2 pb-4 nowheel">
         {groups.map(([category, types]) => (
           <section key={category} aria-label={categoryTitle(category)}>
-            <h3 className="palette-heading">{categoryTitle(category)}</h3>
+            <h2 className="palette-heading">{categoryTitle(category)}</h2>
             {types.map((type) => <Item key={type.type} type={type} />)}
           </section>
         ))}

@@ -58,6 +58,15 @@ export function placeFree(place: Position): Position {
   return free;
 }
 
+/** To the right of the selected node, or of the one added last, so that an edge to it runs forward. Null without any. */
+export function placeNext(): Position | null {
+  const { nodes } = useFlow.getState();
+  const selected = nodes.filter((node) => node.selected);
+  const before = selected.length ? selected.reduce((a, b) => (b.position.x > a.position.x ? b : a)) : nodes[nodes.length - 1];
+  if (!before) return null;
+  return { x: before.position.x + (before.measured?.width ?? WIDTH) + 2 * GAP, y: before.position.y };
+}
+
 export function nodeNew(type: NodeType, place: Position, params: Record<string, Json> = {}): GraphNode {
   const position = placeFree(place);
   return { id: newId("n"), type: type.type, version: type.version, title: "", params: { ...paramsFirst(type), ...params }, position };
