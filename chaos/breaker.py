@@ -101,7 +101,7 @@ class Breaker:
 
     def _runs(self, part: str, *, not_pid: int) -> bool:
         found = read_state(self.layout).get("parts", {}).get(part, {})
-        return found.get("state") == "running" and found["pid"] != not_pid
+        return bool(found.get("state") == "running" and found["pid"] != not_pid)
 
     async def _freeze(self, record: Break, part: str) -> None:
         pid = self._pid(part)

@@ -65,7 +65,6 @@ MIDDLEWARE = [
     "apps.common.toasts.ToastsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "apps.common.tenancy.TenancyMiddleware",
-    "config.refusals.method_refusals",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -90,7 +89,9 @@ TEMPLATES: list[dict[str, Any]] = [
 FORM_RENDERER = "apps.common.forms.Renderer"
 
 DATABASE_URL = text("DATABASE_URL", "postgres://offline@127.0.0.1:1/offline")
-_database: dict[str, Any] = {**dj_database_url.parse(DATABASE_URL), "CONN_MAX_AGE": 0}
+# The check, one round trip, is made when the pool gives a connection out: after a restart of PostgreSQL the dead ones
+# are replaced; unchecked, each would fail one request or lose one task.
+_database: dict[str, Any] = {**dj_database_url.parse(DATABASE_URL), "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}
 if "offline" not in DATABASE_URL:
     # psycopg's pool: under ASGI every request would otherwise open its own connection.
     _pool = {"min_size": 1, "max_size": number("DATABASE_POOL", 20), "timeout": 10}
@@ -240,8 +241,9 @@ RUN_QUIET_S = 20
 STEP_LEASE_S = 12
 # How long a step may stay queued before its message is sent again; a repeat of a live message is harmless.
 STEP_RESEND_S = 60
-# The same when its lane has nothing queued: then the message died with the worker that had fetched it.
-STEP_LOST_S = 6
+# How long a step may stay queued while no message waits in its lane: then its own was lost (a queue that was emptied,
+# a worker that died with it).
+STEP_LOST_S = 8
 # Address and key of the sandbox vendor; it is served by this same site unless told otherwise.
 SANDBOX_URL = text("SANDBOX_URL", f"http://127.0.0.1:{PORT}")
 SANDBOX_KEY = text("SANDBOX_KEY", SECRET_KEY)

@@ -3,11 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal, ParamSpec, Protocol, cast
 
+import structlog
 from celery import current_app, shared_task
+from celery.contrib.django.task import DjangoTask
+from django.db import transaction
+from kombu.exceptions import OperationalError
+from redis import RedisError
 
+log = structlog.get_logger(__name__)
 P = ParamSpec("P")
+Lane = Literal["control", "io", "work"]
+
+
+class Message(DjangoTask[..., Any]):
+    """A task whose message may be lost, when the queue is down too: rows and sweepers are what makes it happen.
+
+    So whoever sends one has not failed when it cannot be sent, and what else waits for the commit is done.
+    """
+
+    abstract = True
+
+    def apply_async(self, *args: Any, **options: Any) -> Any:
+        """Send it with options."""
+        try:
+            return super().apply_async(*args, **options)
+        except OperationalError as error:
+            log.warning("message lost", action="message_send", task=self.name, error=str(error))
+            return None
+
+    def delay_on_commit(self, *args: Any, **kwargs: Any) -> Any:
+        """Send it when the running transaction commits."""
+        transaction.on_commit(partial(self.delay, *args, **kwargs), robust=True)
 
 
 class LaneTask(Protocol[P]):
@@ -26,18 +55,25 @@ class LaneTask(Protocol[P]):
         """Send it with options."""
 
 
-def lane_length(queue: str) -> int:
-    """How many messages wait in a lane, those that a worker has fetched not counted."""
-    with current_app.connection_for_read() as connection:
-        channel: Any = connection.default_channel
-        return int(channel.client.llen(queue))
+def lane_idle(lane: str) -> bool:
+    """Whether no message waits in this lane: then a row that was handed out and not begun has lost its own.
+
+    False when the queue cannot be asked.
+    """
+    pool: Any = current_app.pool
+    try:
+        with pool.acquire(block=True, timeout=2) as connection:
+            return bool(connection.default_channel.client.llen(lane) == 0)
+    except (OperationalError, RedisError, OSError) as error:
+        log.warning("lane not asked", action="lane_idle", lane=lane, error=str(error))
+        return False
 
 
-def lane_task(queue: Literal["control", "io", "work"], **options: Any) -> Callable[[Callable[P, None]], LaneTask[P]]:
+def lane_task(queue: Lane, **options: Any) -> Callable[[Callable[P, None]], LaneTask[P]]:
     """A shared task bound to its lane. Arguments are ids by keyword; ``**_`` in the task tolerates newer callers."""
 
     def decorate(function: Callable[P, None]) -> LaneTask[P]:
-        make: Callable[..., Any] = shared_task(queue=queue, **options)
+        make: Callable[..., Any] = shared_task(queue=queue, base=Message, **options)
         return cast(LaneTask[P], make(function))
 
     return decorate

@@ -264,7 +264,7 @@ def run_events(
     last = request.headers.get("Last-Event-ID", "")
     after = int(last) if last.isascii() and last.isdigit() else after
     if format == "json":
-        events = events_after(run, _seq(cursor) if cursor else after, limit_check(limit))
+        events = events_after(run.id, _seq(cursor) if cursor else after, limit_check(limit))
         following = str(events[-1].seq) if events and events[-1].seq < run.last_seq else None
         return JsonResponse({"items": [_event_json(event) for event in events], "next": following})
     return StreamingHttpResponse(

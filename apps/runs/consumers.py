@@ -8,6 +8,7 @@ import json
 from typing import Any
 from uuid import UUID
 
+import structlog
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
@@ -19,7 +20,9 @@ from apps.runs.models import Run
 from apps.runs.watch import RECHECK_S
 from apps.workspaces.access import membership_get
 
+log = structlog.get_logger(__name__)
 NOT_FOUND = 4404
+FAILED = 1011
 # A reader is sent at most this many batches a second; what happens in between is coalesced.
 PAUSE_S = 0.1
 
@@ -61,7 +64,7 @@ class RunConsumer(AsyncWebsocketConsumer):
             return
         if self.reader is not None:
             self.reader.cancel()
-        self.reader = asyncio.create_task(self._read(max(0, after)))
+        self.reader = asyncio.create_task(self._watch(max(0, after)))
 
     async def poke(self, message: dict[str, Any]) -> None:
         """Something happened; the reader looks."""
@@ -73,6 +76,14 @@ class RunConsumer(AsyncWebsocketConsumer):
             self.reader.cancel()
         if self.workspace_id is not None:
             await self.channel_layer.group_discard(f"run.{self.run_id}", self.channel_name)
+
+    async def _watch(self, cursor: int) -> None:
+        try:
+            await self._read(cursor)
+        except Exception:
+            # Nobody awaits this task: unheard, the socket would stay open and silent. Closed, the page comes back.
+            log.exception("run socket failed", action="run_watch", run=str(self.run_id))
+            await self.close(FAILED)
 
     async def _read(self, cursor: int) -> None:
         checked = asyncio.get_running_loop().time()

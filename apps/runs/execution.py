@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +14,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
+from apps.common.heartbeat import heartbeat
 from apps.common.live import poke
 from apps.common.tenancy import scope
 from apps.engine.node_types import NodeFailure, ProviderCall, WaitUntil
@@ -60,7 +60,7 @@ def execute(run_id: UUID, position: int, item: int) -> bool:
         if claim.claims > MAX_CLAIMS:
             message = _("The worker died several times while running this step; it was given up.")
             return _settle(claim, StepState.FAILED, error={"code": "poison", "message": message})
-        with _heartbeat(claim):
+        with heartbeat(partial(_renew, claim), every_s=BEAT_S):
             state, outputs, error = _run(claim)
         return _settle(claim, state, outputs=outputs, error=error)
 
@@ -95,29 +95,6 @@ def _claim(run_id: UUID, position: int, item: int) -> Claim | None:
 
 def _place(claim: Claim) -> dict[str, Any]:
     return {"node": claim.node, "item": claim.item, "type": claim.type, "attempt": claim.attempt}
-
-
-@contextmanager
-def _heartbeat(claim: Claim) -> Iterator[None]:
-    """Renew the claim while the node runs, from a thread with a connection of its own."""
-    done = threading.Event()
-
-    def beat() -> None:
-        while not done.wait(BEAT_S):
-            try:
-                _renew(claim)
-            except Exception:  # the database may be restarting; the next beat tries again
-                log.warning("heartbeat failed", action="heartbeat", exc_info=True)
-            finally:
-                connection.close()
-
-    thread = threading.Thread(target=beat, daemon=True, name=f"heartbeat-{claim.node}")
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
 
 
 def _renew(claim: Claim) -> None:

@@ -35,7 +35,10 @@ def batch_render(run_id: UUID, workspace_id: UUID, after: int, language: str) ->
         run: Run | None = Run.objects.select_related("workspace").filter(id=run_id).first()
         if run is None:
             return None
-        events = events_after(run, after, BATCH)
+        events = events_after(run.id, after, BATCH)
+        if run.finished_at is None and events and events[-1].kind == "run_finished":
+            # It ended between the two reads; as nothing follows, it would be shown as running for good.
+            run.refresh_from_db()
         if not events:
             return Batch("", after, run.finished_at is not None)
         seq = events[-1].seq

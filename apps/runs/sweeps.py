@@ -8,6 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 
+from apps.common.lanes import lane_idle
 from apps.engine.node_types import Lane
 from apps.nodes.registry import NODES, node_type_get
 from apps.runs.driver import Dispatch
@@ -16,7 +17,7 @@ BATCH = 500
 
 
 def runs_due() -> list[UUID]:
-    """Runs whose driver died (lease run out), whose timer rang, or that have been quiet for long."""
+    """Runs whose driver died (lease run out), whose timer rang, whose cancel went unheard, or that are quiet."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -25,6 +26,8 @@ def runs_due() -> list[UUID]:
                     (lease_until IS NOT NULL AND lease_until < statement_timestamp())
                     OR (lease_until IS NULL AND wake_at IS NOT NULL AND wake_at <= statement_timestamp())
                     OR (lease_until IS NULL AND state = 'pending'
+                        AND touched_at < statement_timestamp() - interval '5 seconds')
+                    OR (lease_until IS NULL AND cancel_requested_at IS NOT NULL
                         AND touched_at < statement_timestamp() - interval '5 seconds')
                     OR (lease_until IS NULL AND state = 'running'
                         AND touched_at < statement_timestamp() - make_interval(secs => %s))
@@ -37,13 +40,9 @@ def runs_due() -> list[UUID]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def steps_due(drained: Collection[Lane] = ()) -> list[Dispatch]:
-    """Steps whose worker died (claim run out), or whose message seems lost: to be handed out again.
-
-    A step that is still queued although its lane has nothing queued (``drained``) has lost its message with a worker;
-    in a full lane it is only waiting, and is sent again late.
-    """
-    types = [name for name in NODES if _lane(name) in drained]
+def steps_due() -> list[Dispatch]:
+    """Steps whose worker died (claim run out), or whose message seems lost: to be handed out again."""
+    idle = [lane for lane in (Lane.IO, Lane.WORK) if lane_idle(lane.value)]
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -60,10 +59,15 @@ def steps_due(drained: Collection[Lane] = ()) -> list[Dispatch]:
             WHERE step.run_id = due.run_id AND step.position = due.position AND step.item = due.item
             RETURNING step.run_id, step.position, step.item, step.type
             """,
-            [settings.STEP_RESEND_S, types, settings.STEP_LOST_S, BATCH],
+            [settings.STEP_RESEND_S, types_of(idle), settings.STEP_LOST_S, BATCH],
         )
         rows = cursor.fetchall()
     return [Dispatch(row[0], row[1], row[2], _lane(row[3])) for row in rows]
+
+
+def types_of(lanes: Collection[Lane]) -> list[str]:
+    """The names of the node types that run in these lanes."""
+    return [name for name in NODES if (node_type := node_type_get(name)) and node_type.lane in lanes]
 
 
 def _lane(type_name: str) -> Lane:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from apps.common.lanes import lane_length, lane_task
+from apps.common.lanes import lane_task
 from apps.engine.node_types import Lane
 from apps.runs import driver, execution, sweeps
 
@@ -19,11 +19,6 @@ def advance_run(*, run_id: str, **_: object) -> None:
     """Drive a run, then hand out what it dispatched."""
     for dispatch in driver.advance(UUID(run_id)):
         _send(dispatch)
-
-
-def lanes_drained() -> list[Lane]:
-    """The lanes with nothing queued."""
-    return [lane for lane in (Lane.IO, Lane.WORK) if lane_length(lane.value) == 0]
 
 
 def _send(dispatch: driver.Dispatch) -> None:
@@ -55,5 +50,5 @@ def sweep_runs(**_: object) -> None:
 @lane_task("control")
 def sweep_steps(**_: object) -> None:
     """Hand out again what a dead worker held."""
-    for dispatch in sweeps.steps_due(lanes_drained()):
+    for dispatch in sweeps.steps_due():
         _send(dispatch)

@@ -98,7 +98,7 @@ def run_console(request: MemberRequest, run_id: UUID) -> HttpResponse:
 @require_GET
 @member_required()
 def drawer(request: MemberRequest, workflow_id: UUID) -> HttpResponse:
-    """The drawer below the canvas: the newest run's console and the runs before it, or (``part=history``) only these."""
+    """The drawer below the canvas: the newest run's console and earlier runs, or (``part=history``) only these."""
     workflow = Workflow.objects.filter(id=workflow_id).first()
     if workflow is None:
         raise Http404

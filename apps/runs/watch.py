@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
@@ -31,16 +32,16 @@ class Event:
     body: dict[str, Any]
 
 
-def events_after(run: Run, after: int, limit: int = BATCH) -> list[Event]:
-    """Up to ``limit`` events with ``seq > after``, in order."""
-    rows = RunEvent.objects.for_workspace(run.workspace_id).filter(run_id=run.id, seq__gt=after).order_by("seq")
+def events_after(run_id: UUID, after: int, limit: int = BATCH) -> list[Event]:
+    """Up to ``limit`` events with ``seq > after`` of a run of the current workspace, in order."""
+    rows = RunEvent.objects.filter(run_id=run_id, seq__gt=after).order_by("seq")
     return [Event(*row) for row in rows.values_list("seq", "kind", "at", "body")[:limit]]
 
 
 @database_sync_to_async
 def _read(run: Run, after: int) -> list[Event]:
     with scope(run.workspace_id):
-        return events_after(run, after)
+        return events_after(run.id, after)
 
 
 async def follow(run: Run, after: int) -> AsyncGenerator[list[Event]]:

@@ -387,3 +387,13 @@ def test_who_may_run(
     for nobody in (late, api("mr_nobody"), Client()):
         assert post(nobody, path)[0] == 401
         assert get(nobody, "/runs")[0] == 401
+
+
+@pytest.mark.parametrize("wish", [{"dry_run": True}, {"from_run": str(uuid4())}, {"from_node": "a"}])
+def test_less_than_a_whole_run_is_refused_not_ignored(
+    alice_api: Client, make_workflow: Make, wish: dict[str, Any]
+) -> None:
+    workflow = make_workflow(chain(1))
+    status, problem = post(alice_api, f"/workflows/{workflow.id}/runs", wish)
+    assert (status, problem["type"]) == (422, "/problems/not-available")
+    assert not Run.objects.for_workspace(workflow.workspace_id).exists()

@@ -15,8 +15,9 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.billing.services import balance_get
 from apps.engine.node_types import Lane
+from apps.engine.states import StepState
 from apps.projects.models import Workflow
-from apps.runs import services, sweeps
+from apps.runs import execution, services, sweeps
 from apps.runs.driver import Dispatch, Driver, advance
 from apps.runs.execution import execute
 from apps.runs.journal import FenceLost
@@ -192,15 +193,6 @@ def test_dead_workers_step_is_handed_out_again(make_workflow: Make) -> None:
     assert (step.fence, step.claims, step.state) == (2, 2, "completed")
 
 
-def test_lost_message_is_sent_again_soon_when_its_lane_is_empty(make_workflow: Make) -> None:
-    run = start(make_workflow(chain(1)))
-    dispatched(run, 0)
-    Step.objects.filter(run=run).update(type="image.resize", dispatched_at=timezone.now() - timedelta(seconds=10))
-    assert sweeps.steps_due() == [], "in a full lane it only waits"
-    assert sweeps.steps_due([Lane.IO]) == []
-    assert sweeps.steps_due([Lane.WORK]) == [Dispatch(run.id, 0, 0, Lane.WORK)]
-
-
 def test_cancel_takes_a_step_back_from_its_lane(make_workflow: Make) -> None:
     run = start(make_workflow(chain(2)))
     dispatched(run, 0)
@@ -324,3 +316,59 @@ def test_hold_is_the_highest_price_and_ends_with_the_run(make_workflow: Make, fu
 def test_graph_is_stored_once(make_workflow: Make) -> None:
     workflow = make_workflow(chain(3))
     assert start(workflow).graph_id == start(workflow).graph_id
+
+
+def test_step_whose_message_was_lost_is_handed_out_again_soon(make_workflow: Make) -> None:
+    run = start(make_workflow(chain(1)))
+    dispatched(run, 0, "image.resize")
+    # The driver's own tests run without workers, so a message that is there stays there.
+    queue = redis.Redis.from_url(settings.REDIS_URL)
+    queue.delete("millrace:work")
+    lost = timezone.now() - timedelta(seconds=settings.STEP_LOST_S + 1)
+    Step.objects.filter(run=run).update(dispatched_at=lost)
+    queue.lpush("millrace:work", "{}")
+    try:
+        assert sweeps.steps_due() == [], "its message may be behind the one that waits"
+    finally:
+        queue.delete("millrace:work")
+    assert sweeps.steps_due() == [Dispatch(run.id, 0, 0, Lane.WORK)]
+    assert sweeps.steps_due() == [], "not again at once"
+
+
+def test_cancel_whose_message_was_lost_is_heard(make_workflow: Make) -> None:
+    nodes = [node("n", "input.number", number=1), node("wait", "flow.wait", seconds=3600)]
+    run = start(make_workflow(graph(nodes, ("n", "number", "wait", "value"))))
+    advance(run.id)
+    services.run_cancel(run=run)
+    Run.objects.filter(id=run.id).update(touched_at=timezone.now())
+    assert run.id not in sweeps.runs_due(), "its message is young"
+    Run.objects.filter(id=run.id).update(touched_at=timezone.now() - timedelta(seconds=6))
+    assert run.id in sweeps.runs_due()
+
+
+def test_step_that_ends_while_it_is_cancelled_ends_once(make_workflow: Make) -> None:
+    class Slow(Driver):
+        """A driver whose worker is done right after the driver has read that it is not."""
+
+        def _load(self) -> Any:
+            rows = super()._load()
+            if Step.objects.filter(run=run, state="running").exists():
+                assert claim is not None and execution._settle(claim, StepState.COMPLETED, outputs={"value": 1})
+            return rows
+
+    run = start(make_workflow(chain(2)))
+    dispatched(run, 0, "test.pass")
+    claim = execution._claim(run.id, 0, 0)
+    assert claim is not None
+    services.run_cancel(run=run)
+    lease = lease_take(run.id)
+    assert lease is not None
+    Slow(lease).drive()
+    run.refresh_from_db()
+    assert run.state == "cancelled"
+    assert states(run) == {"n0": "completed", "n1": "cancelled"}
+    assert [kind for _seq, kind in events(run) if kind in ("step_succeeded", "step_cancelled")] == [
+        "step_succeeded",
+        "step_cancelled",
+    ]
+    assert [seq for seq, _kind in events(run)] == list(range(1, run.last_seq + 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
@@ -15,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from apps.assets.models import Asset
 from apps.assets.services import Refused, asset_store
+from apps.common.heartbeat import heartbeat
 from apps.engine.types import kind_title
 from apps.generations.execution import timing
 from apps.generations.execution.answers import look_later
@@ -39,7 +41,8 @@ def collect(*, workspace_id: UUID, generation_id: UUID) -> None:
         return
     delivery = _delivery(generation)
     try:
-        assets = [_copy(generation, position) for position in range(len(delivery["outputs"]))]
+        with heartbeat(partial(_renew, generation), every_s=timing.COLLECT_BEAT_S):
+            assets = [_copy(generation, position) for position in range(len(delivery["outputs"]))]
         if not assets:
             raise BadOutput("there was no file in it.")
     except BadOutput as error:
@@ -62,6 +65,12 @@ def _claim(workspace_id: UUID, generation_id: UUID) -> Generation | None:
     if not free.update(lease_until=until, poll_after=until, fence=F("fence") + 1):
         return None
     return rows.first()
+
+
+def _renew(generation: Generation) -> None:
+    rows = Generation.objects.for_workspace(generation.workspace_id).filter(id=generation.id, state__in=POLLED)
+    until = timezone.now() + timing.COLLECT_CLAIM
+    rows.filter(fence=generation.fence).update(lease_until=until, poll_after=until)
 
 
 def _delivery(generation: Generation) -> dict[str, Any]:

@@ -19,7 +19,9 @@ SUBMIT_WAIT_MAX = timedelta(seconds=55)
 FETCH_TRIES = 5
 # A claimed row is due again after this long if its claimant died.
 POLL_CLAIM = timedelta(seconds=30)
-COLLECT_CLAIM = timedelta(seconds=60)
+# Copying renews its claim, however large the file.
+COLLECT_CLAIM = timedelta(seconds=15)
+COLLECT_BEAT_S = 4.0
 COLLECT_HANDED = timedelta(seconds=15)
 # A delivered job may be copied this long past its deadline (our storage may be the one that is late).
 COLLECT_GRACE = timedelta(minutes=10)

@@ -8,19 +8,23 @@ from typing import Any, TypeVar
 from django.db import models, transaction
 from django.db.models import F, Q
 
+from apps.common.lanes import lane_idle
 from apps.sandbox.models import Job, JobOutput, JobState, WebhookDelivery
 
 # A message not followed by any change for this long was lost, or the lane is very busy: say it again.
 HAND_AGAIN = timedelta(seconds=60)
+# While no message waits in the lane, one not followed within this time was lost.
+HAND_LOST = timedelta(seconds=8)
 BATCH = 200
 M = TypeVar("M", bound=models.Model)
 
 
 def jobs_hand_out(now: datetime) -> list[str]:
     """Ids of jobs whose time has come and of those whose renderer fell silent; each is handed out once."""
-    waiting = Q(state=JobState.QUEUED, due_at__lte=now) & (Q(handed_at=None) | Q(handed_at__lt=now - HAND_AGAIN))
+    lost = now - (HAND_LOST if lane_idle("work") else HAND_AGAIN)
+    waiting = Q(state=JobState.QUEUED, due_at__lte=now) & (Q(handed_at=None) | Q(handed_at__lt=lost))
     silent = Q(state=JobState.RUNNING, lease_until__lt=now) & (
-        Q(handed_at__lt=F("lease_until")) | Q(handed_at__lt=now - HAND_AGAIN)
+        Q(handed_at__lt=F("lease_until")) | Q(handed_at__lt=lost)
     )
     with transaction.atomic():
         due = _locked(Job.objects.filter(waiting | silent).order_by("created_at"))

@@ -65,16 +65,39 @@ function pressed(event: KeyboardEvent): void {
   keep({ height: Math.max(LEAST, Math.min(kept().height + by, most())), open: true });
 }
 
+const RAN = "millrace.ran";
+
+/** Workflows that had a run when they were seen last: their drawer's place is held open while it is on its way. */
+function ran(): string[] {
+  try {
+    return JSON.parse(localStorage.getItem(RAN) ?? "[]") as string[];
+  } catch {
+    return [];
+  }
+}
+
+function settled(): void {
+  const place = slot();
+  const id = place?.dataset["drawer"] ?? "";
+  if (!place?.querySelector(".run-drawer")) return;
+  const others = ran().filter((each) => each !== id);
+  const idle = place.querySelector("[data-idle]") !== null;
+  localStorage.setItem(RAN, JSON.stringify(idle ? others : [...others, id].slice(-100)));
+  show(kept());
+}
+
 export function start(): void {
-  if (!slot()) return;
+  const place = slot();
+  if (!place) return;
+  place.toggleAttribute("data-expected", ran().includes(place.dataset["drawer"] ?? ""));
   show(kept());
   document.addEventListener("pointerdown", drag);
   document.addEventListener("keydown", pressed);
   document.addEventListener("click", (event) => {
     if ((event.target as Element).closest("[data-drawer-toggle]")) keep({ open: !kept().open });
   });
-  document.body.addEventListener("htmx:afterSettle", () => show(kept()));
+  document.body.addEventListener("htmx:afterSettle", settled);
   window.addEventListener("resize", () => show(kept()));
-  // A run begun by hand is worth seeing, unless the person has folded it away before.
+  // The first run of a workflow opens the drawer.
   document.body.addEventListener("htmx:afterSwap", () => slot()?.querySelector("[data-idle] > [data-run]")?.parentElement?.removeAttribute("data-idle"));
 }

@@ -1,7 +1,7 @@
 /** The island: canvas in the middle, palette left, inspector right; on a narrow screen canvas and results. */
 
 import { ReactFlowProvider } from "@xyflow/react";
-import { useSyncExternalStore } from "react";
+import { useEffect, useSyncExternalStore } from "react";
 
 import { Canvas } from "./canvas/Canvas";
 import { Toasts } from "./canvas/Overlays";
@@ -13,6 +13,7 @@ import { Palette } from "./palette/Palette";
 import { QuickAdd } from "./palette/QuickAdd";
 import { RunNotice } from "./runbar/RunButton";
 import { TopBar } from "./runbar/TopBar";
+import { useUi } from "./store/ui";
 
 const NARROW = "(max-width: 899px)";
 
@@ -29,6 +30,7 @@ function useNarrow(): boolean {
 
 function Workbench(): React.ReactElement {
   const narrow = useNarrow();
+  useEffect(() => useUi.setState({ narrow }), [narrow]);
   const pointer = usePointer();
   useKeys(pointer, !narrow);
   useClipboard(pointer, !narrow);

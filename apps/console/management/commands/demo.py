@@ -52,7 +52,7 @@ class Command(BaseCommand):
     def _follow(self, run: Run) -> None:
         seen, deadline = 0, time.monotonic() + PATIENCE_S
         while True:
-            for event in events_after(run, seen):
+            for event in events_after(run.id, seen):
                 seen = event.seq
                 self._tell(event)
                 if event.kind == "run_finished":

@@ -8,6 +8,7 @@ import { t } from "../i18n";
 import { Field } from "../inspector/Field";
 import { modelSet, paramSet, paramsShown } from "../store/edits";
 import { useDocument } from "../store/document";
+import { useUi } from "../store/ui";
 import { isAsset, useRun, type NodeStatus, type Output } from "../store/run";
 import { Preview } from "./Preview";
 
@@ -20,9 +21,10 @@ function primariesOf(type: NodeType | undefined): [string, ParamSchema][] {
 
 function Primaries({ node, fields }: { node: GraphNode; fields: [string, ParamSchema][] }): React.ReactElement {
   const readOnly = useDocument((state) => state.readOnly);
+  const narrow = useUi((state) => state.narrow);
   const alone = fields.length === 1;
   return (
-    <div className="nodrag nowheel nopan grid gap-1 px-3 pb-3">
+    <div className="nodrag nowheel nopan grid gap-1 px-3 pb-3" inert={narrow}>
       {fields.map(([name, schema]) => (
         <Field
           key={name}

@@ -33,7 +33,7 @@ export const Port = memo(function Port(props: Props): React.ReactElement {
   const label = optional ? t("%(title)s: %(type)s, optional", words) : t("%(title)s: %(type)s", words);
   return (
     <div className={`port port-${side} ${dim ? "opacity-25" : ""} ${problem ? "port-problem" : ""}`} title={problem ?? label}>
-      <Handle id={name} type={side} position={side === "source" ? Position.Right : Position.Left} aria-label={label} className="port-handle">
+      <Handle id={name} type={side} position={side === "source" ? Position.Right : Position.Left} role="img" aria-label={label} className="port-handle">
         <PortShape type={type} />
       </Handle>
       <span className="truncate">{title}</span>

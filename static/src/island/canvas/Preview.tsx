@@ -11,8 +11,10 @@ import { isAsset, type Output } from "../store/run";
 const ratioOf = (width: unknown, height: unknown): string | undefined =>
   Number(width) > 0 && Number(height) > 0 ? `${Number(width)} / ${Number(height)}` : undefined;
 
-function Video({ url, poster, ratio, onError }: { url: string; poster?: string; ratio?: string; onError: () => void }): React.ReactElement {
+function Video({ url, poster, ratio, large, onError }: { url: string; poster?: string; ratio?: string; large: boolean; onError: () => void }): React.ReactElement {
   const video = useRef<HTMLVideoElement>(null);
+  // Fingers do not hover: where it is shown large, it has controls.
+  if (large) return <video src={url} poster={poster} loop playsInline controls preload={poster ? "none" : "metadata"} className="preview-media" style={{ aspectRatio: ratio }} onError={onError} aria-label={t("Video")} />;
   const play = (): void => void video.current?.play().catch(() => undefined);
   return (
     <video
@@ -55,7 +57,7 @@ export function AssetPreview({ reference, large = false }: { reference: AssetRef
     const source = large || broken || !thumbnail ? url : thumbnail;
     return <img key={source} src={source} alt="" loading="lazy" draggable={false} className="preview-media" style={{ aspectRatio: ratio }} onError={onError} />;
   }
-  if (kind === "video") return <Video url={url} {...(thumbnail ? { poster: thumbnail } : {})} {...(ratio ? { ratio } : {})} onError={onError} />;
+  if (kind === "video") return <Video url={url} large={large} {...(thumbnail ? { poster: thumbnail } : {})} {...(ratio ? { ratio } : {})} onError={onError} />;
   if (kind === "audio") return <audio src={url} controls preload="none" className="nodrag w-full p-2" />;
   return (
     <a href={url} className="preview-note link nodrag" target="_blank" rel="noreferrer">

@@ -30,7 +30,7 @@ export function Feed(): React.ReactElement {
   const nodes = useDocument(({ document }) => document.nodes);
   const any = useRun((state) => Object.keys(state.status).length > 0);
   return (
-    <section className="feed" aria-label={t("Results")}>
+    <section className="feed" aria-label={t("Results")} tabIndex={0}>
       <h2 className="panel-heading px-4 pt-3">{t("Results")}</h2>
       {any ? <ul className="feed-list">{[...nodes].reverse().map((node) => <Entry key={node.id} node={node} />)}</ul> : <p className="field-about px-4 pb-6">{t("Results of a run appear here. To change the workflow, open it on a wider screen.")}</p>}
     </section>

@@ -76,7 +76,7 @@ function Catalogue(): React.ReactElement {
       <div className="overflow-y-auto grow px-2 pb-4 nowheel">
         {groups.map(([category, types]) => (
           <section key={category} aria-label={categoryTitle(category)}>
-            <h3 className="palette-heading">{categoryTitle(category)}</h3>
+            <h2 className="palette-heading">{categoryTitle(category)}</h2>
             {types.map((type) => <Item key={type.type} type={type} />)}
           </section>
         ))}

@@ -82,8 +82,13 @@ async function stepsRead(run: string): Promise<void> {
   } while (cursor);
   const byNode = new Map<string, StepRow[]>();
   for (const row of rows) byNode.set(row.node, [...(byNode.get(row.node) ?? []), row]);
-  statusTake(Object.fromEntries([...byNode].map(([node, group]) => [node, statusOf(group)])));
+  const before = useRun.getState().status;
+  statusTake(Object.fromEntries([...byNode].map(([node, group]) => [node, reasonKept(statusOf(group), before[node])])));
 }
+
+/** The console says more than the API's list: what it told of the same state stays. */
+const reasonKept = (now: NodeStatus, before: NodeStatus | undefined): NodeStatus =>
+  before?.state === now.state && !now.message ? { ...now, message: before.message } : now;
 
 let watching: ReturnType<typeof setTimeout> | undefined;
 
@@ -106,7 +111,12 @@ function runWatch(id: string): void {
 /** Takes a run's state over; when it ends, what is cached now changes the price. */
 export function runState(id: string, state: string): void {
   const before = useRun.getState().run;
-  if (!before) return void runResume({ id, state });
+  if (!before) {
+    // The page's console tells the nodes' states with the run's; only its end is still to be watched for.
+    useRun.setState({ run: { id, state } });
+    if (isLive({ id, state })) runWatch(id);
+    return;
+  }
   if (before.id !== id) return;
   useRun.setState({ run: { id, state } });
   if (isLive(before) && !isLive({ id, state })) checksSoon();

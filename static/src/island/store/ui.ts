@@ -41,6 +41,8 @@ interface UiState {
   quickAdd: QuickAdd | null;
   keysShown: boolean;
   railOpen: boolean;
+  /** The canvas is for looking: fields on nodes are too small for fingers. */
+  narrow: boolean;
   toasts: Toast[];
   uploads: Uploading[];
   focusPort: string | null;
@@ -51,6 +53,7 @@ export const useUi = create<UiState>(() => ({
   quickAdd: null,
   keysShown: false,
   railOpen: true,
+  narrow: false,
   toasts: [],
   uploads: [],
   focusPort: null,
