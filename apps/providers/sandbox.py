@@ -195,6 +195,8 @@ def _job(data: Mapping[str, Any]) -> Job:
 
 def _message(data: Mapping[str, Any]) -> str:
     if data["state"] == "queued" and data.get("queue_position") is not None:
+        if not data["queue_position"]:
+            return _("Next in the queue")
         return _("In the queue, %(count)s ahead", count=data["queue_position"])
     lines = str(data.get("logs") or "").strip().splitlines()
     return lines[-1][:200] if lines else ""

@@ -212,7 +212,7 @@ def _seed(new: Run, old: Run) -> None:
                 CASE WHEN state IN ('completed', 'cached') THEN statement_timestamp() END
             FROM runs_step WHERE run_id = %(old)s
             """,
-            {"new": new.id, "old": old.id, "reason": _("taken from run %(run)s") % {"run": old.id}},
+            {"new": new.id, "old": old.id, "reason": _("Kept from the run before, where it had succeeded")},
         )
     reused = Step.objects.filter(run=new, state=StepState.CACHED).values_list("node", "item", "type", "outputs")
     events_record(

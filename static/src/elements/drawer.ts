@@ -33,7 +33,7 @@ function show({ height, open }: Kept): void {
   const shown = Math.max(LEAST, Math.min(height, most()));
   place.style.setProperty("--drawer", `${shown}px`);
   place.toggleAttribute("data-folded", !open);
-  place.querySelector("[data-drawer-toggle]")?.setAttribute("aria-expanded", String(open));
+  place.querySelector("[data-run-fold]")?.setAttribute("aria-expanded", String(open));
   const grip = place.querySelector(".drawer-grip");
   for (const [name, value] of [["now", shown], ["min", LEAST], ["max", most()]] as const) grip?.setAttribute(`aria-value${name}`, String(value));
 }
@@ -94,7 +94,7 @@ export function start(): void {
   document.addEventListener("pointerdown", drag);
   document.addEventListener("keydown", pressed);
   document.addEventListener("click", (event) => {
-    if ((event.target as Element).closest("[data-drawer-toggle]")) keep({ open: !kept().open });
+    if ((event.target as Element).closest("[data-run-fold]")) keep({ open: !kept().open });
   });
   document.body.addEventListener("htmx:afterSettle", settled);
   window.addEventListener("resize", () => show(kept()));

@@ -107,6 +107,8 @@ export function start(): void {
       dialog.addEventListener("close", () => closed(dialog), { once: true });
     }
     dialog.focus();
+    // It was opened to be seen; the controls are there to stop it.
+    if (!matchMedia("(prefers-reduced-motion: reduce)").matches) void dialog.querySelector("video")?.play().catch(() => undefined);
   });
 }
 
