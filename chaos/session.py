@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
 from django.db import OperationalError, connection
 
 from chaos.breaker import Breaker
@@ -56,18 +56,18 @@ async def session(
     await watchers.http.aclose()
 
     def conclude() -> dict[str, Any]:
-        recoveries = recoveries_of([(one.at, one.kind) for one in breaker.done])
-        verdicts = judge(load.promises, watchers.sights, recoveries)
-        return report_make(
-            seed=seed,
-            seconds=seconds,
-            quiet_s=quiet_s,
-            breaks=breaker.done,
-            promises=load.promises,
-            sights=watchers.sights,
-            recoveries=recoveries,
-            verdicts=verdicts,
-        )
+        with contextlib.closing(connection):
+            recoveries = recoveries_of([(one.at, one.kind) for one in breaker.done])
+            return report_make(
+                seed=seed,
+                seconds=seconds,
+                quiet_s=quiet_s,
+                breaks=breaker.done,
+                promises=load.promises,
+                sights=watchers.sights,
+                recoveries=recoveries,
+                verdicts=judge(load.promises, watchers.sights, recoveries),
+            )
 
     return await asyncio.to_thread(conclude)
 
@@ -76,9 +76,8 @@ def _await_quiet(url: str) -> None:
     """Wait until nothing is under way, or until patience ends: then the judge says what is stuck."""
     deadline = time.monotonic() + QUIET_WITHIN_S
     while time.monotonic() < deadline:
-        try:
+        # Closed each time: while PostgreSQL is down or just back, the old connection is of no use.
+        with contextlib.suppress(OperationalError), contextlib.closing(connection):
             if answers(f"{url}/healthz") and live_count() == 0:
                 return
-        except (OperationalError, httpx.HTTPError):
-            connection.close()
         time.sleep(0.5)

@@ -8,8 +8,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.http import HttpResponse
 from django.test import Client, RequestFactory
 
+from config.heads import head_without_body
 from config.refusals import failed
 
 PROBLEM = "application/problem+json"
@@ -30,7 +32,7 @@ def test_a_method_that_an_address_does_not_take(api: Callable[..., Client]) -> N
 
 
 @pytest.mark.parametrize("method", ["get", "post", "delete"])
-@pytest.mark.parametrize("path", ["/api/", "/api/v1/nothing", "/api/v2/projects"])
+@pytest.mark.parametrize("path", ["/api/", "/api/v1/", "/api/v1/nothing", "/api/v2/projects"])
 def test_an_address_that_does_not_exist(method: str, path: str) -> None:
     # With the CSRF check of a real browser's request, which has nothing to protect here.
     problem(getattr(Client(enforce_csrf_checks=True), method)(path), 404, "not-found")
@@ -82,3 +84,11 @@ def test_catalogues_are_paged_like_every_list(api: Callable[..., Client]) -> Non
                 break
             query["cursor"] = page["next"]
         assert found == whole
+
+
+def test_head_is_answered_without_a_body() -> None:
+    # The test client drops the body itself, so the middleware is asked directly.
+    page = HttpResponse(b"long", headers={"Content-Length": "4", "ETag": '"x"'})
+    answer = head_without_body(lambda _request: page)(RequestFactory().head("/"))
+    assert (answer.content, answer["Content-Length"], answer["ETag"]) == (b"", "4", '"x"')
+    assert head_without_body(lambda _request: page)(RequestFactory().get("/")).content == b"long"

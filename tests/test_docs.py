@@ -86,8 +86,9 @@ def test_every_variable_is_documented() -> None:
 
 
 def test_documented_variables_of_tools_exist() -> None:
-    files = [ROOT / "Makefile", ROOT / "deploy" / "compose.yaml", *(ROOT / "tests").glob("*.py")]
-    code = "\n".join(path.read_text() for path in [*files, *(ROOT / "bench").glob("*.py")] if path != Path(__file__))
+    files = [ROOT / "Makefile", ROOT / "deploy" / "compose.yaml"]
+    files += [path for folder in ("tests", "bench", "chaos") for path in (ROOT / folder).glob("*.py")]
+    code = "\n".join(path.read_text() for path in files if path != Path(__file__))
     assert {name for name in _variables_documented("docs/operations.md") if name not in code} == set()
 
 

@@ -32,11 +32,13 @@ class Batch:
 def batch_render(run_id: UUID, workspace_id: UUID, after: int, language: str) -> Batch | None:
     """Everything that changed after ``after``; None when the run is gone."""
     with scope(workspace_id), translation.override(language):
-        # The events first: a run read before its last event would be shown as running for good, since nothing follows.
-        events = events_after(run_id, after, BATCH)
         run: Run | None = Run.objects.select_related("workspace").filter(id=run_id).first()
         if run is None:
             return None
+        events = events_after(run.id, after, BATCH)
+        if run.finished_at is None and events and events[-1].kind == "run_finished":
+            # It ended between the two reads; as nothing follows, it would be shown as running for good.
+            run.refresh_from_db()
         if not events:
             return Batch("", after, run.finished_at is not None)
         seq = events[-1].seq

@@ -363,7 +363,7 @@ def test_input_files_travel_with_an_address(start: Start, vendor: Vendor, rich: 
     vendor.finish()
     look(first)
     vendor.jobs.clear()
-    send(start(inputs={"image": first.outputs[0]}))
+    send(start(model="sandbox/video", inputs={"image": first.outputs[0]}))
     sent = vendor.submissions[1]["inputs"]["image"]
     assert sent["$asset"] == first.outputs[0]["$asset"]
     assert sent["url"].startswith("http")

@@ -15,8 +15,9 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.billing.services import balance_get
 from apps.engine.node_types import Lane
+from apps.engine.states import StepState
 from apps.projects.models import Workflow
-from apps.runs import services, sweeps
+from apps.runs import execution, services, sweeps
 from apps.runs.driver import Dispatch, Driver, advance
 from apps.runs.execution import execute
 from apps.runs.journal import FenceLost
@@ -343,3 +344,31 @@ def test_cancel_whose_message_was_lost_is_heard(make_workflow: Make) -> None:
     assert run.id not in sweeps.runs_due(), "its message is young"
     Run.objects.filter(id=run.id).update(touched_at=timezone.now() - timedelta(seconds=6))
     assert run.id in sweeps.runs_due()
+
+
+def test_step_that_ends_while_it_is_cancelled_ends_once(make_workflow: Make) -> None:
+    class Slow(Driver):
+        """A driver whose worker is done right after the driver has read that it is not."""
+
+        def _load(self) -> Any:
+            rows = super()._load()
+            if Step.objects.filter(run=run, state="running").exists():
+                assert claim is not None and execution._settle(claim, StepState.COMPLETED, outputs={"value": 1})
+            return rows
+
+    run = start(make_workflow(chain(2)))
+    dispatched(run, 0, "test.pass")
+    claim = execution._claim(run.id, 0, 0)
+    assert claim is not None
+    services.run_cancel(run=run)
+    lease = lease_take(run.id)
+    assert lease is not None
+    Slow(lease).drive()
+    run.refresh_from_db()
+    assert run.state == "cancelled"
+    assert states(run) == {"n0": "completed", "n1": "cancelled"}
+    assert [kind for _seq, kind in events(run) if kind in ("step_succeeded", "step_cancelled")] == [
+        "step_succeeded",
+        "step_cancelled",
+    ]
+    assert [seq for seq, _kind in events(run)] == list(range(1, run.last_seq + 1))

@@ -18,7 +18,7 @@ SUBMIT_WAIT_MAX = timedelta(seconds=55)
 # A finished job's output that could not be fetched this often is a broken delivery, not a passing weakness.
 FETCH_TRIES = 5
 # A claimed row is due again after this long if its claimant died.
-POLL_CLAIM = timedelta(seconds=30)
+POLL_CLAIM = timedelta(seconds=15)
 # Copying renews its claim, however large the file.
 COLLECT_CLAIM = timedelta(seconds=15)
 COLLECT_BEAT_S = 4.0
