@@ -73,6 +73,11 @@ class Canvas:
     def _item(self, title: str) -> Locator:
         return self.palette.get_by_role("button", name=re.compile(f"^{title}"))
 
+    def fit(self) -> None:
+        """Everything into view; the view moves for a moment."""
+        self.page.get_by_role("button", name="Fit everything into view").click()
+        self.page.wait_for_timeout(400)
+
     def move(self, title: str, x: float, y: float) -> None:
         """Drag a node by its header until its corner lies at this place of the canvas."""
         header = self.nodes(title).locator("header").bounding_box()

@@ -64,10 +64,10 @@ def _open_new_workflow(page: Page) -> None:
 
 def _draw(canvas: Canvas) -> None:
     canvas.drag_from_palette("Text", 160, 120)
-    for title, x, y in (("Generate image", 360, 60), ("Generate video", 660, 60), ("Gallery", 820, 480)):
-        canvas.click_in_palette(title)
-        canvas.move(title, x, y)
-    canvas.move("Text", 60, 60)
+    for title in ("Generate image", "Generate video", "Gallery"):
+        canvas.click_in_palette(title)  # each to the right of the one before, and the view follows
+    canvas.fit()
+    canvas.move("Gallery", 520, 480)
     canvas.connect("Text", "Text", "Generate video", "First image")
     expect(canvas.page.get_by_role("alert").filter(has_text="gives text")).to_be_visible()
     expect(canvas.edges()).to_have_count(0)

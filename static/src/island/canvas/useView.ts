@@ -5,7 +5,7 @@ import { useCallback, useEffect, useRef } from "react";
 
 import { documentNow } from "../store/document";
 import { useFlow } from "../store/flow";
-import { OVERVIEW_FROM, shiftInto, viewFitting } from "./fit";
+import { OVERVIEW_FROM, shiftInto, viewFitting, type Box } from "./fit";
 
 const MOVE_MS = 150;
 const calm = (): boolean => matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -49,15 +49,29 @@ export function useFitWhileUntouched(fit: (duration?: number) => void): () => vo
   }, []);
 }
 
-/** Moves the view just so far that a node of this size at `place` is seen whole. */
+/** Below this zoom words are hard to read: a new node is then brought into view by moving, not by shrinking the rest. */
+const READABLE = 0.5;
+
+/** Brings a new node at `place` into view: with all others if all were seen before, else by moving as little as it takes. */
 export function useReveal(): (place: { x: number; y: number }) => void {
   const { setViewport } = useReactFlow();
   const store = useStoreApi();
   return useCallback(
     (place) => {
       const { width, height, transform: [x, y, zoom] } = store.getState();
-      const shift = shiftInto({ x: place.x * zoom + x, y: place.y * zoom + y, width: 240 * zoom, height: 120 * zoom }, { width, height });
-      if (shift.x || shift.y) void setViewport({ x: x + shift.x, y: y + shift.y, zoom }, { duration: calm() ? 0 : MOVE_MS });
+      const shiftOf = (box: Box): { x: number; y: number } =>
+        shiftInto({ x: box.x * zoom + x, y: box.y * zoom + y, width: box.width * zoom, height: box.height * zoom }, { width, height });
+      const shift = shiftOf({ ...place, width: 240, height: 120 });
+      if (!shift.x && !shift.y) return;
+      const boxes = useFlow.getState().nodes.map(({ position, measured }) => ({ ...position, width: measured?.width ?? 240, height: measured?.height ?? 120 }));
+      const others = boxes.filter((box) => box.x !== place.x || box.y !== place.y);
+      const seen = others.every((box) => {
+        const away = shiftOf(box);
+        return Math.abs(away.x) < 1 && Math.abs(away.y) < 1;
+      });
+      const all = seen ? viewFitting(boxes, { width, height }, height >= OVERVIEW_FROM) : null;
+      const view = all && all.zoom >= READABLE ? all : { x: x + shift.x, y: y + shift.y, zoom };
+      void setViewport(view, { duration: calm() ? 0 : MOVE_MS });
     },
     [setViewport, store],
   );
