@@ -18,9 +18,12 @@ CREDITS = 1_000_000 * 1_000_000
 
 
 def main() -> int:
-    """The exit code tells whether every promise was kept."""
-    seconds = float(os.environ.get("SECONDS") or 60)
-    seed = int(os.environ.get("SEED") or random.randrange(10**6))
+    """The exit code tells whether every promise was kept: 0 yes, 1 no, 2 it was asked for something else."""
+    given, seed_given = os.environ.get("SECONDS") or "60", os.environ.get("SEED") or str(random.randrange(10**6))
+    if not given.isdigit() or not seed_given.isdigit() or int(given) < 1:
+        print("SECONDS and SEED are whole numbers: make chaos SECONDS=600 SEED=7", file=sys.stderr)
+        return 2
+    seconds, seed = int(given), int(seed_given)
     prepare_environment(VAR, PORT)
     stack("down")
     # Each session judges every row there is, so it begins with none.
