@@ -65,6 +65,7 @@ MIDDLEWARE = [
     "apps.common.toasts.ToastsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "apps.common.tenancy.TenancyMiddleware",
+    "config.refusals.method_refusals",
 ]
 
 ROOT_URLCONF = "config.urls"

@@ -86,6 +86,7 @@ def test_catalogues_are_paged_like_every_list(api: Callable[..., Client]) -> Non
         assert found == whole
 
 
+@pytest.mark.django_db  # closing the answer looks at the connection
 def test_head_is_answered_without_a_body() -> None:
     # The test client drops the body itself, so the middleware is asked directly.
     page = HttpResponse(b"long", headers={"Content-Length": "4", "ETag": '"x"'})
