@@ -96,6 +96,11 @@ class Provider(Protocol):
         """The part of a model id before the slash."""
         ...
 
+    @property
+    def lookup_complete(self) -> bool:
+        """Whether :meth:`find` knows every order the vendor ever took: then "no record" means it never arrived."""
+        ...
+
     def submit(self, submission: Submission) -> Job:
         """Ask for one job. ProviderError: ``sent`` is False when nothing left us or the refusal was definite."""
         ...

@@ -52,6 +52,7 @@ class SandboxProvider:
     """``base_url`` is the vendor's address without a path, ``key`` its API key."""
 
     name = "sandbox"
+    lookup_complete = True
 
     def __init__(self, base_url: str, key: str, *, clock: Callable[[], float] = time.time) -> None:
         self._root = f"{base_url.rstrip('/')}/sandbox/v1"

@@ -139,6 +139,20 @@ def test_lost_answer_is_found_and_never_sent_again(start: Start, vendor: Vendor,
     assert look(row).state == STATE.SUCCEEDED
 
 
+def test_an_order_that_never_arrived_is_over_once_the_vendor_surely_knows_nothing_of_it(
+    start: Start, vendor: Vendor, rich: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendor.fault = "lost-before"
+    row = send(start())
+    assert look(row).state == STATE.UNKNOWN
+    monkeypatch.setattr(VendorAdapter, "lookup_complete", True)
+    assert look(row).state == STATE.UNKNOWN
+    rows = Generation.objects.for_workspace(rich.id).filter(id=row.id)
+    rows.update(submitted_at=timezone.now() - timing.NEVER_ARRIVED)
+    row = look(row)
+    assert (row.state, row.error_code, row.permanent, money(rich)) == (STATE.FAILED, "lost", False, (0, 0))
+
+
 def test_lost_before_the_vendor_took_it_stays_unclear_until_a_person_decides(
     start: Start, vendor: Vendor, rich: Workspace
 ) -> None:

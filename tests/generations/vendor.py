@@ -124,6 +124,7 @@ class VendorAdapter:
     """The adapter of :class:`Vendor`."""
 
     name = "sandbox"
+    lookup_complete = False
 
     def __init__(self, url: str) -> None:
         self.url = url

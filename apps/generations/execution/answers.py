@@ -41,6 +41,20 @@ def apply_poll_error(generation: Generation, error: ProviderError, now: datetime
     generation.refresh_from_db()
 
 
+def apply_no_record(generation: Generation, *, lookup_complete: bool, now: datetime) -> None:
+    """The provider has no record of a submission whose answer was lost.
+
+    Where its lookup is complete, and any POST of ours has long timed out, the order never arrived: it ends here and the
+    hold goes back. Nothing is sent again; should a frozen worker still send it, that answer finds the row closed.
+    """
+    asked = generation.submitted_at or generation.created_at
+    if lookup_complete and now - asked >= timing.NEVER_ARRIVED:
+        settle_without_charge(generation, STATE.FAILED, code="lost", now=now, only_from=(STATE.UNKNOWN,))
+    else:
+        look_later(generation, now)
+    generation.refresh_from_db()
+
+
 def look_later(generation: Generation, now: datetime, *, at_least_s: float = 0.0) -> None:
     """Set the next look."""
     began = generation.started_at or generation.submitted_at or generation.created_at

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from apps.common.tenancy import unscoped
 from apps.generations.execution import timing
-from apps.generations.execution.answers import apply_job, apply_poll_error, look_later
+from apps.generations.execution.answers import apply_job, apply_no_record, apply_poll_error
 from apps.generations.execution.following import Next, following
 from apps.generations.execution.submission import submitted
 from apps.generations.models import POLLED, Generation
@@ -93,8 +93,7 @@ def _apply(row: Generation, answer: Answer) -> Next | None:
     if isinstance(answer, ProviderError):
         apply_poll_error(row, answer, now)
     elif answer is None:
-        look_later(row, now)
-        row.refresh_from_db()
+        apply_no_record(row, lookup_complete=provider_get(row.provider).lookup_complete, now=now)
     elif row.provider_request_id is None:
         submitted(row, answer, now)
         row.refresh_from_db()
