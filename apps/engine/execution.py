@@ -13,6 +13,7 @@ from typing import Any
 
 from apps.engine.node_types import NodeFailure
 from apps.engine.plan import Plan, PlanInput, PlanStep
+from apps.engine.policy import ERROR_PORT, OnFailure
 from apps.engine.states import RunState, StepState
 from apps.engine.values import maps_over, value_fit
 from apps.wording import gettext as _
@@ -48,6 +49,8 @@ class Execution:
     """One run of a plan."""
 
     plan: Plan
+    # Inputs a person edited for this run, by node and port: they take the place of what arrives there.
+    overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     _needs: list[int] = field(init=False)
     _outputs: list[Mapping[str, Any] | None] = field(init=False)
     _states: list[StepState] = field(init=False)
@@ -75,8 +78,9 @@ class Execution:
             return Skip(self.stopped)
         values: dict[str, Any] = {}
         mapped: dict[str, list[Any]] = {}
-        for item in step.inputs:
-            value = self._value(item)
+        edited = self.overrides.get(step.node, {})
+        for item in (*step.inputs, *_unconnected(step, edited)):
+            value = edited[item.port.name] if item.port.name in edited else self._value(item)
             if value is _ABSENT:
                 if item.port.required:
                     return Skip(self._why_absent(item))
@@ -127,8 +131,14 @@ class Execution:
             self._settle(step, StepState.COMPLETED)
 
     def settle(self, step: PlanStep, item: int, state: StepState, outputs: Mapping[str, Any] | None = None) -> None:
-        """An item has ended; when it is the last one, the step has, and what it feeds may become ready."""
+        """An item has ended; when it is the last one, the step has, and what it feeds may become ready.
+
+        A failed item gives what its node's policy says instead: ``outputs`` are then ``{"error": …}``.
+        """
         progress = self._progress[step.position]
+        if state is StepState.FAILED and step.policy.on_failure is not OnFailure.STOP:
+            state = StepState.COMPLETED
+            outputs = step.policy.default if step.policy.on_failure is OnFailure.DEFAULT else outputs
         progress.states[item] = state
         progress.outputs[item] = outputs or {}
         progress.open -= 1
@@ -181,6 +191,11 @@ _WORST = [
 ]
 
 
+def _unconnected(step: PlanStep, edited: Mapping[str, Any]) -> list[PlanInput]:
+    connected = {item.port.name for item in step.inputs}
+    return [PlanInput(port, ()) for port in step.type.inputs if port.name in edited and port.name not in connected]
+
+
 def _fit(value: Any, item: PlanInput) -> Any:
     if item.port.many:
         return [value_fit(one, item.port) for one in value]
@@ -188,4 +203,11 @@ def _fit(value: Any, item: PlanInput) -> Any:
 
 
 def _gather(step: PlanStep, progress: _Progress) -> Mapping[str, Any]:
-    return {port.name: [outputs.get(port.name) for outputs in progress.outputs] for port in step.type.outputs}
+    """Lists in the order of the items. Where failures take a branch, they are gathered there and not among the rest."""
+    if step.policy.on_failure is not OnFailure.BRANCH:
+        return {port.name: [outputs.get(port.name) for outputs in progress.outputs] for port in step.type.outputs}
+    gathered = {
+        port.name: [outputs[port.name] for outputs in progress.outputs if port.name in outputs]
+        for port in step.type.outputs
+    }
+    return gathered if gathered[ERROR_PORT] else {name: found for name, found in gathered.items() if name != ERROR_PORT}

@@ -65,10 +65,33 @@ class ProviderCall:
 
 @dataclass(frozen=True)
 class WaitUntil:
-    """A waiting node's answer: wake at this moment and emit these outputs."""
+    """A waiting node's answer: wake at this moment and emit these outputs.
+
+    ``request`` says what an answer may come from before that (an approval, a callback): kept with the step, whoever
+    answers settles it.
+    """
 
     at: datetime
     outputs: Mapping[str, Any]
+    request: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class ChildRun:
+    """A node that is a workflow: run this version of it with these inputs by name."""
+
+    workflow_id: str
+    version: int
+    inputs: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a step in the ``work`` lane may use before it is stopped: MiB of memory, seconds of CPU, seconds in all."""
+
+    memory_mb: int = 2048
+    cpu_s: float = 300
+    time_s: float = 600
 
 
 class NodeFailure(Exception):
@@ -114,7 +137,7 @@ class NodeContext(Protocol):
         """Write a line to the step's log."""
 
 
-Result = Mapping[str, Any] | ProviderCall | WaitUntil
+Result = Mapping[str, Any] | ProviderCall | WaitUntil | ChildRun
 Run = Callable[[NodeContext, Mapping[str, Any], Mapping[str, Any]], Result]
 
 
@@ -146,6 +169,15 @@ class NodeType:
     check: Callable[[Mapping[str, Any]], list[tuple[str, str]]] = _no_problems
     quote: Callable[[Mapping[str, Any]], Quote] | None = None
     model_kind: str | None = None
+    # Of a node that acts outside: one sentence that says what it would do, for plans and dry runs.
+    would: Callable[[Mapping[str, Any], Mapping[str, Any]], str] | None = None
+    limits: Limits = Limits()
+    # At most so many of its steps run at once in one workspace.
+    parallel: int | None = None
+
+    def __hash__(self) -> int:
+        """A type is what its name, version and outputs say; its schemas are mappings and cannot be hashed."""
+        return hash((self.type, self.version, self.outputs))
 
     def input(self, name: str) -> Port | None:
         """The input port of that name."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.engine.node_types import NodeFailure, NodeType, Port, Quote, is_variable
-from apps.engine.validation import Registry, order_of, upstream_of
+from apps.engine.policy import Policy, own_params, policy_of
+from apps.engine.validation import Registry, node_type_of, order_of, upstream_of
 from apps.engine.values import params_resolve
 from apps.wording import gettext as _
 
@@ -29,6 +30,7 @@ class PlanStep:
     own_title: str
     type: NodeType
     params: Mapping[str, Any]
+    policy: Policy
     inputs: tuple[PlanInput, ...]
     feeds: tuple[int, ...]
     needs: int
@@ -109,7 +111,7 @@ def _step(
     incoming: list[Mapping[str, Any]],
     feeds: set[int],
 ) -> PlanStep:
-    node_type = registry(node["type"])
+    node_type = node_type_of(node, registry)
     if node_type is None:
         raise ValueError(f"unknown node type {node['type']}: validate before planning")
     inputs = tuple(
@@ -125,7 +127,8 @@ def _step(
         node["id"],
         node["title"],
         node_type,
-        node["params"],
+        own_params(node["params"]),
+        policy_of(node["params"]),
         tuple(item for item in inputs if item.sources),
         tuple(sorted(feeds)),
         needs,

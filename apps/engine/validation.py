@@ -8,6 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from apps.engine.node_types import NodeType
+from apps.engine.policy import node_type_treated, own_params, policy_problems
 from apps.engine.types import connection_problem
 from apps.wording import gettext as _
 
@@ -26,6 +27,12 @@ class GraphProblem:
     def as_dict(self) -> dict[str, str | None]:
         """The shape of the API's ``errors``."""
         return {"node": self.node, "port": self.port, "code": self.code, "message": self.message}
+
+
+def node_type_of(node: Mapping[str, Any], registry: Registry) -> NodeType | None:
+    """The type of a node of a document, with the ports that its settings give it."""
+    node_type = registry(node["type"])
+    return node_type and node_type_treated(node_type, node["params"])
 
 
 def upstream_of(document: Mapping[str, Any], targets: Iterable[str]) -> set[str]:
@@ -60,7 +67,7 @@ def validate(
     document: Mapping[str, Any], registry: Registry, targets: Iterable[str] | None = None
 ) -> list[GraphProblem]:
     """Every problem of the graph (of what ``targets`` need, when given); an empty list means it can run."""
-    types = {node["id"]: registry(node["type"]) for node in document["nodes"]}
+    types = {node["id"]: node_type_of(node, registry) for node in document["nodes"]}
     problems: list[GraphProblem] = []
     for node in document["nodes"]:
         problems += _node_problems(node, types[node["id"]])
@@ -94,7 +101,10 @@ def _node_problems(node: Mapping[str, Any], node_type: NodeType | None) -> list[
         return [GraphProblem(node["id"], None, "unknown-version", message)]
     return [
         GraphProblem(node["id"], name or None, "bad-param", message)
-        for name, message in node_type.params_problems(node["params"])
+        for name, message in (
+            *node_type.params_problems(own_params(node["params"])),
+            *policy_problems(node["params"], node_type),
+        )
     ]
 
 

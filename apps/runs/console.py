@@ -15,6 +15,7 @@ from django.utils.translation import gettext
 from apps.engine.states import RunState, StepState
 from apps.runs.listing import run_titles, steps_page
 from apps.runs.models import Run, RunEvent, Step
+from apps.runs.reasons import reason_text
 
 STEPS_SHOWN = 500
 ITEMS_SHOWN = 50
@@ -121,7 +122,7 @@ def _item(run: Run, step: Step) -> ItemView:
         length / 1000 if length is not None else None,
         step.cost,
         told if step.state in (StepState.FAILED, StepState.CANCELLED) else "",
-        told if step.state == StepState.SKIPPED else _IDENTIFIER.sub("", step.cache_reason),
+        told if step.state == StepState.SKIPPED else _IDENTIFIER.sub("", reason_text(step.cache_reason)),
     )
 
 

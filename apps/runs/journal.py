@@ -35,29 +35,51 @@ WITH run AS (
     RETURNING id, workspace_id, last_seq
 ), steps AS (
     INSERT INTO runs_step AS old (
-        workspace_id, run_id, position, item, node, type, state, attempt, fence, claims, dispatched_at, wake_at,
-        inputs, outputs, error, cost, cache_reason, started_at, finished_at
+        workspace_id, run_id, position, item, node, type, version, state, attempt, fence, claims, dispatched_at,
+        wake_at, inputs, outputs, request, error, cost, cache_key, cache_reason, started_at, finished_at
     )
-    SELECT run.workspace_id, run.id, s.position, s.item, s.node, s.type, s.state, s.attempt, 0, 0, s.dispatched_at,
-           s.wake_at, s.inputs, s.outputs, s.error, s.cost, COALESCE(s.cache_reason, ''), s.started_at, s.finished_at
+    SELECT run.workspace_id, run.id, s.position, s.item, s.node, s.type, s.version, s.state, s.attempt, 0, 0,
+           s.dispatched_at, s.wake_at, s.inputs, s.outputs, s.request, s.error, s.cost, decode(s.cache_key, 'hex'),
+           COALESCE(s.cache_reason, ''), s.started_at, s.finished_at
     FROM run, jsonb_to_recordset(%(steps)s::jsonb) AS s(
-        position int, item int, node text, type text, state text, attempt smallint, dispatched_at timestamptz,
-        wake_at timestamptz, inputs jsonb, outputs jsonb, error jsonb, cost bigint, cache_reason text,
-        started_at timestamptz, finished_at timestamptz
+        position int, item int, node text, type text, version smallint, state text, attempt smallint,
+        dispatched_at timestamptz, wake_at timestamptz, inputs jsonb, outputs jsonb, request jsonb, error jsonb,
+        cost bigint, cache_key text, cache_reason text, started_at timestamptz, finished_at timestamptz
     )
     ON CONFLICT (run_id, position, item) DO UPDATE SET
         state = EXCLUDED.state,
         attempt = EXCLUDED.attempt,
+        claims = CASE WHEN EXCLUDED.attempt > old.attempt THEN 0 ELSE old.claims END,
         dispatched_at = EXCLUDED.dispatched_at,
         wake_at = EXCLUDED.wake_at,
         inputs = COALESCE(EXCLUDED.inputs, old.inputs),
         outputs = COALESCE(EXCLUDED.outputs, old.outputs),
+        request = COALESCE(EXCLUDED.request, old.request),
         error = EXCLUDED.error,
         cost = EXCLUDED.cost,
-        cache_reason = EXCLUDED.cache_reason,
-        started_at = COALESCE(old.started_at, EXCLUDED.started_at),
+        cache_key = COALESCE(EXCLUDED.cache_key, old.cache_key),
+        cache_reason = COALESCE(NULLIF(EXCLUDED.cache_reason, ''), old.cache_reason),
+        started_at = CASE
+            WHEN EXCLUDED.attempt > old.attempt THEN EXCLUDED.started_at
+            ELSE COALESCE(old.started_at, EXCLUDED.started_at) END,
         finished_at = EXCLUDED.finished_at
     WHERE old.state NOT IN ('completed', 'failed', 'skipped', 'cancelled', 'cached')
+), attempts AS (
+    INSERT INTO runs_attempt (workspace_id, run_id, position, item, attempt, error, cost, started_at, finished_at)
+    SELECT run.workspace_id, run.id, a.position, a.item, a.attempt, a.error, a.cost, a.started_at, a.finished_at
+    FROM run, jsonb_to_recordset(%(attempts)s::jsonb) AS a(
+        position int, item int, attempt smallint, error jsonb, cost bigint, started_at timestamptz,
+        finished_at timestamptz
+    )
+    ON CONFLICT DO NOTHING
+), results AS (
+    INSERT INTO runs_cacheentry AS entry (workspace_id, key, run_id, position, item, size, used_at)
+    SELECT run.workspace_id, decode(c.key, 'hex'), run.id, c.position, c.item, c.size, statement_timestamp()
+    FROM run, jsonb_to_recordset(%(results)s::jsonb) AS c(key text, position int, item int, size int)
+    ORDER BY c.key
+    ON CONFLICT (workspace_id, key) DO UPDATE SET
+        run_id = EXCLUDED.run_id, position = EXCLUDED.position, item = EXCLUDED.item, size = EXCLUDED.size,
+        used_at = EXCLUDED.used_at
 ), events AS (
     INSERT INTO runs_runevent (workspace_id, run_id, seq, kind, at, body)
     SELECT run.workspace_id, run.id, run.last_seq - %(count)s + e.place, e.kind, e.at, e.body
@@ -82,8 +104,12 @@ class Journal:
         self.lease_s = lease_s
         self._steps: dict[tuple[int, int], dict[str, Any]] = {}
         self._events: list[dict[str, Any]] = []
+        self._attempts: list[dict[str, Any]] = []
+        self._results: dict[str, dict[str, Any]] = {}
         self._after: list[Callable[[], None]] = []
         self._cost = 0
+        # What all steps recorded by this driver have cost, micro-credits.
+        self.total_cost = 0
         self._since = time.monotonic()
         self._began = timezone.now()
 
@@ -91,7 +117,20 @@ class Journal:
         """Record a step's new state; a later record of the same step in one batch completes the earlier one."""
         key = (row["position"], row["item"])
         self._steps[key] = {**self._steps.get(key, {}), **row}
+        self._spend(row)
+
+    def _spend(self, row: Mapping[str, Any]) -> None:
         self._cost += row.get("cost", 0)
+        self.total_cost += row.get("cost", 0)
+
+    def attempt(self, row: dict[str, Any]) -> None:
+        """Record a failed try that another follows."""
+        self._attempts.append(row)
+        self._spend(row)
+
+    def result(self, key: str, position: int, item: int, size: int) -> None:
+        """Make a completed step's outputs reusable under a key (hexadecimal)."""
+        self._results[key] = {"key": key, "position": position, "item": item, "size": size}
 
     def event(self, kind: str, at: datetime, body: Mapping[str, Any]) -> None:
         """Record an event."""
@@ -124,6 +163,8 @@ class Journal:
             "began": self._began,
             "cost": self._cost,
             "steps": json.dumps(list(self._steps.values())),
+            "attempts": json.dumps(self._attempts),
+            "results": json.dumps(list(self._results.values())),
             "events": json.dumps(self._events),
         }
         with connection.cursor() as cursor:
@@ -133,6 +174,7 @@ class Journal:
             raise FenceLost(FenceLost.__doc__)
         after = self._after
         self._steps, self._events, self._after, self._cost = {}, [], [], 0
+        self._attempts, self._results = [], {}
         self._since = time.monotonic()
         # Not before the commit: the run's end is written inside a transaction, and a reader woken early finds nothing.
         poke(f"run.{self.run_id}", seq=row[0])

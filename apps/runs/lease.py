@@ -30,6 +30,17 @@ class Lease:
     targets: list[str] | None
     price_high: int
     cancel_requested_at: datetime | None
+    created_at: datetime
+    cost: int
+    max_credits: int | None
+    dry_run: bool
+    from_run_id: UUID | None
+    from_node: str
+    overrides: dict[str, dict[str, Any]]
+    # The workflow's last finished run before this one.
+    previous_id: UUID | None
+    # When reuse was forbidden: by node, "" for the whole workflow or workspace.
+    cleared: list[tuple[str, datetime]]
 
 
 def lease_take(run_id: UUID) -> Lease | None:
@@ -42,7 +53,19 @@ def lease_take(run_id: UUID) -> Lease | None:
             WHERE id = %(run)s AND state IN ('pending', 'running', 'waiting')
                 AND (lease_until IS NULL OR lease_until < statement_timestamp())
             RETURNING id, workspace_id, workflow_id, project_id, graph_id, actor_id, fence, wakes, state,
-                started_at IS NOT NULL, variables::text, targets::text, price_high, cancel_requested_at
+                started_at IS NOT NULL, variables::text, targets::text, price_high, cancel_requested_at, created_at,
+                cost, max_credits, dry_run, from_run_id, from_node, overrides::text, (
+                    SELECT before.id FROM runs_run AS before
+                    WHERE before.workspace_id = runs_run.workspace_id AND before.workflow_id = runs_run.workflow_id
+                        AND before.created_at < runs_run.created_at AND before.finished_at IS NOT NULL
+                        AND NOT before.dry_run
+                    ORDER BY before.created_at DESC LIMIT 1
+                ), (
+                    SELECT json_agg(json_build_array(clearing.node, clearing.at))::text
+                    FROM runs_cacheclearing AS clearing
+                    WHERE clearing.workspace_id = runs_run.workspace_id
+                        AND (clearing.workflow_id IS NULL OR clearing.workflow_id = runs_run.workflow_id)
+                )
             """,
             {"run": run_id, "lease": settings.RUN_LEASE_S},
         )
@@ -52,7 +75,8 @@ def lease_take(run_id: UUID) -> Lease | None:
 
 def _lease(row: tuple[Any, ...]) -> Lease:
     variables, targets = json.loads(row[10]), json.loads(row[11] or "null")
-    return Lease(*[*row[:10], variables, targets, *row[12:]])
+    cleared = [(node, datetime.fromisoformat(at)) for node, at in json.loads(row[22] or "[]")]
+    return Lease(*[*row[:10], variables, targets, *row[12:20], json.loads(row[20]), row[21], cleared])
 
 
 def lease_release(lease: Lease, *, wakes: int, state: str, wake_at: datetime | None) -> bool:

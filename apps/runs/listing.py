@@ -10,6 +10,7 @@ from apps.common.paging import bad_cursor, cursor_decode, cursor_encode, limit_c
 from apps.engine.states import StepState
 from apps.runs.models import Run, Step
 from apps.runs.plans import plan_of_graph
+from apps.runs.reasons import reason_text
 
 
 def step_json(run: Run, step: Step) -> dict[str, Any]:
@@ -21,7 +22,7 @@ def step_json(run: Run, step: Step) -> dict[str, Any]:
         "state": step.state,
         "attempt": step.attempt,
         "cached": step.state == StepState.CACHED,
-        "cache_reason": step.cache_reason or None,
+        "cache_reason": reason_text(step.cache_reason) or None,
         "started_at": step.started_at,
         "finished_at": step.finished_at,
         "inputs": step.inputs,

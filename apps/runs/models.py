@@ -64,7 +64,16 @@ class Run(TenantModel):
     project = models.ForeignKey("projects.Project", null=True, on_delete=models.SET_NULL, related_name="+")
     graph = models.ForeignKey(Graph, on_delete=models.PROTECT, related_name="+")
     version = models.PositiveIntegerField(null=True)
+    # Where reused steps come from, the node that runs again with all that hangs on it, and inputs a person edited.
     from_run = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="+")
+    from_node = models.CharField(max_length=64, blank=True, default="", db_default="")
+    overrides = models.JSONField(default=dict, db_default={})
+    dry_run = models.BooleanField(default=False, db_default=False)
+    # The step that this run is: a workflow used as a node.
+    parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children")
+    parent_position = models.IntegerField(null=True)
+    parent_item = models.IntegerField(null=True)
+    parent_attempt = models.PositiveSmallIntegerField(null=True)
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     variables = models.JSONField(default=dict)
     targets = models.JSONField(null=True)
@@ -95,6 +104,11 @@ class Run(TenantModel):
         ]
         constraints = [
             models.CheckConstraint(condition=models.Q(state__in=RunState.values), name="runs_run_state"),
+            models.UniqueConstraint(
+                fields=["parent", "parent_position", "parent_item", "parent_attempt"],
+                condition=models.Q(parent__isnull=False),
+                name="runs_one_child_per_try",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -121,6 +135,7 @@ class Step(_OfRun):
     item = models.IntegerField(default=0)
     node = models.CharField(max_length=64)
     type = models.CharField(max_length=64)
+    version = models.PositiveSmallIntegerField(default=1, db_default=1)
     state = models.CharField(max_length=10, choices=StepState.choices)
     attempt = models.PositiveSmallIntegerField(default=1)
     fence = models.BigIntegerField(default=0)
@@ -130,8 +145,11 @@ class Step(_OfRun):
     wake_at = models.DateTimeField(null=True)
     inputs = models.JSONField(null=True)
     outputs = models.JSONField(null=True)
+    # What an answer may come from while it waits: an approval, a callback.
+    request = models.JSONField(null=True)
     error = models.JSONField(null=True)
     cost = models.BigIntegerField(default=0)
+    cache_key = models.BinaryField(max_length=32, null=True)
     cache_reason = models.CharField(max_length=200, blank=True, default="", db_default="")
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
@@ -161,3 +179,59 @@ class RunEvent(_OfRun):
 
     def __str__(self) -> str:
         return f"{self.seq} {self.kind}"
+
+
+class Attempt(_OfRun):
+    """A try of a step that failed and was followed by another. The last try is the step itself."""
+
+    pk = models.CompositePrimaryKey("run", "position", "item", "attempt")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="attempts", db_index=False, db_constraint=False)
+    position = models.IntegerField()
+    item = models.IntegerField()
+    attempt = models.PositiveSmallIntegerField()
+    error = models.JSONField()
+    cost = models.BigIntegerField(default=0)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.position}[{self.item}] attempt {self.attempt}"
+
+
+class CacheEntry(TenantRow):
+    """Where a result with this key is to be found: a settled step. ``size`` in bytes, ``cost`` in micro-credits."""
+
+    pk = models.CompositePrimaryKey("workspace", "key")
+    workspace = models.ForeignKey(
+        "workspaces.Workspace", on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
+    key = models.BinaryField(max_length=32)
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    position = models.IntegerField()
+    item = models.IntegerField()
+    size = models.IntegerField()
+    used_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace", "used_at"], name="runs_cache_least_used")]
+
+    def __str__(self) -> str:
+        return bytes(self.key).hex()[:12]
+
+
+class CacheClearing(TenantModel):
+    """When reuse was last forbidden for a workspace, one workflow or one node: what is older does not count there."""
+
+    workflow = models.ForeignKey("projects.Workflow", null=True, on_delete=models.CASCADE, related_name="+")
+    node = models.CharField(max_length=64, blank=True, default="")
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "workflow", "node"], nulls_distinct=False, name="runs_one_clearing_per_place"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.workflow_id or self.workspace_id} {self.node} {self.at}"

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -193,36 +193,7 @@ def run_retry(*, run: Run, actor_id: UUID | None) -> Run:
     )
     with transaction.atomic():
         _queue(new, run.workflow.name if run.workflow else "")
-        _seed(new, run)
     return new
-
-
-def _seed(new: Run, old: Run) -> None:
-    """Give the new run the old one's finished steps as reused, and the attempt numbers of the others."""
-    reason = _("Kept from the run before, where it had succeeded (%(run)s)") % {"run": old.id}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO runs_step (workspace_id, run_id, position, item, node, type, state, attempt, fence, claims,
-                inputs, outputs, cost, cache_reason, started_at, finished_at)
-            SELECT workspace_id, %(new)s, position, item, node, type,
-                CASE WHEN state IN ('completed', 'cached') THEN 'cached' ELSE 'pending' END, attempt, 0, 0,
-                inputs, outputs, 0,
-                CASE WHEN state IN ('completed', 'cached') THEN %(reason)s ELSE '' END,
-                CASE WHEN state IN ('completed', 'cached') THEN statement_timestamp() END,
-                CASE WHEN state IN ('completed', 'cached') THEN statement_timestamp() END
-            FROM runs_step WHERE run_id = %(old)s
-            """,
-            {"new": new.id, "old": old.id, "reason": reason},
-        )
-    reused = Step.objects.filter(run=new, state=StepState.CACHED).values_list("node", "item", "type", "outputs")
-    events_record(
-        new.id,
-        [
-            ("step_cached", {"node": node, "item": item, "type": kind, "state": "cached", "outputs": outputs})
-            for node, item, kind, outputs in reused
-        ],
-    )
 
 
 __all__ = [

@@ -11,7 +11,7 @@ from django.db import connection
 from apps.common.lanes import lane_idle
 from apps.engine.node_types import Lane
 from apps.nodes.registry import NODES, node_type_get
-from apps.runs.driver import Dispatch
+from apps.runs.drive import Dispatch
 
 BATCH = 500
 

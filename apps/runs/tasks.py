@@ -7,6 +7,7 @@ from uuid import UUID
 from apps.common.lanes import lane_task
 from apps.engine.node_types import Lane
 from apps.runs import driver, execution, sweeps
+from apps.runs.drive import Dispatch
 
 BEAT = {
     "runs-timers-and-dead-drivers": {"task": "apps.runs.tasks.sweep_runs", "schedule": 1.0},
@@ -21,7 +22,7 @@ def advance_run(*, run_id: str, **_: object) -> None:
         _send(dispatch)
 
 
-def _send(dispatch: driver.Dispatch) -> None:
+def _send(dispatch: Dispatch) -> None:
     task = execute_io_step if dispatch.lane is Lane.IO else execute_work_step
     task.delay(run_id=str(dispatch.run_id), position=dispatch.position, item=dispatch.item)
 

@@ -15,10 +15,10 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.billing.services import balance_get
 from apps.engine.node_types import Lane
-from apps.engine.states import StepState
 from apps.projects.models import Workflow
-from apps.runs import execution, services, sweeps
-from apps.runs.driver import Dispatch, Driver, advance
+from apps.runs import acts, execution, services, sweeps
+from apps.runs.drive import Dispatch
+from apps.runs.driver import Driver, advance
 from apps.runs.execution import execute
 from apps.runs.journal import FenceLost
 from apps.runs.lease import lease_take
@@ -208,11 +208,8 @@ def test_step_that_settled_before_the_cancel_stays_settled(make_workflow: Make) 
     lease = lease_take(run.id)
     assert lease
     assert execute(run.id, 0, 0)
-    driver = Driver(lease)
-    driver.cancelled = True
-    driver.rows = {}
-    step = driver.plan.steps[0]
-    assert not driver._take_back(step, 0), "the worker was first"
+    now = Driver(lease).now
+    assert not acts._take_back(now, now.plan.steps[0], 0), "the worker was first"
 
 
 def test_step_that_kills_workers_is_given_up(make_workflow: Make) -> None:
@@ -353,7 +350,7 @@ def test_step_that_ends_while_it_is_cancelled_ends_once(make_workflow: Make) -> 
         def _load(self) -> Any:
             rows = super()._load()
             if Step.objects.filter(run=run, state="running").exists():
-                assert claim is not None and execution._settle(claim, StepState.COMPLETED, outputs={"value": 1})
+                assert claim is not None and execution._complete(claim, {"value": 1})
             return rows
 
     run = start(make_workflow(chain(2)))

@@ -1,0 +1,195 @@
+"""How a node is treated rather than what it does: retries, time limit, what follows a failure, reuse, a pinned output.
+
+These settings travel with a node's parameters under names that begin with ``$``, so that every surface that can set a
+parameter (operations, co-editing, undo, the API) can set them; the node itself never sees them.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cache, lru_cache
+from typing import Any
+
+import jsonschema_rs
+
+from apps.engine.node_types import NodeType, Port
+from apps.engine.types import PortType
+from apps.wording import gettext as _
+from apps.wording import gettext_noop
+from apps.wording.schema import sentence, unknown
+
+ERROR_PORT = "error"
+MAX_RETRIES = 10
+MAX_WAIT_S = 3600.0
+
+
+class OnFailure(StrEnum):
+    """What follows when a step has failed for good."""
+
+    STOP = "stop"
+    DEFAULT = "default"
+    BRANCH = "branch"
+
+
+# JSON Schema (draft 2020-12) of each setting. Titles and descriptions are what the form shows.
+SETTINGS: dict[str, dict[str, Any]] = {
+    "$retry": {
+        "type": "object",
+        "title": gettext_noop("Retries"),
+        "description": gettext_noop("How often it is tried again when something passing went wrong."),
+        "additionalProperties": False,
+        "required": ["times"],
+        "properties": {
+            "times": {"type": "integer", "title": gettext_noop("Times"), "minimum": 0, "maximum": MAX_RETRIES},
+            "backoff_s": {
+                "type": "number",
+                "title": gettext_noop("First pause, seconds"),
+                "minimum": 0.1,
+                "maximum": MAX_WAIT_S,
+                "default": 2,
+            },
+            "factor": {
+                "type": "number",
+                "title": gettext_noop("Each pause longer by"),
+                "minimum": 1,
+                "maximum": 10,
+                "default": 2,
+            },
+        },
+    },
+    "$timeout_s": {
+        "type": "number",
+        "title": gettext_noop("Time limit, seconds"),
+        "description": gettext_noop("A try that takes longer is stopped and counts as failed."),
+        "minimum": 0.1,
+        "maximum": 86_400,
+    },
+    "$on_failure": {
+        "type": "string",
+        "title": gettext_noop("When it fails"),
+        "enum": [choice.value for choice in OnFailure],
+        "x-enum-titles": [
+            gettext_noop("Stop the run"),
+            gettext_noop("Go on with a default value"),
+            gettext_noop("Go on at the error output"),
+        ],
+        "default": OnFailure.STOP.value,
+    },
+    "$default": {
+        "type": "object",
+        "title": gettext_noop("Default value"),
+        "description": gettext_noop("What each output gives when the step fails."),
+    },
+    "$always_new": {
+        "type": "boolean",
+        "title": gettext_noop("Always new"),
+        "description": gettext_noop("Never reuse an earlier result of this node."),
+        "default": False,
+    },
+    "$pin": {
+        "type": "object",
+        "title": gettext_noop("Pinned output"),
+        "description": gettext_noop("The node does not run; it gives these outputs."),
+    },
+}
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A node's settings. ``pin`` and ``default`` are outputs by port; times in seconds."""
+
+    retries: int = 0
+    backoff_s: float = 2.0
+    factor: float = 2.0
+    timeout_s: float | None = None
+    on_failure: OnFailure = OnFailure.STOP
+    default: Mapping[str, Any] | None = None
+    always_new: bool = False
+    pin: Mapping[str, Any] | None = None
+
+    def pause_s(self, attempt: int, *, permanent: bool, jitter: float | None = None) -> float | None:
+        """How long to wait after failed attempt number ``attempt`` (1 is the first); None when it was the last.
+
+        The pause grows by ``factor`` and is spread by ±20 %, so that what failed together does not come back together.
+        """
+        if permanent or attempt > self.retries:
+            return None
+        spread = random.uniform(0.8, 1.2) if jitter is None else jitter
+        return min(MAX_WAIT_S, self.backoff_s * self.factor ** (attempt - 1)) * spread
+
+
+NO_POLICY = Policy()
+
+
+def own_params(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The node's own parameters, without the settings."""
+    return {name: value for name, value in params.items() if not name.startswith("$")}
+
+
+def policy_of(params: Mapping[str, Any]) -> Policy:
+    """The settings among the parameters of a valid node."""
+    if not any(name.startswith("$") for name in params):
+        return NO_POLICY
+    retry = params.get("$retry") or {}
+    return Policy(
+        retries=int(retry.get("times", 0)),
+        backoff_s=float(retry.get("backoff_s", 2)),
+        factor=float(retry.get("factor", 2)),
+        timeout_s=params.get("$timeout_s"),
+        on_failure=OnFailure(params.get("$on_failure") or OnFailure.STOP),
+        default=params.get("$default"),
+        always_new=bool(params.get("$always_new")),
+        pin=params.get("$pin"),
+    )
+
+
+def node_type_treated(node_type: NodeType, params: Mapping[str, Any]) -> NodeType:
+    """The type of a node with these parameters: with an error output where its failures take a branch."""
+    if params.get("$on_failure") != OnFailure.BRANCH or node_type.output(ERROR_PORT):
+        return node_type
+    return _with_error(node_type)
+
+
+@lru_cache(maxsize=1024)
+def _with_error(node_type: NodeType) -> NodeType:
+    error = Port(ERROR_PORT, PortType.JSON, gettext_noop("Error"))
+    return replace(node_type, outputs=(*node_type.outputs, error))
+
+
+def policy_problems(params: Mapping[str, Any], node_type: NodeType) -> list[tuple[str, str]]:
+    """``(setting, sentence)`` for everything wrong with the settings of a node of this type."""
+    found: list[tuple[str, str]] = []
+    for name, value in params.items():
+        if not name.startswith("$") or value is None:
+            continue
+        if name not in SETTINGS:
+            found.append((name, unknown(name, _("Settings"))))
+            continue
+        found += [(name, _sentence(name, error)) for error in _validator(name).iter_errors(value)][:1]
+    if not found:
+        for name in ("$default", "$pin"):
+            found += [
+                (name, _("There is no output %(port)s.", port=port))
+                for port in (params.get(name) or {})
+                if node_type.output(port) is None
+            ]
+        if params.get("$on_failure") == OnFailure.DEFAULT and not params.get("$default"):
+            found.append(("$default", _("Say what the outputs give when it fails.")))
+    return found
+
+
+def _sentence(name: str, error: Any) -> str:
+    """About the part of the setting that is wrong, if it has parts."""
+    schema = SETTINGS[name]
+    path = [str(part) for part in error.instance_path]
+    part = schema.get("properties", {}).get(path[0]) if path else None
+    return sentence(part or schema, error)
+
+
+@cache
+def _validator(name: str) -> Any:
+    draft = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return jsonschema_rs.validator_for({**SETTINGS[name], **draft}, mask="this value")

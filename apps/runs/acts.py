@@ -1,0 +1,245 @@
+"""What is done with a step, by its effect and lane: begun once, then followed until it has settled."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.db import connection
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from apps.common.money import credits_text
+from apps.engine.node_types import ChildRun, Effect, Lane, NodeFailure, ProviderCall, WaitUntil
+from apps.engine.plan import PlanStep
+from apps.engine.states import StepState
+from apps.runs import paid
+from apps.runs.drive import Dispatch, Drive, StepRow, Try
+from apps.runs.paid import Outcome
+from apps.runs.records import cancelled, error_of
+from apps.runs.reuse import MEMORY, WORTH_ASKING_S, rough_size
+
+log = structlog.get_logger(__name__)
+
+
+def begin(now: Drive, one: Try) -> None:
+    """Start a try of a step whose inputs are there."""
+    if now.lease.dry_run and one.step.type.effect is not Effect.PURE:
+        _pretend(now, one)
+    elif one.step.type.effect is Effect.PAID:
+        _begin_paid(now, one)
+    elif one.step.type.lane is not Lane.INLINE:
+        _hand_out(now, one)
+    else:
+        _run(now, one)
+
+
+def follow(now: Drive, one: Try, row: StepRow) -> None:
+    """Look at a step that is under way."""
+    step = one.step
+    if step.type.effect is Effect.PAID:
+        call = step.type.run(now.context(one, timezone.now()), one.inputs, one.params)
+        assert isinstance(call, ProviderCall)
+        _paid(now, one, call, late_at=row.wake_at)
+    elif now.cancelled:
+        if row.state is not StepState.WAITING and not _take_back(now, step, one.item):
+            now.busy = True  # it settled a moment ago, and woke this run: the next pass has its outcome
+            return
+        now.records.record(step, one.item, StepState.CANCELLED, attempt=one.attempt, error=cancelled())
+        now.execution.settle(step, one.item, StepState.CANCELLED)
+    elif row.state is StepState.WAITING and row.wake_at is not None:
+        if row.wake_at <= timezone.now():
+            now.records.complete(now.execution, step, one.item, row.outputs or {}, attempt=one.attempt)
+        else:
+            now.wake_by(row.wake_at)
+    else:
+        now.busy = True
+
+
+def _known(one: Try, **fields: Any) -> dict[str, Any]:
+    return {
+        "attempt": one.attempt,
+        "inputs": one.inputs,
+        "cache_key": one.key,
+        "cache_reason": one.reason,
+        **fields,
+    }
+
+
+def _fail(now: Drive, one: Try, error: Mapping[str, Any], **fields: Any) -> None:
+    again = now.records.fail(now.execution, one.step, one.item, error, attempt=one.attempt, before=one.before, **fields)
+    if again is not None:
+        now.wake_by(again)
+
+
+def _hand_out(now: Drive, one: Try) -> None:
+    dispatch = Dispatch(now.lease.run_id, one.step.position, one.item, one.step.type.lane)
+    now.records.record(one.step, one.item, StepState.READY, **_known(one, dispatched_at=timezone.now()))
+    now.journal.after(lambda: now.dispatched.append(dispatch))
+    now.take_place(one.step)
+    now.busy = True
+
+
+def _run(now: Drive, one: Try) -> None:
+    """Run a step in place."""
+    step, begun = one.step, time.monotonic()
+    if step.type.effect is Effect.WRITE and not now.journal.empty:
+        now.journal.flush()
+    started = timezone.now()
+    try:
+        result = step.type.run(now.context(one, started), one.inputs, one.params)
+        took = time.monotonic() - begun
+        if step.policy.timeout_s is not None and took > step.policy.timeout_s:
+            raise timed_out(step.policy.timeout_s)
+    except NodeFailure as failure:
+        _fail(now, one, error_of(failure), **_fields(one, started))
+        return
+    except Exception as accident:  # a bug in a node must fail its step, not stop its run for good
+        log.exception("node crashed", action="node_crashed", type=step.type.type)
+        _fail(now, one, internal(accident), **_fields(one, started))
+        return
+    if isinstance(result, WaitUntil):
+        _wait(now, one, result, started)
+    elif isinstance(result, ProviderCall | ChildRun):
+        raise TypeError(f"{step.type.type} must answer outputs")
+    else:
+        if one.key and step.type.effect is Effect.PURE:
+            _keep(now, one, result, took)
+        now.records.complete(now.execution, step, one.item, result, **_known(one, started_at=started))
+
+
+def _keep(now: Drive, one: Try, outputs: Mapping[str, Any], took_s: float) -> None:
+    """Let the outputs be found again: by this process, and by all where that is worth a row."""
+    assert one.key is not None
+    size = rough_size(outputs)
+    MEMORY.put(one.key, outputs, timezone.now(), size)
+    if took_s >= WORTH_ASKING_S:
+        now.journal.result(one.key, one.step.position, one.item, size)
+
+
+def _fields(one: Try, started: datetime) -> dict[str, Any]:
+    fields = _known(one, started_at=started)
+    del fields["attempt"]
+    return fields
+
+
+def timed_out(limit_s: float) -> NodeFailure:
+    """The failure of a try that took longer than its node's time limit."""
+    message = _("It took longer than its time limit of %(seconds)s s.") % {"seconds": f"{limit_s:g}"}
+    return NodeFailure(message, code="timeout", permanent=False)
+
+
+def internal(accident: Exception) -> dict[str, Any]:
+    """The error of a step in which our own code broke. Passing, as far as anyone knows: it may be tried again."""
+    message = _("Something went wrong on our side while this step ran. Try again; if it stays, tell us the run's id.")
+    return {"code": "internal", "message": message, "kind": type(accident).__name__, "permanent": False}
+
+
+def _wait(now: Drive, one: Try, wait: WaitUntil, started: datetime) -> None:
+    fields = _known(one, outputs=wait.outputs, wake_at=wait.at, request=wait.request, started_at=started)
+    now.records.record(one.step, one.item, StepState.WAITING, **fields)
+    now.wake_by(wait.at)
+
+
+def _pretend(now: Drive, one: Try) -> None:
+    """In a dry run: say what the step would do outside. A pause is passed, anything else ends the path."""
+    step = one.step
+    message = step.type.would(one.inputs, one.params) if step.type.would else _("It would act outside.")
+    if step.type.effect is Effect.PAID:
+        quote = now.quote(step)
+        prices = {"model": one.params.get("model", ""), "high": credits_text(quote.high)}
+        message = _("It would ask %(model)s, for at most %(high)s.") % prices
+    error = {"code": "dry-run", "message": message}
+    now.records.record(step, one.item, StepState.SKIPPED, error=error, **_known(one))
+    now.execution.settle(step, one.item, StepState.SKIPPED)
+
+
+def _begin_paid(now: Drive, one: Try) -> None:
+    step, started = one.step, timezone.now()
+    try:
+        high = now.quote(step).high
+        _check_limit(now, high)
+        call = step.type.run(now.context(one, started), one.inputs, one.params)
+    except NodeFailure as failure:
+        _fail(now, one, error_of(failure), **_fields(one, started))
+        return
+    if not isinstance(call, ProviderCall):
+        raise TypeError(f"{step.type.type} must answer a provider call")
+    limit = step.policy.timeout_s
+    late_at = started + timedelta(seconds=limit) if limit is not None else None
+    now.records.record(step, one.item, StepState.RUNNING, **_known(one, started_at=started, wake_at=late_at))
+    now.records.log(step, one.item, _("Asked %(model)s.") % {"model": call.model})
+    now.take_place(step)
+    now.committed[(step.position, one.item)] = high
+    # The barrier comes first: a driver that dies here finds the step running and starts the same generation.
+    now.journal.flush()
+    _paid(now, one, call, late_at=late_at)
+
+
+def _check_limit(now: Drive, high: int) -> None:
+    limit = now.lease.max_credits
+    if limit is not None and now.spent + high > limit:
+        message = _(
+            "This run may cost at most %(limit)s, and this step could pass that: it costs up to %(high)s, and "
+            "%(spent)s are spent or under way. Nothing was sent. Raise `max_credits` and run again; what is done is "
+            "reused."
+        )
+        parts = {"limit": credits_text(limit), "high": credits_text(high), "spent": credits_text(now.spent)}
+        raise NodeFailure(message % parts, code="max-credits")
+
+
+def _paid(now: Drive, one: Try, call: ProviderCall, *, late_at: datetime | None) -> None:
+    late = late_at is not None and late_at <= timezone.now()
+    try:
+        outcome = paid.generation_ensure(
+            now.lease, one.step, one.item, one.attempt, call, cancelled=now.cancelled or late
+        )
+    except NodeFailure as failure:
+        now.committed.pop((one.step.position, one.item), None)
+        _fail(now, one, error_of(failure))
+        return
+    if outcome is None:
+        now.busy = True
+        if late_at is not None and not late:
+            now.wake_by(late_at)
+        return
+    now.committed.pop((one.step.position, one.item), None)
+    _settled(now, one, call, outcome, late=late)
+
+
+def _settled(now: Drive, one: Try, call: ProviderCall, outcome: Outcome, *, late: bool) -> None:
+    """A paid call has ended."""
+    step = one.step
+    if outcome.error is None:
+        delivered = {"model": call.model, "cost": credits_text(outcome.cost)}
+        now.records.log(step, one.item, _("%(model)s delivered: %(cost)s.") % delivered)
+        outputs = {call.output_port: outcome.outputs[0] if len(outcome.outputs) == 1 else list(outcome.outputs)}
+        if one.key:
+            now.journal.result(one.key, step.position, one.item, rough_size(outputs))
+        now.records.complete(now.execution, step, one.item, outputs, attempt=one.attempt, cost=outcome.cost)
+    elif outcome.cancelled and (now.cancelled or not late):
+        error, cost = outcome.error, outcome.cost
+        now.records.record(step, one.item, StepState.CANCELLED, attempt=one.attempt, error=error, cost=cost)
+        now.execution.settle(step, one.item, StepState.CANCELLED)
+    else:
+        own = outcome.cancelled and late
+        error = error_of(timed_out(step.policy.timeout_s or 0)) if own else outcome.error
+        _fail(now, one, error, cost=outcome.cost)
+
+
+def _take_back(now: Drive, step: PlanStep, item: int) -> bool:
+    """Take a step from its lane: nobody can claim it any more, and who runs it cannot settle it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE runs_step AS step SET fence = step.fence + 1, dispatched_at = NULL
+            FROM runs_run AS run
+            WHERE run.id = step.run_id AND run.fence = %s AND step.run_id = %s AND step.position = %s
+                AND step.item = %s AND step.state IN ('ready', 'running')
+            """,
+            [now.lease.fence, now.lease.run_id, step.position, item],
+        )
+        return bool(cursor.rowcount == 1)

@@ -1,0 +1,48 @@
+"""Why a step was reused or had to run, as a sentence in the reader's language. What is stored are codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+_FIXED: dict[str, Promise] = {
+    "hit": gettext_lazy("Reused: nothing changed since it was made"),
+    "pinned": gettext_lazy("Pinned output"),
+    "new": gettext_lazy("First run of this node"),
+    "forced": gettext_lazy("Run again on request"),
+    "always-new": gettext_lazy("Always new"),
+    "effect": gettext_lazy("It acts on the outside, so it is never reused"),
+    "unsuccessful": gettext_lazy("It did not succeed last time"),
+    "cleared": gettext_lazy("The cache was cleared"),
+    "evicted": gettext_lazy("The earlier result is no longer kept"),
+    "gone": gettext_lazy("A file of the earlier result is gone"),
+}
+
+_FILLED: dict[str, Callable[[list[str]], str]] = {
+    "kept": lambda parts: _("Kept from an earlier run, where it had succeeded (%(run)s)") % {"run": parts[0]},
+    "type": lambda parts: _("node type %(old)s → %(new)s") % {"old": parts[0], "new": parts[1]},
+    "code": lambda parts: _("node code %(old)s → %(new)s") % {"old": parts[0], "new": parts[1]},
+    "param changed": lambda parts: _("`%(name)s` changed") % {"name": parts[0]},
+    "param new": lambda parts: _("`%(name)s` is new") % {"name": parts[0]},
+    "param gone": lambda parts: _("`%(name)s` is gone") % {"name": parts[0]},
+    "input changed": lambda parts: _("input `%(name)s` changed") % {"name": parts[0]},
+    "input new": lambda parts: _("input `%(name)s` is new") % {"name": parts[0]},
+    "input gone": lambda parts: _("input `%(name)s` is gone") % {"name": parts[0]},
+}
+
+
+def reason_text(stored: str) -> str:
+    """One line for people; empty when there is nothing to say."""
+    return "; ".join(_line(code) for code in stored.split("\n")) if stored else ""
+
+
+def _line(code: str) -> str:
+    if code in _FIXED:
+        return str(_FIXED[code])
+    first, *rest = code.split(" ")
+    if first in _FILLED:
+        return _FILLED[first](rest)
+    return _FILLED[f"{first} {rest[0]}"](rest[1:]) if rest and f"{first} {rest[0]}" in _FILLED else code

@@ -1,0 +1,123 @@
+"""What a driver decides about a step, as a row of the journal and an event: one place for both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext_noop
+
+from apps.engine.execution import Execution
+from apps.engine.node_types import NodeFailure
+from apps.engine.plan import PlanStep
+from apps.engine.states import StepState
+from apps.runs.journal import Journal
+
+# What is stored is in the site's own language, as the worker has no reader; a page says a fixed sentence in its own.
+CANCELLED = gettext_noop("The run was cancelled.")
+
+_EVENTS = {
+    StepState.READY: "step_ready",
+    StepState.WAITING: "step_waiting",
+    StepState.COMPLETED: "step_succeeded",
+    StepState.FAILED: "step_failed",
+    StepState.SKIPPED: "step_skipped",
+    StepState.CANCELLED: "step_cancelled",
+    StepState.CACHED: "step_cached",
+}
+# Fields of a row that its event carries too.
+_TOLD = ("outputs", "error", "cost", "request", "cache_reason")
+
+
+class Records:
+    """Writes steps of one run to its journal, and tells the execution how they ended."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+
+    def record(self, step: PlanStep, item: int, state: StepState, *, attempt: int = 1, **fields: Any) -> None:
+        """A step's new state with what is known of it, and its event."""
+        now = timezone.now()
+        if state.settled:
+            fields["finished_at"] = now
+        row = {
+            "position": step.position,
+            "item": item,
+            "node": step.node,
+            "type": step.type.type,
+            "version": step.type.version,
+            "state": state.value,
+            "attempt": attempt,
+            "cost": 0,
+            **{name: value.isoformat() if isinstance(value, datetime) else value for name, value in fields.items()},
+        }
+        self.journal.step(row)
+        body = {"node": step.node, "item": item, "type": step.type.type, "state": state.value, "attempt": attempt}
+        if fields.get("started_at") and state is not StepState.CACHED:
+            self.journal.event("step_started", fields["started_at"], {**body, "state": StepState.RUNNING.value})
+        kind = _EVENTS.get(state)
+        if kind:
+            self.journal.event(kind, now, {**body, **{name: fields[name] for name in _TOLD if fields.get(name)}})
+
+    def complete(
+        self, execution: Execution, step: PlanStep, item: int, outputs: Mapping[str, Any], **fields: Any
+    ) -> None:
+        """The step did its work."""
+        self.record(step, item, StepState.COMPLETED, outputs=dict(outputs), **fields)
+        execution.settle(step, item, StepState.COMPLETED, outputs)
+
+    def fail(
+        self,
+        execution: Execution,
+        step: PlanStep,
+        item: int,
+        error: Mapping[str, Any],
+        *,
+        attempt: int,
+        before: int = 0,
+        **fields: Any,
+    ) -> datetime | None:
+        """The try failed: the moment of the next one, or None when it was the last (then the step has failed).
+
+        ``before`` is how many tries were made in the run that this one repeats; they do not count against the policy.
+        """
+        pause = step.policy.pause_s(attempt - before, permanent=error.get("permanent", True))
+        if pause is None or execution.stopped:
+            self.record(step, item, StepState.FAILED, attempt=attempt, error=error, **fields)
+            execution.settle(step, item, StepState.FAILED, {"error": error})
+            return None
+        now = timezone.now()
+        again = now + timedelta(seconds=pause)
+        started = fields.get("started_at")
+        self.journal.attempt(
+            {
+                "position": step.position,
+                "item": item,
+                "attempt": attempt,
+                "error": error,
+                "cost": fields.get("cost", 0),
+                "started_at": started.isoformat() if started else None,
+                "finished_at": now.isoformat(),
+            }
+        )
+        kept = {name: fields[name] for name in ("inputs", "cache_key", "cache_reason") if name in fields}
+        self.record(step, item, StepState.PENDING, attempt=attempt, error=error, wake_at=again, **kept)
+        body = {"node": step.node, "item": item, "type": step.type.type, "state": "pending", "attempt": attempt}
+        self.journal.event("step_retrying", now, {**body, "error": error, "again_at": again.isoformat()})
+        return again
+
+    def log(self, step: PlanStep, item: int, line: str) -> None:
+        """A line of the step's log."""
+        self.journal.event("step_log", timezone.now(), {"node": step.node, "item": item, "line": line})
+
+
+def error_of(failure: NodeFailure) -> dict[str, Any]:
+    """A failure as the step's row keeps it."""
+    return {"code": failure.code, "message": str(failure), "permanent": failure.permanent}
+
+
+def cancelled() -> dict[str, Any]:
+    """The error of a step that its run's cancel ended."""
+    return {"code": "cancelled", "message": CANCELLED}

@@ -1,0 +1,319 @@
+"""Reuse: which steps need not run again, where their outputs come from, and the reason when they must.
+
+The fingerprint of a step is a hash over workspace, node type, node code version, parameters and the content of its
+inputs; assets enter by the SHA-256 of their bytes, the node's id does not enter. Three places are asked, cheapest
+first: this process's memory (steps that run inside a driver), the workflow's previous run (read once per drive), and
+the workspace's entries in the database, which point at settled steps. A step that runs inside the driver costs less
+than a question to the database, so the last one is asked only for steps that are worth it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from threading import Lock
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from apps.assets.models import Asset
+from apps.engine.node_types import Effect, Lane, NodeFailure
+from apps.engine.plan import PlanStep, step_params
+from apps.engine.values import ASSET_KEY, is_asset
+from apps.runs.lease import Lease
+from apps.runs.plans import InvalidGraph, plan_of_graph
+
+# Sentences are made of these codes when they are read, in the reader's language: see apps.runs.reasons.
+REASON_MAX = 200
+# A step inside the driver that took this long before is worth a question to the database, seconds.
+WORTH_ASKING_S = 0.005
+
+
+@dataclass(frozen=True)
+class Found:
+    """A fingerprint (hexadecimal), the outputs if they are known, and the reason in codes."""
+
+    key: str
+    outputs: Mapping[str, Any] | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A step of an earlier run."""
+
+    position: int
+    type: str
+    version: int
+    state: str
+    attempt: int
+    key: str | None
+    inputs: Mapping[str, Any]
+    outputs: Mapping[str, Any] | None
+    settled_at: datetime | None
+    took_s: float
+
+    @property
+    def emitted(self) -> bool:
+        """Whether it has outputs to reuse."""
+        return self.state in ("completed", "cached") and self.outputs is not None
+
+
+def content_of(value: Any) -> Any:
+    """A value as it enters a fingerprint: an asset is its bytes, however it is called."""
+    if isinstance(value, Mapping):
+        if is_asset(value):
+            return {ASSET_KEY: value.get("sha256"), "kind": value.get("kind")}
+        return {name: content_of(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [content_of(one) for one in value]
+    return value
+
+
+def fingerprint(workspace_id: UUID, step: PlanStep, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> str:
+    """The fingerprint of a step's work, hexadecimal (32 bytes)."""
+    work = [str(workspace_id), step.type.type, step.type.version, content_of(params), content_of(inputs)]
+    return hashlib.blake2b(json.dumps(work, sort_keys=True, separators=(",", ":")).encode(), digest_size=32).hexdigest()
+
+
+class Memory:
+    """Outputs of steps that ran inside drivers of this process, the least recently used dropped first."""
+
+    def __init__(self, entries: int, size: int) -> None:
+        self.entries, self.size = entries, size
+        self._kept: OrderedDict[str, tuple[Mapping[str, Any], datetime, int]] = OrderedDict()
+        self._used = 0
+        self._lock = Lock()
+
+    def get(self, key: str, *, before: datetime) -> tuple[Mapping[str, Any], datetime] | None:
+        """The outputs, made before that moment, and when they were made."""
+        with self._lock:
+            found = self._kept.get(key)
+            if found is None or found[1] > before:
+                return None
+            self._kept.move_to_end(key)
+            return found[0], found[1]
+
+    def put(self, key: str, outputs: Mapping[str, Any], at: datetime, size: int) -> None:
+        """Keep outputs of ``size`` bytes."""
+        with self._lock:
+            old = self._kept.pop(key, None)
+            self._used += size - (old[2] if old else 0)
+            self._kept[key] = (outputs, at, size)
+            while len(self._kept) > self.entries or self._used > self.size:
+                self._used -= self._kept.popitem(last=False)[1][2]
+
+
+MEMORY = Memory(entries=20_000, size=32 * 1024 * 1024)
+
+
+def rough_size(outputs: Mapping[str, Any]) -> int:
+    """About how many bytes outputs take in memory, without measuring them."""
+    return 200 + sum(len(value) if isinstance(value, str | list) else 100 for value in outputs.values())
+
+
+class Reuse:
+    """What one drive may reuse."""
+
+    def __init__(self, lease: Lease) -> None:
+        self.lease = lease
+
+    def find(self, step: PlanStep, item: int, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> Found:
+        """The outputs of the same work done before, or the reason why it must be done."""
+        key = fingerprint(self.lease.workspace_id, step, inputs, params)
+        forced = step.node == self.lease.from_node
+        kept = None if forced else self._source.get((step.node, item))
+        if kept and kept.key == key and kept.emitted and _assets_live(kept.outputs):
+            return Found(key, kept.outputs, f"kept {self.lease.from_run_id}")
+        if step.type.effect not in (Effect.PURE, Effect.PAID):
+            return Found(key, None, "effect" if step.type.effect is Effect.WRITE else "")
+        if step.policy.always_new or forced:
+            return Found(key, None, "always-new" if step.policy.always_new else "forced")
+        outputs, why_not = self._known(step, item, key)
+        if outputs is not None:
+            return Found(key, outputs, "hit")
+        return Found(key, None, why_not or self._difference(step, item, inputs, params))
+
+    def tries_before(self, step: PlanStep, item: int) -> int:
+        """How often this step was tried without success in the run that this one repeats."""
+        before = self._source.get((step.node, item))
+        return before.attempt if before and before.state in ("failed", "cancelled") and before.took_s >= 0 else 0
+
+    def _known(self, step: PlanStep, item: int, key: str) -> tuple[Mapping[str, Any] | None, str]:
+        """Outputs made with this fingerprint; else the reason, where it is not that the work differs."""
+        before, asked = self._previous.get((step.node, item)), False
+        same = before is not None and before.key == key
+        found: tuple[Mapping[str, Any] | None, datetime | None] | None = None
+        if step.type.lane is Lane.INLINE and step.type.effect is Effect.PURE:
+            found = MEMORY.get(key, before=self.lease.created_at)
+        if found is None and before is not None and same and before.emitted:
+            found = before.outputs, before.settled_at
+        if found is None and self._worth_asking(step, before):
+            found, asked = _entry_use(self.lease.workspace_id, key), True
+        # What this run itself has made does not count: two equal nodes of one graph both run.
+        if found is None or found[0] is None or (found[1] and found[1] > self.lease.created_at):
+            return None, _why_same(before) if same and before else ""
+        if found[1] is not None and found[1] <= self._cleared_at(step.node):
+            return None, "cleared"
+        if not _assets_live(found[0]):
+            return None, "gone"
+        if not asked and step.type.lane is not Lane.INLINE:
+            _entry_touch(self.lease.workspace_id, key)
+        return found[0], ""
+
+    @staticmethod
+    def _worth_asking(step: PlanStep, before: Earlier | None) -> bool:
+        inline = step.type.lane is Lane.INLINE and step.type.effect is Effect.PURE
+        return not inline or (before is not None and before.took_s >= WORTH_ASKING_S)
+
+    def _cleared_at(self, node: str) -> datetime:
+        moments = [at for place, at in self.lease.cleared if place in ("", node)]
+        return max(moments, default=NEVER)
+
+    def _difference(self, step: PlanStep, item: int, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> str:
+        """What differs from the workflow's previous run."""
+        before = self._previous.get((step.node, item))
+        if before is None:
+            return "new"
+        if before.type != step.type.type:
+            return f"type {before.type} {step.type.type}"
+        found = []
+        if before.version != step.type.version:
+            found.append(f"code {before.version} {step.type.version}")
+        found += [f"param {how} {name}" for name, how in differences(self._previous_params(step.node), params)]
+        found += [f"input {how} {name}" for name, how in differences(before.inputs, inputs)]
+        text = "\n".join(found)
+        return text if len(text) <= REASON_MAX else text[: text.rindex("\n", 0, REASON_MAX)]
+
+    @cached_property
+    def _previous(self) -> Mapping[tuple[str, int], Earlier]:
+        return earlier_steps(self.lease.previous_id) if self.lease.previous_id else {}
+
+    @cached_property
+    def _source(self) -> Mapping[tuple[str, int], Earlier]:
+        if self.lease.from_run_id is None:
+            return {}
+        same = self.lease.from_run_id == self.lease.previous_id
+        return self._previous if same else earlier_steps(self.lease.from_run_id)
+
+    @cached_property
+    def _previous_plan(self) -> tuple[Mapping[str, PlanStep], Mapping[str, Any]]:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT graph_id, targets::text, variables::text FROM runs_run WHERE id = %s", [self.lease.previous_id]
+            )
+            graph_id, targets, variables = cursor.fetchone()
+        try:
+            plan = plan_of_graph(graph_id, json.loads(targets) if targets else None)
+        except InvalidGraph:  # node types have changed since
+            return {}, {}
+        return {step.node: step for step in plan.steps}, {**plan.variables, **json.loads(variables)}
+
+    def _previous_params(self, node: str) -> Mapping[str, Any]:
+        steps, variables = self._previous_plan
+        try:
+            return step_params(steps[node], variables) if node in steps else {}
+        except NodeFailure:
+            return {}
+
+
+NEVER = datetime.fromtimestamp(0, tz=UTC)
+
+
+def _why_same(before: Earlier) -> str:
+    """The work is the same as last time, and still there is nothing to reuse."""
+    return "unsuccessful" if not before.emitted else "evicted"
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """``(name, "changed" | "new" | "gone")`` of what differs between two sets of parameters or inputs."""
+    for name in sorted({*before, *after}):
+        if name not in before:
+            yield name, "new"
+        elif name not in after:
+            yield name, "gone"
+        elif content_of(before[name]) != content_of(after[name]):
+            yield name, "changed"
+
+
+def earlier_steps(run_id: UUID) -> dict[tuple[str, int], Earlier]:
+    """The steps of a run by node and item."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT node, item, position, type, version, state, attempt, encode(cache_key, 'hex'), inputs::text,
+                outputs::text, finished_at, COALESCE(extract(epoch FROM finished_at - started_at)::float, -1)
+            FROM runs_step WHERE run_id = %s
+            """,
+            [run_id],
+        )
+        return {(row[0], row[1]): _earlier(row[2:]) for row in cursor.fetchall()}
+
+
+def _earlier(row: tuple[Any, ...]) -> Earlier:
+    inputs, outputs = json.loads(row[6] or "{}"), json.loads(row[7]) if row[7] else None
+    return Earlier(*[*row[:6], inputs, outputs, *row[8:]])
+
+
+def _entry_use(workspace_id: UUID, key: str) -> tuple[Mapping[str, Any] | None, datetime | None] | None:
+    """The outputs that an entry points at and when they were made; the entry counts as used now."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE runs_cacheentry AS entry SET used_at = statement_timestamp() FROM runs_step AS step
+            WHERE entry.workspace_id = %s AND entry.key = decode(%s, 'hex') AND step.run_id = entry.run_id
+                AND step.position = entry.position AND step.item = entry.item
+            RETURNING step.outputs::text, step.finished_at
+            """,
+            [workspace_id, key],
+        )
+        row = cursor.fetchone()
+    return (json.loads(row[0]), row[1]) if row and row[0] else None
+
+
+def _entry_touch(workspace_id: UUID, key: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE runs_cacheentry SET used_at = statement_timestamp() "
+            "WHERE workspace_id = %s AND key = decode(%s, 'hex')",
+            [workspace_id, key],
+        )
+
+
+def entry_keep(*, workspace_id: UUID, key: str, run_id: UUID, position: int, item: int, size: int) -> None:
+    """Make a settled step's outputs reusable, in the caller's transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO runs_cacheentry (workspace_id, key, run_id, position, item, size, used_at)
+            VALUES (%s, decode(%s, 'hex'), %s, %s, %s, %s, statement_timestamp())
+            ON CONFLICT (workspace_id, key) DO UPDATE SET run_id = EXCLUDED.run_id, position = EXCLUDED.position,
+                item = EXCLUDED.item, size = EXCLUDED.size, used_at = EXCLUDED.used_at
+            """,
+            [workspace_id, key, run_id, position, item, size],
+        )
+
+
+def asset_ids(value: Any) -> Iterator[str]:
+    """The ids of all assets in a value."""
+    if isinstance(value, Mapping):
+        if is_asset(value):
+            yield str(value[ASSET_KEY])
+        else:
+            for one in value.values():
+                yield from asset_ids(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from asset_ids(one)
+
+
+def _assets_live(outputs: Any) -> bool:
+    """Whether every file in the outputs is still there."""
+    ids = set(asset_ids(outputs))
+    return not ids or Asset.objects.filter(id__in=ids, trashed_at=None, state="ready").count() == len(ids)
