@@ -197,9 +197,9 @@ class Driver:
         error = self._why(now.execution.failed) if now.execution.failed else None
         now.journal.event("run_finished", timezone.now(), {"state": state.value, "error": error})
         # Without a hold the last batch is one statement, which needs no transaction around it.
-        with transaction.atomic() if now.lease.price_high else nullcontext():
+        with transaction.atomic() if now.lease.has_hold else nullcontext():
             now.journal.flush(state=state.value, error=error, ended=True)
-            if now.lease.price_high:
+            if now.lease.has_hold:
                 hold_close(hold_id=now.lease.run_id)
         log.info("run finished", action="run_finished", state=state.value)
 

@@ -86,6 +86,13 @@ def test_limit_stops_before_the_step_that_could_pass_it(site: Api, make_workflow
     assert (balance(site), site.get("/credits")["held"]) == (GRANTED - PRICE, 0)
 
 
+def test_limit_of_nothing_lets_everything_free_run(site: Api, make_workflow: Make) -> None:
+    run = ended(site, make_workflow(big()), max_credits=0)
+    assert (run["state"], run["cost"], run["steps"]["words"]["state"]) == ("failed", 0, "completed")
+    assert run["steps"]["img"]["error"]["code"] == "max-credits"
+    assert (balance(site), site.get("/credits")["held"]) == (GRANTED, 0)
+
+
 def test_dry_run_says_what_it_would_do_and_does_nothing(site: Api, make_workflow: Make, funded: Workspace) -> None:
     document = big()
     document["nodes"] += [node("show", "output.gallery"), node("pass")]
