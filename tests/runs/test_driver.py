@@ -16,7 +16,7 @@ from apps.accounts.models import User
 from apps.billing.services import balance_get
 from apps.engine.node_types import Lane
 from apps.projects.models import Workflow
-from apps.runs import acts, execution, services, sweeps
+from apps.runs import acts, execution, services, sweeps, trouble
 from apps.runs.drive import Dispatch
 from apps.runs.driver import Driver, advance
 from apps.runs.execution import execute
@@ -369,3 +369,25 @@ def test_step_that_ends_while_it_is_cancelled_ends_once(make_workflow: Make) -> 
         "step_cancelled",
     ]
     assert [seq for seq, _kind in events(run)] == list(range(1, run.last_seq + 1))
+
+
+def test_run_whose_driver_breaks_each_time_ends(make_workflow: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = start(make_workflow(chain(2)))
+    dispatched(run, 0)
+
+    def broken(_self: Driver) -> None:
+        raise KeyError("a mistake of ours")
+
+    monkeypatch.setattr(Driver, "drive", broken)
+    for _ in range(trouble.TRIES):
+        run.refresh_from_db()
+        assert run.finished_at is None
+        Run.objects.filter(id=run.id).update(lease_until=timezone.now() - timedelta(seconds=1))
+        advance(run.id)
+    run.refresh_from_db()
+    assert run.error
+    assert (run.state, run.error["code"], run.lease_until) == ("failed", "internal", None)
+    assert states(run)["n0"] == "cancelled"
+    assert [kind for _seq, kind in events(run)][-2:] == ["step_cancelled", "run_finished"]
+    advance(run.id)
+    assert events(run)[-1][0] == run.last_seq
