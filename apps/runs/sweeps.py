@@ -59,10 +59,10 @@ def lanes_due() -> dict[Lane, int]:
         )
         cursor.execute(
             """
-            SELECT lane, count FROM unnest(%s) AS lane CROSS JOIN LATERAL (
+            SELECT wanted, count FROM unnest(%s::text[]) AS wanted CROSS JOIN LATERAL (
                 SELECT count(*) AS count FROM (
                     SELECT 1 FROM runs_step
-                    WHERE runs_step.lane = lane AND state = 'ready' AND dispatched_at IS NOT NULL LIMIT %s
+                    WHERE lane = wanted AND state = 'ready' AND dispatched_at IS NOT NULL LIMIT %s
                 ) AS waiting
             ) AS found WHERE count > 0
             """,

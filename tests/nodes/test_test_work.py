@@ -13,6 +13,7 @@ from tests.nodes.context import FolderContext
 
 def test_hands_its_value_on(run_node: Callable[..., Any]) -> None:
     assert run_node("test.work", {"value": [1, 2]}, memory_mb=1) == {"value": [1, 2]}
+    assert run_node("test.work", {"each": "a"}) == {"value": "a"}
 
 
 def test_computes_and_waits_as_long_as_told(run_node: Callable[..., Any]) -> None:

@@ -29,7 +29,7 @@ def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, An
             _("Failed on request, attempt %(attempt)s.", attempt=context.attempt), code="on-request", permanent=False
         )
     del taken
-    return {"value": inputs.get("value")}
+    return {"value": inputs.get("each", inputs.get("value"))}
 
 
 def _sleep(context: NodeContext, seconds: float) -> None:
@@ -56,7 +56,10 @@ NODE = NodeType(
     icon="hammer",
     run=run,
     limits=Limits(memory_mb=256, cpu_s=10, time_s=120),
-    inputs=(Port("value", PortType.ANY, "Value", required=False),),
+    inputs=(
+        Port("value", PortType.ANY, "Value", required=False),
+        Port("each", PortType.TEXT, "Each text", required=False),
+    ),
     outputs=(Port("value", PortType.ANY, "Value"),),
     params={
         "properties": {
