@@ -118,7 +118,7 @@ def _claim_figure(waiting: int) -> Figure:
     from apps.runs.claims import _CLAIM
 
     took = []
-    parameters = {"lane": "work", "lease": 12, "most": 10**6, "parallel": "{}"}
+    parameters: dict[str, Any] = {"lane": "work", "lease": 12, "most": 10**6, "parallel": "{}"}
     for _number in range(21):
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + _CLAIM, parameters)
