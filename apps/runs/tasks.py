@@ -42,8 +42,8 @@ def execute_io_step(**_: object) -> None:
 
 
 # The step's own limits end it; these are for a worker that hangs. A message that the broker delivers again meanwhile
-# is one more look.
-@lane_task("work-steps", soft_time_limit=4 * 3600, time_limit=4 * 3600 + 60)
+# is one more look; one that a worker took with it when it died need not be, as the tick looks too.
+@lane_task("work-steps", retry_on_worker_lost=False, soft_time_limit=4 * 3600, time_limit=4 * 3600 + 60)
 def execute_work_step(**_: object) -> None:
     """A place for steps that need a processor: each in a child of a process."""
     _fill(Lane.WORK)
