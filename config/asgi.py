@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import django
 from asgiref.sync import sync_to_async
@@ -15,14 +16,15 @@ django.setup(set_prefix=False)
 class Handler(ASGIHandler):
     """Django's handler with its middleware in one thread.
 
-    All views are synchronous, so they run in a thread anyway. Left to itself Django would call each middleware from the event loop
-    and hop to that thread and back for every one of them: two thirds of a small request.
+    All views are synchronous, so they run in a thread anyway. Left to itself Django would call each middleware from
+    the event loop, and hop to that thread and back for every one of them.
     """
 
     def load_middleware(self, is_async: bool = False) -> None:
         """The chain as under WSGI, called once per request from the loop."""
         super().load_middleware(is_async=False)
-        self._middleware_chain = sync_to_async(self._middleware_chain, thread_sensitive=True)
+        chain: Any = self._middleware_chain  # type: ignore[has-type]
+        self._middleware_chain = sync_to_async(chain, thread_sensitive=True)
 
 
 _http = Handler()
