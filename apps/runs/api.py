@@ -42,9 +42,9 @@ write = api_auth("runs:write")
 
 
 def _workflow(workflow_id: UUID) -> Workflow:
-    workflow: Workflow | None = Workflow.objects.filter(
-        id=workflow_id, trashed_at=None, project__trashed_at=None
-    ).first()
+    # Whoever needs the document reads it from the newest rows.
+    rows = Workflow.objects.defer("snapshot")
+    workflow: Workflow | None = rows.filter(id=workflow_id, trashed_at=None, project__trashed_at=None).first()
     if workflow is None:
         raise not_found()
     return workflow

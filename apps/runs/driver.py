@@ -19,6 +19,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from apps.billing.services import hold_close
+from apps.common.statements import prepared
 from apps.common.tenancy import scope
 from apps.engine.execution import Execution, Skip
 from apps.engine.node_types import Lane, NodeFailure
@@ -30,7 +31,7 @@ from apps.runs.journal import FenceLost, Journal
 from apps.runs.lease import Lease, lease_look, lease_release, lease_take
 from apps.runs.plans import plan_of_graph
 from apps.runs.records import CANCELLED, Records, error_of
-from apps.runs.reuse import Past, Reuse
+from apps.runs.reuse import FINISHED, Past, Reuse
 from apps.runs.trouble import trouble_note
 
 log = structlog.get_logger(__name__)
@@ -107,7 +108,9 @@ class Driver:
                 now.journal.flush()
 
     def _load(self) -> dict[tuple[int, int], StepRow]:
-        with connection.cursor() as cursor:
+        if self.now.lease.fence == 1 and self.now.journal.written == 0:
+            return {}  # nobody held this run before, so nothing was written
+        with prepared() as cursor:
             cursor.execute(
                 """
                 SELECT position, item, state, attempt, outputs::text, wake_at, error::text, encode(cache_key, 'hex')
@@ -207,6 +210,8 @@ class Driver:
             now.journal.flush(state=state.value, error=error, ended=True)
             if now.lease.has_hold:
                 hold_close(hold_id=now.lease.run_id)
+        if now.lease.fence == 1 and now.records.whole:
+            FINISHED.put(now.lease.run_id, now.records.ended, now.journal.written)
         log.info("run finished", action="run_finished", state=state.value)
 
     def _why(self, node: str) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
+
+from apps.common.statements import prepared
 
 # Of a row called "run": the workflow's last finished run before it, and where and when reuse was forbidden.
 PAST_SQL = """(
@@ -67,7 +68,7 @@ class Lease:
 
 def lease_take(run_id: UUID) -> Lease | None:
     """Take the run when nobody drives it; None when somebody does or it is over."""
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(
             f"""
             UPDATE runs_run AS run SET fence = fence + 1, touched_at = statement_timestamp(),
@@ -91,7 +92,7 @@ def _lease(row: tuple[Any, ...]) -> Lease:
 
 def lease_release(lease: Lease, *, wakes: int, state: str, wake_at: datetime | None) -> bool:
     """Let go of the run, unless somebody gave it a reason to look again since ``wakes`` was read."""
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(
             """
             UPDATE runs_run SET lease_until = NULL, state = %(state)s, wake_at = %(wake_at)s
@@ -104,7 +105,7 @@ def lease_release(lease: Lease, *, wakes: int, state: str, wake_at: datetime | N
 
 def lease_look(lease: Lease) -> tuple[int, datetime | None] | None:
     """How often the run was woken and whether it is to be cancelled; None when the lease is lost."""
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(
             "SELECT wakes, cancel_requested_at FROM runs_run WHERE id = %s AND fence = %s", [lease.run_id, lease.fence]
         )

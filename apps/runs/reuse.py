@@ -21,9 +21,9 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
 
 from apps.assets.models import Asset
+from apps.common.statements import prepared
 from apps.engine.node_types import Effect, Lane, NodeFailure
 from apps.engine.plan import PlanStep, step_params
 from apps.engine.values import ASSET_KEY, is_asset
@@ -205,7 +205,13 @@ class Reuse:
 
     @cached_property
     def _previous(self) -> Mapping[tuple[str, int], Earlier]:
-        return earlier_steps(self.past.previous_id) if self.past.previous_id else {}
+        if self.past.previous_id is None:
+            return {}
+        known = FINISHED.get(self.past.previous_id)
+        if known is None:
+            known, size = _steps_read(self.past.previous_id)
+            FINISHED.put(self.past.previous_id, known, size)
+        return known
 
     @cached_property
     def _source(self) -> Mapping[tuple[str, int], Earlier]:
@@ -216,7 +222,7 @@ class Reuse:
 
     @cached_property
     def _previous_plan(self) -> tuple[Mapping[str, PlanStep], Mapping[str, Any]]:
-        with connection.cursor() as cursor:
+        with prepared() as cursor:
             cursor.execute(
                 "SELECT graph_id, targets::text, variables::text FROM runs_run WHERE id = %s", [self.past.previous_id]
             )
@@ -235,6 +241,34 @@ class Reuse:
             return {}
 
 
+class Finished:
+    """Steps of finished runs that this process drove or read, by run, up to ``size`` characters of JSON together."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._kept: OrderedDict[UUID, tuple[Mapping[tuple[str, int], Earlier], int]] = OrderedDict()
+        self._used = 0
+        self._lock = Lock()
+
+    def get(self, run_id: UUID) -> Mapping[tuple[str, int], Earlier] | None:
+        """The steps of that run."""
+        with self._lock:
+            if run_id not in self._kept:
+                return None
+            self._kept.move_to_end(run_id)
+            return self._kept[run_id][0]
+
+    def put(self, run_id: UUID, steps: Mapping[tuple[str, int], Earlier], size: int) -> None:
+        """Keep the steps of a run that has ended: they never change again."""
+        with self._lock:
+            if run_id not in self._kept:
+                self._kept[run_id] = steps, size
+                self._used += size
+            while self._used > self.size:
+                self._used -= self._kept.popitem(last=False)[1][1]
+
+
+FINISHED = Finished(size=8 * 1024 * 1024)
 NEVER = datetime.fromtimestamp(0, tz=UTC)
 
 
@@ -256,7 +290,12 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator
 
 def earlier_steps(run_id: UUID) -> dict[tuple[str, int], Earlier]:
     """The steps of a run by node and item."""
-    with connection.cursor() as cursor:
+    return _steps_read(run_id)[0]
+
+
+def _steps_read(run_id: UUID) -> tuple[dict[tuple[str, int], Earlier], int]:
+    """The steps of a run, and how many characters their rows come to, about as the journal counts."""
+    with prepared() as cursor:
         cursor.execute(
             """
             SELECT node, item, position, type, version, state, attempt, encode(cache_key, 'hex'), inputs::text,
@@ -265,7 +304,9 @@ def earlier_steps(run_id: UUID) -> dict[tuple[str, int], Earlier]:
             """,
             [run_id],
         )
-        return {(row[0], row[1]): _earlier(row[2:]) for row in cursor.fetchall()}
+        rows = cursor.fetchall()
+    size = sum(400 + len(row[8] or "") + len(row[9] or "") for row in rows)
+    return {(row[0], row[1]): _earlier(row[2:]) for row in rows}, size
 
 
 def _earlier(row: tuple[Any, ...]) -> Earlier:
@@ -275,7 +316,7 @@ def _earlier(row: tuple[Any, ...]) -> Earlier:
 
 def _entry_use(workspace_id: UUID, key: str) -> tuple[Mapping[str, Any] | None, datetime | None] | None:
     """The outputs that an entry points at and when they were made; the entry counts as used now."""
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(
             """
             UPDATE runs_cacheentry AS entry SET used_at = statement_timestamp() FROM runs_step AS step
@@ -290,7 +331,7 @@ def _entry_use(workspace_id: UUID, key: str) -> tuple[Mapping[str, Any] | None, 
 
 
 def _entry_touch(workspace_id: UUID, key: str) -> None:
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(
             "UPDATE runs_cacheentry SET used_at = statement_timestamp() "
             "WHERE workspace_id = %s AND key = decode(%s, 'hex')",
@@ -300,7 +341,7 @@ def _entry_touch(workspace_id: UUID, key: str) -> None:
 
 def entry_keep(*, workspace_id: UUID, key: str, run_id: UUID, position: int, item: int, size: int) -> None:
     """Make a settled step's outputs reusable, in the caller's transaction."""
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(
             """
             INSERT INTO runs_cacheentry (workspace_id, key, run_id, position, item, size, used_at)
@@ -334,7 +375,7 @@ def _assets_live(outputs: Any) -> bool:
 def entries_evict() -> int:
     """Drop the least recently used entries of every workspace that has more than its limits; how many went."""
     limits = {"entries": settings.CACHE_MAX_ENTRIES, "bytes": settings.CACHE_MAX_BYTES}
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(
             """
             DELETE FROM runs_cacheentry AS entry USING (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,7 @@ from django.utils.translation import gettext as _
 from apps.billing.services import InsufficientCredits as InsufficientCredits
 from apps.billing.services import credits_hold
 from apps.common.live import poke
+from apps.common.statements import row_insert
 from apps.engine.documents import MAX_BYTES, DocumentError, document_parse
 from apps.engine.plan import Plan
 from apps.projects.models import Workflow
@@ -23,7 +25,7 @@ from apps.projects.services import workflow_document
 from apps.runs.journal import events_record
 from apps.runs.models import RUN_LIVE, CacheClearing, CacheEntry, Run, RunState
 from apps.runs.plans import InvalidGraph as InvalidGraph
-from apps.runs.plans import document_digest, graph_keep, plan_of
+from apps.runs.plans import document_digest, graph_keep, plan_of, workflow_plan
 from apps.runs.preview import StepPreview, past_of, preview
 from apps.runs.tasks import advance_run
 
@@ -149,9 +151,12 @@ def run_start(
     :class:`NoSuchNode`, :class:`NoSuchRun`, :class:`NoEarlierRun`, :class:`InsufficientCredits` (nothing was
     submitted or held then).
     """
-    document = workflow_document(workflow)[0] if document is None else document_read(document)
-    digest = document_digest(document)
-    plan = plan_of(document, digest, part.targets)
+    if document is None:
+        plan, digest, document = workflow_plan(workflow, part.targets)
+    else:
+        document = document_read(document)
+        digest = document_digest(document)
+        plan = plan_of(document, digest, part.targets)
     part = part_resolve(workflow, plan, part)
     run = Run(
         workspace_id=workflow.workspace_id,
@@ -170,14 +175,15 @@ def run_start(
     if plan.paid and not dry_run:
         quote = _estimate(workflow, plan, variables, part)
         run.price_low, run.price_high = quote.low, quote.high
-    with transaction.atomic():
+    # A run that holds no credits is one row, which needs no transaction around it.
+    with transaction.atomic() if run.price_high else nullcontext():
         run.graph_id = graph_keep(workflow.workspace_id, document, digest)
         _queue(run, workflow.name)
     return run
 
 
 def _queue(run: Run, name: str) -> None:
-    run.save(force_insert=True)
+    row_insert(run)
     held = run.price_high if run.max_credits is None else min(run.price_high, run.max_credits)
     if held:
         credits_hold(
