@@ -18,11 +18,11 @@ from django_htmx.http import trigger_client_event
 from apps.common.described import described
 from apps.common.paging import keyset_page
 from apps.common.problems import Problem
-from apps.nodes.registry import catalogue_json
 from apps.projects import services
 from apps.projects.forms import NameForm
 from apps.projects.models import Workflow, WorkflowVersion
 from apps.projects.outline import outline_svg
+from apps.projects.subflows import catalogue_for
 from apps.projects.views import may_edit
 from apps.providers.catalogue import MODELS
 from apps.workspaces.access import MemberRequest, member_required
@@ -53,7 +53,7 @@ def _boot(request: MemberRequest, workflow: Workflow) -> dict[str, Any]:
     slug = request.workspace.slug
     return {
         "workflow": {"id": workflow.id, "name": workflow.name, "seq": seq, "graph": document},
-        "nodeTypes": described(catalogue_json()),
+        "nodeTypes": catalogue_for(workflow, document),
         "models": described([model.to_json() for model in MODELS.values()]),
         "user": {"id": request.user.id, "name": request.user.get_full_name()},
         "csrf": get_token(request),

@@ -11,14 +11,18 @@ from uuid import UUID
 from django.db import connection
 
 from apps.common.ids import uuid7
+from apps.common.tenancy import current_workspace_id
 from apps.engine.plan import Plan, plan_build
 from apps.engine.validation import GraphProblem, validate
-from apps.nodes.registry import node_type_get
+from apps.nodes.flow.workflow import nests
+from apps.projects.subflows import Types, types_kept
 from apps.runs.models import Graph
 
 _KEEP = 256
-_plans: dict[tuple[bytes, tuple[str, ...] | None], Plan] = {}
-_digests: dict[UUID, bytes] = {}
+# Workflows among the nodes mean something in their workspace only, so such a plan is kept under it.
+_Key = tuple[bytes, tuple[str, ...] | None, UUID | None]
+_plans: dict[_Key, Plan] = {}
+_digests: dict[UUID, tuple[bytes, UUID | None]] = {}
 
 
 class InvalidGraph(ValueError):
@@ -34,15 +38,32 @@ def document_digest(document: Mapping[str, Any]) -> bytes:
     return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).digest()
 
 
-def plan_of(document: Mapping[str, Any], digest: bytes, targets: Iterable[str] | None) -> Plan:
-    """The plan of a document; :class:`InvalidGraph` when it cannot run."""
-    key = (digest, None if targets is None else tuple(sorted(targets)))
+def plan_of(
+    document: Mapping[str, Any], digest: bytes, targets: Iterable[str] | None, *, within: UUID | None = None
+) -> Plan:
+    """The plan of a document of the workspace in scope; :class:`InvalidGraph` when it cannot run.
+
+    A workflow among its nodes may be in the trash by now, so that is asked each time. ``within`` is the workflow whose
+    graph this is: it may not be among them.
+    """
+    nested = nests(document)
+    if nested:
+        targets = None if targets is None else list(targets)
+        _refuse(validate(document, Types(within), targets))
+    return _plan(document, digest, targets, nested=nested)
+
+
+def _refuse(problems: list[GraphProblem]) -> None:
+    if problems:
+        raise InvalidGraph(problems)
+
+
+def _plan(document: Mapping[str, Any], digest: bytes, targets: Iterable[str] | None, *, nested: bool) -> Plan:
+    key = (digest, None if targets is None else tuple(sorted(targets)), current_workspace_id() if nested else None)
     plan = _plans.pop(key, None)
     if plan is None:
-        problems = validate(document, node_type_get, key[1])
-        if problems:
-            raise InvalidGraph(problems)
-        plan = plan_build(document, node_type_get, key[1])
+        _refuse(validate(document, types_kept, key[1]))
+        plan = plan_build(document, types_kept, key[1])
     _plans[key] = plan  # the newest is last; the first is the one unused for longest
     while len(_plans) > _KEEP:
         _plans.pop(next(iter(_plans)))
@@ -52,13 +73,13 @@ def plan_of(document: Mapping[str, Any], digest: bytes, targets: Iterable[str] |
 def plan_of_graph(graph_id: UUID, targets: Iterable[str] | None) -> Plan:
     """The plan of a stored graph, without reading it when this process knows it."""
     wanted = None if targets is None else tuple(sorted(targets))
-    digest = _digests.get(graph_id)
-    if digest is not None and (digest, wanted) in _plans:
-        return _plans[(digest, wanted)]
+    known = _digests.get(graph_id)
+    if known is not None and (plan := _plans.get((known[0], wanted, known[1]))) is not None:
+        return plan
     graph = Graph.objects.get(id=graph_id)
-    digest = bytes(graph.digest)
-    _digests[graph_id] = digest
-    return plan_of(graph.document, digest, targets)
+    nested = nests(graph.document)
+    _digests[graph_id] = bytes(graph.digest), graph.workspace_id if nested else None
+    return _plan(graph.document, bytes(graph.digest), wanted, nested=nested)
 
 
 def graph_keep(workspace_id: UUID, document: Mapping[str, Any], digest: bytes) -> UUID:
@@ -77,5 +98,5 @@ def graph_keep(workspace_id: UUID, document: Mapping[str, Any], digest: bytes) -
             )
             row = cursor.fetchone()
     graph_id: UUID = row[0]
-    _digests[graph_id] = digest
+    _digests[graph_id] = digest, workspace_id if nests(document) else None
     return graph_id
