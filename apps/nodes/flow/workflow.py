@@ -95,8 +95,11 @@ def _price(plan: Plan) -> Quote:
 
 
 def _ends(plan: Plan, document: Mapping[str, Any], kind: str) -> list[PlanStep]:
-    """Its inputs or outputs as they lie on the canvas, from top to bottom."""
-    places = {node["id"]: (node["position"]["y"], node["position"]["x"]) for node in document["nodes"]}
+    """Its inputs or outputs as they lie on the canvas, from top to bottom; on one spot, the one drawn first is first."""
+    places = {
+        node["id"]: (node["position"]["y"], node["position"]["x"], index)
+        for index, node in enumerate(document["nodes"])
+    }
     return sorted((step for step in plan.steps if step.type.type == kind), key=lambda step: places[step.node])
 
 
