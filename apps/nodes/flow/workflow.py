@@ -95,7 +95,7 @@ def _price(plan: Plan) -> Quote:
 
 
 def _ends(plan: Plan, document: Mapping[str, Any], kind: str) -> list[PlanStep]:
-    """Its inputs or outputs as they lie on the canvas, from top to bottom; on one spot, the one drawn first is first."""
+    """Its inputs or outputs as they lie on the canvas, from top to bottom, then as they were drawn."""
     places = {
         node["id"]: (node["position"]["y"], node["position"]["x"], index)
         for index, node in enumerate(document["nodes"])
