@@ -28,7 +28,7 @@ from apps.projects.services import workflow_document
 from apps.projects.subflows import Types, catalogue
 from apps.providers.catalogue import MODELS
 from apps.runs import schemas, services, watch
-from apps.runs.listing import attempts_of, step_json, steps_page
+from apps.runs.listing import attempts_of, children_of, step_json, steps_page
 from apps.runs.models import Run, RunEvent, RunState
 from apps.runs.reasons import reason_text
 from apps.runs.refusals import as_problems
@@ -258,7 +258,11 @@ def step_list(
     run = _run(run_id)
     steps, following = steps_page(run, limit=limit, cursor=cursor)
     tries = attempts_of(run, steps)
-    items = [step_json(run, step, tries.get((step.position, step.item), [])) for step in steps]
+    children = children_of(run)
+    items = [
+        step_json(run, step, tries.get((step.position, step.item), []), children.get((step.position, step.item)))
+        for step in steps
+    ]
     return {"items": items, "next": following}
 
 

@@ -72,7 +72,7 @@ def cancel_ask(run_id: UUID) -> bool:
 
 
 def children_end(lease: Lease) -> None:
-    """Ask the runs that are steps of this one to end, in the transaction that ends it out of turn."""
+    """Ask the runs that are steps of this one to end, when it was ended out of turn."""
     for run_id in Run.objects.filter(parent_id=lease.run_id, state__in=RUN_LIVE).values_list("id", flat=True):
         cancel_ask(run_id)
 

@@ -44,10 +44,12 @@ def _give_up(lease: Lease) -> None:
             journal.event("step_cancelled", timezone.now(), body)
         journal.event("run_finished", timezone.now(), {"state": RunState.FAILED.value, "error": error})
         journal.flush(state=RunState.FAILED.value, error=error, ended=True)
-        children_end(lease)
         parent_wake(lease)
         if lease.has_hold:
             hold_close(hold_id=lease.run_id)
+    # Not in the same transaction: a child that ends has its own row locked and waits for this run's.
+    with transaction.atomic():
+        children_end(lease)
     log.error("run given up", action="run_given_up", run=str(lease.run_id))
 
 

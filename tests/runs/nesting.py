@@ -14,7 +14,7 @@ from apps.runs.drive import Dispatch
 from apps.runs.driver import advance
 from apps.runs.execution import execute
 from apps.runs.models import Run
-from tests.runs.graphs import Edge, graph, node
+from tests.runs.graphs import graph, node
 
 Make = Callable[[dict[str, Any]], Workflow]
 
@@ -35,21 +35,23 @@ def shout(template: str = "{{ value }}!") -> dict[str, Any]:
     return graph(nodes, ("in-text", "value", "t", "values"), ("t", "text", "out-text", "value"))
 
 
-def use(workflow: Workflow, name: str = "sub", version: int = 1, **params: Any) -> dict[str, Any]:
+def use(
+    workflow: Workflow, name: str = "sub", *, version: int = 1, settings: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """A node that is a version of a workflow."""
-    return {**node(name, f"workflow.{workflow.id.hex}", **params), "version": version}
+    return {"id": name, "type": f"workflow.{workflow.id.hex}", "params": settings or {}, "version": version}
 
 
-def around(workflow: Workflow, *, version: int = 1, **params: Any) -> dict[str, Any]:
+def around(workflow: Workflow, *, version: int = 1) -> dict[str, Any]:
     """Takes `text`, hands it to a workflow, gives its `text`."""
-    nodes = [given(), use(workflow, version=version, **params), gives()]
+    nodes = [given(), use(workflow, version=version), gives()]
     return graph(nodes, ("in-text", "value", "sub", "text"), ("sub", "text", "out-text", "value"))
 
 
-def top(workflow: Workflow, text: str = "sea", *edges: Edge, version: int = 1, **params: Any) -> dict[str, Any]:
-    """A text, handed to a workflow, and what comes of it."""
-    nodes = [node("words", "input.text", text=text), use(workflow, version=version, **params), node("after")]
-    return graph(nodes, ("words", "text", "sub", "text"), ("sub", "text", "after", "value"), *edges)
+def top(workflow: Workflow, settings: dict[str, Any] | None = None, *, version: int = 1) -> dict[str, Any]:
+    """A text, handed to a workflow with these settings of the node, and what comes of it."""
+    nodes = [node("words", "input.text", text="sea"), use(workflow, version=version, settings=settings), node("after")]
+    return graph(nodes, ("words", "text", "sub", "text"), ("sub", "text", "after", "value"))
 
 
 def publish(workflow: Workflow, document: dict[str, Any] | None = None, name: str | None = None) -> int:

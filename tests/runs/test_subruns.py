@@ -15,6 +15,7 @@ from apps.projects.models import Workflow
 from apps.projects.services import workflow_trash
 from apps.runs import driver, services, subruns, sweeps
 from apps.runs.driver import advance
+from apps.runs.journal import FenceLost
 from apps.runs.lease import lease_take
 from apps.runs.models import Attempt, Run, Step
 from apps.workspaces.models import Workspace
@@ -62,8 +63,8 @@ def painter(make_workflow: Make) -> Workflow:
     return workflow
 
 
-def paint(painter: Workflow, text: str = "sea", **params: Any) -> dict[str, Any]:
-    nodes = [node("words", "input.text", text=text), use(painter, **params), node("after")]
+def paint(painter: Workflow) -> dict[str, Any]:
+    nodes = [node("words", "input.text", text="sea"), use(painter), node("after")]
     return graph(nodes, ("words", "text", "sub", "text"), ("sub", "image", "after", "value"))
 
 
@@ -142,7 +143,7 @@ def test_retry_makes_another_run_that_keeps_what_was_done(make_workflow: Make) -
     edges = [("in-text", "value", "once", "value"), ("once", "value", "moody", "value")]
     moody = make_workflow(graph(nodes, *edges, ("moody", "value", "out-text", "value")))
     publish(moody)
-    run = start(make_workflow(top(moody, **{"$retry": {"times": 2, "backoff_s": 0.1}})))
+    run = start(make_workflow(top(moody, {"$retry": {"times": 2, "backoff_s": 0.1}})))
     drive(run.id)
     for child in children(run):
         drive(child.id)  # its wait of no time is over
@@ -251,7 +252,7 @@ def test_driver_without_its_lease_starts_nothing(make_workflow: Make, shouting: 
     Run.objects.filter(id=run.id).update(lease_until=timezone.now())
     drive(run.id)
     assert ended(run).state == "completed"
-    with pytest.raises(driver.FenceLost), committed():
+    with pytest.raises(FenceLost), committed():
         zombie.drive()
     assert len(children(run)) == 1
 
@@ -305,7 +306,7 @@ def test_time_limit_ends_the_child(make_workflow: Make) -> None:
     nodes = [given(), node("wait", "flow.wait", seconds=3600), gives()]
     patient = make_workflow(graph(nodes, ("in-text", "value", "wait", "value"), ("wait", "value", "out-text", "value")))
     publish(patient)
-    run = start(make_workflow(top(patient, **{"$timeout_s": 1})))
+    run = start(make_workflow(top(patient, {"$timeout_s": 1})))
     drive(run.id)
     Step.objects.filter(run=run, node="sub").update(wake_at=timezone.now())
     drive(run.id)
@@ -348,7 +349,7 @@ def test_pure_workflow_is_reused_until_its_version_changes(make_workflow: Make, 
 
 
 def test_always_new_goes_all_the_way_down(make_workflow: Make, shouting: Workflow) -> None:
-    workflow = make_workflow(top(shouting, **{"$always_new": True}))
+    workflow = make_workflow(top(shouting, {"$always_new": True}))
     for _ in range(2):
         run = start(workflow)
         drive(run.id)
