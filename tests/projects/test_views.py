@@ -16,7 +16,7 @@ from apps.accounts.models import User
 from apps.engine.validation import validate
 from apps.nodes.registry import node_type_get
 from apps.projects import services
-from apps.projects.models import Project, Workflow
+from apps.projects.models import Project, Workflow, WorkflowVersion
 from apps.projects.outline import outline_svg
 from apps.projects.starters import STARTERS
 from apps.workspaces.models import Workspace
