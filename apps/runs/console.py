@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.utils import timezone
 from django.utils.translation import gettext
 
 from apps.engine.states import RunState, StepState
-from apps.runs.listing import run_titles, steps_page
+from apps.runs.listing import children_of, run_titles, steps_page
 from apps.runs.models import Run, RunEvent, Step
 from apps.runs.reasons import reason_text
 
@@ -38,6 +39,8 @@ class ItemView:
     cost: int
     error: str
     note: str
+    # The run that it is, where it is one.
+    child: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -147,13 +150,13 @@ def _whole(items: list[ItemView]) -> ItemView:
 
 def step_views(run: Run, steps: Iterable[Step], told: Mapping[str, Told] | None = None) -> list[StepView]:
     """Rows for these steps; those of one position must all be there. Only what still runs shows what it told."""
-    titles = run_titles(run)
+    titles, children = run_titles(run), children_of(run)
     groups: dict[int, list[Step]] = {}
     for step in steps:
         groups.setdefault(step.position, []).append(step)
     views = []
     for position, group in sorted(groups.items()):
-        items = [_item(run, step) for step in group]
+        items = [replace(_item(run, step), child=children.get((position, step.item))) for step in group]
         several = tuple(items[:ITEMS_SHOWN]) if len(items) > 1 else ()
         head, whole = group[0], _whole(items)
         views.append(
@@ -205,7 +208,20 @@ def console_context(run: Run) -> dict[str, Any]:
         "more": more is not None,
         "logs": [log_line(event.at, event.body, titles) for event in reversed(logs)],
         "seq": run.last_seq,
+        "part_of": _part_of(run),
     }
+
+
+def _part_of(run: Run) -> str:
+    """The step of its parent that a run is, in words; empty for a run of its own."""
+    if run.parent is None:
+        return ""
+    titles = list(run_titles(run.parent).values())
+    title = titles[run.parent_position] if run.parent_position is not None else ""
+    attempt = run.parent_attempt or 1
+    again = gettext("attempt %(attempt)s") % {"attempt": attempt} if attempt > 1 else ""
+    item = gettext("item %(number)s") % {"number": run.parent_item} if run.parent_item else ""
+    return " · ".join(part for part in (title, item, again) if part)
 
 
 def _told(run: Run) -> dict[str, Told]:

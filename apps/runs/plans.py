@@ -13,17 +13,21 @@ from django.db import transaction
 
 from apps.common.ids import uuid7
 from apps.common.statements import prepared
+from apps.common.tenancy import current_workspace_id
 from apps.engine.plan import Plan, plan_build
 from apps.engine.validation import GraphProblem, validate
-from apps.nodes.registry import node_type_get
+from apps.nodes.flow.workflow import nests
 from apps.projects.models import Workflow
 from apps.projects.services import workflow_document
+from apps.projects.subflows import Types, types_kept
 from apps.runs.models import Graph
 
 _KEEP = 256
 _NAMES_KEEP = 10_000
-_plans: dict[tuple[bytes, tuple[str, ...] | None], Plan] = {}
-_digests: dict[UUID, bytes] = {}
+# Workflows among the nodes mean something in their workspace only, so such a plan is kept under it.
+_Key = tuple[bytes, tuple[str, ...] | None, UUID | None]
+_plans: dict[_Key, Plan] = {}
+_digests: dict[UUID, tuple[bytes, UUID | None]] = {}
 # The stored graph of a content, by workspace; and the content of a workflow's document at its newest seq.
 _graphs: dict[tuple[UUID, bytes], UUID] = {}
 _newest: dict[UUID, tuple[int, bytes]] = {}
@@ -43,15 +47,32 @@ def document_digest(document: Mapping[str, Any]) -> bytes:
     return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).digest()
 
 
-def plan_of(document: Mapping[str, Any], digest: bytes, targets: Iterable[str] | None) -> Plan:
-    """The plan of a document; :class:`InvalidGraph` when it cannot run."""
-    key = (digest, None if targets is None else tuple(sorted(targets)))
+def plan_of(
+    document: Mapping[str, Any], digest: bytes, targets: Iterable[str] | None, *, within: UUID | None = None
+) -> Plan:
+    """The plan of a document of the workspace in scope; :class:`InvalidGraph` when it cannot run.
+
+    A workflow among its nodes may be in the trash by now, so that is asked each time. ``within`` is the workflow whose
+    graph this is: it may not be among them.
+    """
+    nested = nests(document)
+    if nested:
+        targets = None if targets is None else list(targets)
+        _refuse(validate(document, Types(within), targets))
+    return _plan(document, digest, targets, nested=nested)
+
+
+def _refuse(problems: list[GraphProblem]) -> None:
+    if problems:
+        raise InvalidGraph(problems)
+
+
+def _plan(document: Mapping[str, Any], digest: bytes, targets: Iterable[str] | None, *, nested: bool) -> Plan:
+    key = (digest, None if targets is None else tuple(sorted(targets)), current_workspace_id() if nested else None)
     plan = _plans.get(key)
     if plan is None:
-        problems = validate(document, node_type_get, key[1])
-        if problems:
-            raise InvalidGraph(problems)
-        plan = plan_build(document, node_type_get, key[1])
+        _refuse(validate(document, types_kept, key[1]))
+        plan = plan_build(document, types_kept, key[1])
     _remember(_plans, key, plan, _KEEP)
     return plan
 
@@ -59,14 +80,13 @@ def plan_of(document: Mapping[str, Any], digest: bytes, targets: Iterable[str] |
 def plan_of_graph(graph_id: UUID, targets: Iterable[str] | None) -> Plan:
     """The plan of a stored graph, without reading it when this process knows it."""
     wanted = None if targets is None else tuple(sorted(targets))
-    digest = _digests.get(graph_id)
-    plan = _plans.get((digest, wanted)) if digest is not None else None
-    if plan is not None:
+    known = _digests.get(graph_id)
+    if known is not None and (plan := _plans.get((known[0], wanted, known[1]))) is not None:
         return plan
     graph = Graph.objects.get(id=graph_id)
-    digest = bytes(graph.digest)
-    _remember(_digests, graph_id, digest)
-    return plan_of(graph.document, digest, targets)
+    nested = nests(graph.document)
+    _remember(_digests, graph_id, (bytes(graph.digest), graph.workspace_id if nested else None))
+    return _plan(graph.document, bytes(graph.digest), wanted, nested=nested)
 
 
 def workflow_plan(workflow: Workflow, targets: Iterable[str] | None) -> tuple[Plan, bytes, Mapping[str, Any] | None]:
@@ -79,13 +99,14 @@ def workflow_plan(workflow: Workflow, targets: Iterable[str] | None) -> tuple[Pl
         row = cursor.fetchone()
     seq, digest = _newest.get(workflow.id, (None, b""))
     if row is not None and seq == row[0] and (workflow.workspace_id, digest) in _graphs:
-        plan = _plans.get((digest, None if targets is None else tuple(sorted(targets))))
+        # Not one with workflows among its nodes: of those is asked each time whether they may be used.
+        plan = _plans.get((digest, None if targets is None else tuple(sorted(targets)), None))
         if plan is not None:
             return plan, digest, None
     document, seq = workflow_document(workflow)
     digest = document_digest(document)
     _remember(_newest, workflow.id, (seq, digest))
-    return plan_of(document, digest, targets), digest, document
+    return plan_of(document, digest, targets, within=workflow.id), digest, document
 
 
 def graph_keep(workspace_id: UUID, document: Mapping[str, Any] | None, digest: bytes) -> UUID:
@@ -94,7 +115,7 @@ def graph_keep(workspace_id: UUID, document: Mapping[str, Any] | None, digest: b
     if known is not None:
         return known
     graph_id: UUID = _graph_store(workspace_id, document, digest)
-    _remember(_digests, graph_id, digest)
+    _remember(_digests, graph_id, (digest, workspace_id if document is not None and nests(document) else None))
     # Not before: a transaction that fails takes the row with it.
     transaction.on_commit(lambda: _remember(_graphs, (workspace_id, digest), graph_id))
     return graph_id

@@ -31,6 +31,8 @@ from apps.runs.plans import InvalidGraph, plan_of_graph
 
 # Sentences are made of these codes when they are read, in the reader's language: see apps.runs.reasons.
 REASON_MAX = 200
+# In place of the node that runs again: all of them. No node can have this id.
+EVERY_NODE = "*"
 # A step inside the driver that took this long before is worth a question to the database, seconds.
 WORTH_ASKING_S = 0.005
 
@@ -79,6 +81,7 @@ def content_of(value: Any) -> Any:
 def fingerprint(workspace_id: UUID, step: PlanStep, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> str:
     """The fingerprint of a step's work, hexadecimal (32 bytes)."""
     work = [str(workspace_id), step.type.type, step.type.version, content_of(params), content_of(inputs)]
+    work += step.type.content
     return hashlib.blake2b(json.dumps(work, sort_keys=True, separators=(",", ":")).encode(), digest_size=32).hexdigest()
 
 
@@ -139,14 +142,15 @@ class Reuse:
     def find(self, step: PlanStep, item: int, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> Found:
         """The outputs of the same work done before, or the reason why it must be done."""
         key = fingerprint(self.past.workspace_id, step, inputs, params)
-        forced = step.node == self.past.from_node
+        forced = self.past.from_node in (step.node, EVERY_NODE)
         kept = None if forced else self._source.get((step.node, item))
         if kept and kept.key == key and kept.emitted and _assets_live(kept.outputs):
             return Found(key, kept.outputs, f"kept {self.past.from_run_id}")
         if step.type.effect not in (Effect.PURE, Effect.PAID):
             return Found(key, None, "effect" if step.type.effect is Effect.WRITE else "")
-        if step.policy.always_new or forced:
-            return Found(key, None, "always-new" if step.policy.always_new else "forced")
+        always_new = step.policy.always_new or step.type.always_new
+        if always_new or forced:
+            return Found(key, None, "always-new" if always_new else "forced")
         outputs, why_not = self._known(step, item, key)
         if outputs is not None:
             return Found(key, outputs, "hit")

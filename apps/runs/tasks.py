@@ -19,9 +19,13 @@ BEAT = {
 
 @lane_task("control")
 def advance_run(*, run_id: str, **_: object) -> None:
-    """Drive a run, then let lanes look for the steps that it dispatched."""
-    for lane, count in Counter(dispatch.lane for dispatch in driver.advance(UUID(run_id))).items():
+    """Drive a run, then let lanes look for the steps that it dispatched, and drive the runs that it made due."""
+    dispatched = driver.advance(UUID(run_id))
+    for lane, count in Counter(dispatch.lane for dispatch in dispatched if dispatch.lane is not None).items():
         _call(lane, count)
+    for dispatch in dispatched:
+        if dispatch.lane is None:
+            advance_run.delay(run_id=str(dispatch.run_id))
 
 
 def _call(lane: Lane, count: int = 1) -> None:

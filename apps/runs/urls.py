@@ -16,4 +16,5 @@ urlpatterns: list[URLPattern] = [
     path("runs/<uuid:run_id>/cancel/", views.run_cancel, name="run_cancel"),
     path("runs/<uuid:run_id>/retry/", views.run_retry, name="run_retry"),
     path("workflows/<uuid:workflow_id>/runs/", views.drawer, name="drawer"),
+    path("workflows/<uuid:workflow_id>/versions/<int:number>/run/", views.version_run, name="version_run"),
 ]
