@@ -10,9 +10,10 @@ from django.db import transaction
 
 from apps.projects.models import Workflow
 from apps.projects.services import graph_replace, version_create, version_publish
+from apps.runs.claims import claim_next
 from apps.runs.drive import Dispatch
 from apps.runs.driver import advance
-from apps.runs.execution import execute
+from apps.runs.execution import Bells, execute
 from apps.runs.models import Run
 from tests.runs.graphs import graph, node
 
@@ -73,8 +74,10 @@ def drive(*run_ids: UUID, rounds: int = 200) -> None:
         due = waiting.pop(0)
         if due.lane is None:
             waiting += advance(due.run_id)
-        elif execute(due.run_id, due.position, due.item):
-            waiting.append(Dispatch(due.run_id, 0, 0, None))
+        elif (claim := claim_next(due.lane)) is not None:
+            settled: list[UUID] = []
+            execute(claim, Bells(settled.append, lambda: None))
+            waiting += [Dispatch(run_id, 0, 0, None) for run_id in settled]
     assert rounds, "It never ends."
 
 
