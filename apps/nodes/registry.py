@@ -16,6 +16,8 @@ NODES = {
     "flow.condition": "apps.nodes.flow.condition",
     "flow.wait": "apps.nodes.flow.wait",
     "flow.split": "apps.nodes.flow.split",
+    "flow.approval": "apps.nodes.flow.approval",
+    "flow.callback": "apps.nodes.flow.callback",
     "image.generate": "apps.nodes.generate.image",
     "image.resize": "apps.nodes.media.resize",
     "video.generate": "apps.nodes.generate.video",

@@ -248,8 +248,8 @@ def step_list(
     """A run's steps in running order, those still to come included."""
     run = _run(run_id)
     steps, following = steps_page(run, limit=limit, cursor=cursor)
-    tries = attempts_of(run, steps)
-    items = [step_json(run, step, tries.get((step.position, step.item), [])) for step in steps]
+    tries, write_too = attempts_of(run, steps), "runs:write" in request.scopes
+    items = [step_json(run, step, tries.get((step.position, step.item), []), may_answer=write_too) for step in steps]
     return {"items": items, "next": following}
 
 

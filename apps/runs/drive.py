@@ -31,6 +31,8 @@ class StepRow:
     wake_at: datetime | None
     error: Mapping[str, Any] | None
     key: str | None
+    # Whether an answer may come before its time is over.
+    asked: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,14 @@ class Dispatch:
     position: int
     item: int
     lane: Lane
+
+
+@dataclass(frozen=True)
+class Ring:
+    """A run that is to be looked at again so soon that the sweeper would come late."""
+
+    run_id: UUID
+    in_s: float
 
 
 @dataclass(frozen=True)
@@ -72,7 +82,7 @@ class Drive:
     variables: Mapping[str, Any]
     wakes: int
     cancelled: bool
-    dispatched: list[Dispatch] = field(default_factory=list)
+    dispatched: list[Dispatch | Ring] = field(default_factory=list)
     execution: Execution = field(init=False)
     rows: Mapping[tuple[int, int], StepRow] = field(init=False)
     wake_at: datetime | None = None

@@ -12,6 +12,7 @@ from apps.engine.states import StepState
 from apps.runs.models import Attempt, Run, Step
 from apps.runs.plans import plan_of_graph
 from apps.runs.reasons import reason_text
+from apps.runs.waits import Place, request_shown
 
 
 def attempts_of(run: Run, steps: Sequence[Step]) -> dict[tuple[int, int], list[Attempt]]:
@@ -24,8 +25,12 @@ def attempts_of(run: Run, steps: Sequence[Step]) -> dict[tuple[int, int], list[A
     return found
 
 
-def step_json(run: Run, step: Step, attempts: Sequence[Attempt] = ()) -> dict[str, Any]:
-    """A step as the API shows it. ``attempts`` are the failed tries before the present one."""
+def step_json(run: Run, step: Step, attempts: Sequence[Attempt] = (), *, may_answer: bool = False) -> dict[str, Any]:
+    """A step as the API shows it. ``attempts`` are the failed tries before the present one.
+
+    ``may_answer`` shows the address that a callback is posted to.
+    """
+    place = Place(run.id, step.position, step.item, step.attempt)
     return {
         "node": step.node,
         "item": step.item,
@@ -41,9 +46,10 @@ def step_json(run: Run, step: Step, attempts: Sequence[Attempt] = ()) -> dict[st
             for one in attempts
         ],
         "again_at": step.wake_at if step.state == StepState.PENDING else None,
-        "request": step.request,
         "inputs": step.inputs,
-        "outputs": step.outputs,
+        # Until it is over, what a waiting step keeps is what it would give if nobody answered.
+        "outputs": None if step.state == StepState.WAITING else step.outputs,
+        "request": request_shown(place, step.request, may_answer=may_answer and step.state == StepState.WAITING),
         "cost": step.cost,
         "error": step.error,
         "logs_url": f"/api/v1/runs/{run.id}/steps/{step.node}/{step.item}/logs",
