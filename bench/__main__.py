@@ -11,7 +11,7 @@ from bench.site import ROOT, Site, open_site, prepare_environment, stack
 NAMES = (
     "chain", "first_step", "live", "page", "island", "memory", "up",
     "fan", "layers", "rerun", "growth", "small", "small_http", "bytes", "crash",
-    "fair", "branches",
+    "fair", "branches", "sleepers",
 )  # fmt: skip
 
 
@@ -41,7 +41,7 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
 
     django.setup()
     from apps.common.logs import configure
-    from bench import engine, lanes, pages, processes, runs
+    from bench import engine, lanes, pages, processes, runs, waits
 
     configure("WARNING")
     return {
@@ -62,6 +62,7 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
         "crash": engine.bench_crash,
         "fair": lanes.bench_fair,
         "branches": lanes.bench_branches,
+        "sleepers": waits.bench_sleepers,
     }
 
 

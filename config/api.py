@@ -20,6 +20,7 @@ from apps.billing.api import router as billing
 from apps.common.problems import Problem, not_found, problem_response
 from apps.generations.api import router as generations
 from apps.projects.api import router as projects
+from apps.runs.answer_api import router as answers
 from apps.runs.api import router as runs
 from apps.workspaces.api import router as workspaces
 
@@ -66,7 +67,7 @@ class _Api(NinjaAPI):
 
 
 api = _Api(renderer=_Renderer(), title="Millrace", version="1", docs_url="/docs", openapi_url="/openapi.json")
-for router in (workspaces, projects, runs, generations, assets, billing):
+for router in (workspaces, projects, runs, answers, generations, assets, billing):
     api.add_router("", router)
 
 

@@ -4,8 +4,33 @@ from __future__ import annotations
 
 import logging
 import logging.config
+import re
+from typing import Any
 
 import structlog
+from django.http import HttpRequest
+
+# Addresses that are keys: whoever reads the log must not be able to use them.
+_KEYS = re.compile(
+    r"(/(?:hooks(?:/callback)?|approvals|invitations)/)"
+    r"(?!callback/|providers/|[0-9a-f]{8}-[0-9a-f]{4}-)"
+    r"([^/\s?'\"]{4})[^/\s?'\">]{8,}"
+)
+
+
+def _mask(text: str) -> str:
+    return _KEYS.sub(r"\1\2…", text)
+
+
+def keys_hide(logger: Any, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Processor: what is said of a request names a secret address by its first letters only."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = _mask(value)
+        elif isinstance(value, HttpRequest):
+            event[name] = _mask(repr(value))
+    return event
+
 
 _SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -14,6 +39,7 @@ _SHARED: list[structlog.typing.Processor] = [
     structlog.stdlib.ExtraAdder(),
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
+    keys_hide,
 ]
 
 

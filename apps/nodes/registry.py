@@ -18,6 +18,8 @@ NODES = {
     "flow.split": "apps.nodes.flow.split",
     "flow.input": "apps.nodes.flow.input",
     "flow.output": "apps.nodes.flow.output",
+    "flow.approval": "apps.nodes.flow.approval",
+    "flow.callback": "apps.nodes.flow.callback",
     "image.generate": "apps.nodes.generate.image",
     "image.resize": "apps.nodes.media.resize",
     "video.generate": "apps.nodes.generate.video",

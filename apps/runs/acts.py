@@ -21,6 +21,7 @@ from apps.runs.drive import Dispatch, Drive, StepRow, Try
 from apps.runs.paid import Outcome
 from apps.runs.records import cancelled, error_of
 from apps.runs.reuse import MEMORY, WORTH_ASKING_S, rough_size
+from apps.runs.waits import Place, wait_rings
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +54,9 @@ def follow(now: Drive, one: Try, row: StepRow) -> None:
         now.records.record(step, one.item, StepState.CANCELLED, attempt=one.attempt, error=cancelled())
         now.execution.settle(step, one.item, StepState.CANCELLED)
     elif row.state is StepState.WAITING and row.wake_at is not None:
-        if row.wake_at <= timezone.now():
+        place = Place(now.lease.run_id, step.position, one.item, one.attempt)
+        # What may be answered rings only when no answer came first: that one has woken this run, the next pass has it.
+        if row.wake_at <= timezone.now() and (not row.asked or wait_rings(place)):
             now.records.complete(now.execution, step, one.item, row.outputs or {}, attempt=one.attempt)
         else:
             now.wake_by(row.wake_at)
@@ -151,6 +154,11 @@ def _wait(now: Drive, one: Try, wait: WaitUntil, started: datetime) -> None:
 def _pretend(now: Drive, one: Try) -> None:
     """In a dry run: say what the step would do outside. A pause is passed, anything else ends the path."""
     step = one.step
+    if step.type.effect is Effect.WAIT and step.type.would is None:
+        pause = step.type.run(now.context(one, timezone.now()), one.inputs, one.params)
+        assert isinstance(pause, WaitUntil)
+        now.records.complete(now.execution, step, one.item, pause.outputs, **_known(one))
+        return
     message = step.type.would(one.inputs, one.params) if step.type.would else _("It would act outside.")
     if step.type.effect is Effect.PAID:
         quote = now.quote(step)

@@ -257,12 +257,11 @@ def step_list(
     """A run's steps in running order, those still to come included."""
     run = _run(run_id)
     steps, following = steps_page(run, limit=limit, cursor=cursor)
-    tries = attempts_of(run, steps)
-    children = children_of(run)
-    items = [
-        step_json(run, step, tries.get((step.position, step.item), []), children.get((step.position, step.item)))
-        for step in steps
-    ]
+    tries, children, write_too = attempts_of(run, steps), children_of(run), "runs:write" in request.scopes
+    items = []
+    for step in steps:
+        place = (step.position, step.item)
+        items.append(step_json(run, step, tries.get(place, []), children.get(place), may_answer=write_too))
     return {"items": items, "next": following}
 
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from apps.engine.states import RunState, StepState
+from apps.runs.approvals import decision_text
 from apps.runs.listing import children_of, run_titles, steps_page
 from apps.runs.models import Run, RunEvent, Step
 from apps.runs.reasons import reason_text
@@ -39,6 +40,8 @@ class ItemView:
     cost: int
     error: str
     note: str
+    # What it waits for while it waits: "approval", "callback" or "".
+    waits: str = ""
     # The run that it is, where it is one.
     child: UUID | None = None
 
@@ -114,6 +117,7 @@ def _item(run: Run, step: Step) -> ItemView:
     # Stored in the site's own language; what has nothing filled in can be said in the reader's.
     stored = error.get("message")
     told = gettext(stored) if stored else ""
+    waits = (step.request or {}).get("kind", "") if step.state == StepState.WAITING else ""
     start = _ms(run, step.started_at) if step.started_at else None
     length = _ms(run, step.finished_at) - (start or 0) if start is not None and step.finished_at else None
     return ItemView(
@@ -125,8 +129,15 @@ def _item(run: Run, step: Step) -> ItemView:
         length / 1000 if length is not None else None,
         step.cost,
         told if step.state in (StepState.FAILED, StepState.CANCELLED) else "",
-        told if step.state == StepState.SKIPPED else _IDENTIFIER.sub("", reason_text(step.cache_reason)),
+        told if step.state == StepState.SKIPPED else _note(step),
+        waits,
     )
+
+
+def _note(step: Step) -> str:
+    """Who decided, or why it was reused."""
+    decided = decision_text((step.outputs or {}).get("decision")) if step.state == StepState.COMPLETED else ""
+    return decided or _IDENTIFIER.sub("", reason_text(step.cache_reason))
 
 
 # When items differ, the row shows the most pressing state.
@@ -145,7 +156,7 @@ def _whole(items: list[ItemView]) -> ItemView:
     length = max(ends) - start if start is not None and len(ends) == len(items) else None
     seconds = length / 1000 if length is not None else None
     cost = sum(item.cost for item in items)
-    return ItemView(0, first.state, first.attempt, start, length, seconds, cost, first.error, first.note)
+    return ItemView(0, first.state, first.attempt, start, length, seconds, cost, first.error, first.note, first.waits)
 
 
 def step_views(run: Run, steps: Iterable[Step], told: Mapping[str, Told] | None = None) -> list[StepView]:

@@ -31,16 +31,18 @@ class StepRow:
     wake_at: datetime | None
     error: Mapping[str, Any] | None
     key: str | None
+    # Whether an answer may come before its time is over.
+    asked: bool = False
 
 
 @dataclass(frozen=True)
 class Dispatch:
-    """A step to be handed to a lane once its row is committed; without a lane, another run that is due."""
+    """A step to be handed to a lane once its row is committed."""
 
     run_id: UUID
     position: int
     item: int
-    lane: Lane | None
+    lane: Lane
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,14 @@ class Child:
     cost: int
     error: Mapping[str, Any] | None
     cancelling: bool
+
+
+@dataclass(frozen=True)
+class Ring:
+    """A run that is to be driven: another one that is due, or this one so soon that the sweeper would come late."""
+
+    run_id: UUID
+    in_s: float = 0
 
 
 @dataclass(frozen=True)
@@ -84,7 +94,7 @@ class Drive:
     variables: Mapping[str, Any]
     wakes: int
     cancelled: bool
-    dispatched: list[Dispatch] = field(default_factory=list)
+    dispatched: list[Dispatch | Ring] = field(default_factory=list)
     execution: Execution = field(init=False)
     rows: Mapping[tuple[int, int], StepRow] = field(init=False)
     wake_at: datetime | None = None
@@ -109,7 +119,7 @@ class Drive:
 
     def due(self, run_id: UUID) -> None:
         """Another run has a reason to look: it is driven when this drive is over."""
-        self.dispatched.append(Dispatch(run_id, 0, 0, None))
+        self.dispatched.append(Ring(run_id))
 
     def wake_by(self, at: datetime) -> None:
         """Look at this run again at that moment at the latest."""

@@ -26,7 +26,7 @@ from apps.engine.node_types import Lane, NodeFailure
 from apps.engine.plan import PlanStep, step_params
 from apps.engine.states import RunState, StepState
 from apps.runs import acts, subruns
-from apps.runs.drive import Dispatch, Drive, StepRow, Try
+from apps.runs.drive import Dispatch, Drive, Ring, StepRow, Try
 from apps.runs.journal import FenceLost, Journal
 from apps.runs.lease import Lease, lease_look, lease_release, lease_take
 from apps.runs.plans import plan_of_graph
@@ -36,8 +36,11 @@ from apps.runs.trouble import trouble_note
 
 log = structlog.get_logger(__name__)
 
+# A timer shorter than this is set in the queue; a longer one is the sweeper's, who is late by half a second at most.
+RING_S = 1.5
 
-def advance(run_id: UUID) -> list[Dispatch]:
+
+def advance(run_id: UUID) -> list[Dispatch | Ring]:
     """Drive a run as far as it goes now; answers the steps to hand to the lanes (the task enqueues them)."""
     lease = lease_take(run_id)
     if lease is None:
@@ -91,11 +94,18 @@ class Driver:
                 # Watchers look as soon as this is written, and must see the state that the run is left in.
                 now.journal.flush(state=state)
             if lease_release(now.lease, wakes=now.wakes, state=state, wake_at=now.wake_at):
+                self._ring()
                 return
             look = lease_look(now.lease)
             if look is None:
                 raise FenceLost(FenceLost.__doc__)
             now.wakes, now.cancelled = look[0], look[1] is not None
+
+    def _ring(self) -> None:
+        """What is due within a moment gets a message of its own; the sweeper looks twice a second."""
+        now = self.now
+        if now.wake_at is not None and (left := (now.wake_at - timezone.now()).total_seconds()) < RING_S:
+            now.dispatched.append(Ring(now.lease.run_id, max(0.02, left)))
 
     def _pass(self) -> None:
         now = self.now
@@ -113,13 +123,14 @@ class Driver:
         with prepared() as cursor:
             cursor.execute(
                 """
-                SELECT position, item, state, attempt, outputs::text, wake_at, error::text, encode(cache_key, 'hex')
+                SELECT position, item, state, attempt, outputs::text, wake_at, error::text, encode(cache_key, 'hex'),
+                    request IS NOT NULL
                 FROM runs_step WHERE run_id = %s
                 """,
                 [self.now.lease.run_id],
             )
             return {
-                (row[0], row[1]): StepRow(StepState(row[2]), row[3], _json(row[4]), row[5], _json(row[6]), row[7])
+                (row[0], row[1]): StepRow(StepState(row[2]), row[3], _json(row[4]), row[5], _json(row[6]), *row[7:])
                 for row in cursor.fetchall()
             }
 

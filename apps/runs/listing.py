@@ -13,6 +13,7 @@ from apps.engine.states import StepState
 from apps.runs.models import Attempt, Run, Step
 from apps.runs.plans import plan_of_graph
 from apps.runs.reasons import reason_text
+from apps.runs.waits import Place, request_shown
 
 
 def attempts_of(run: Run, steps: Sequence[Step]) -> dict[tuple[int, int], list[Attempt]]:
@@ -25,8 +26,19 @@ def attempts_of(run: Run, steps: Sequence[Step]) -> dict[tuple[int, int], list[A
     return found
 
 
-def step_json(run: Run, step: Step, attempts: Sequence[Attempt] = (), child: UUID | None = None) -> dict[str, Any]:
-    """A step as the API shows it. ``attempts`` are the failed tries before the present one."""
+def step_json(
+    run: Run,
+    step: Step,
+    attempts: Sequence[Attempt] = (),
+    child: UUID | None = None,
+    *,
+    may_answer: bool = False,
+) -> dict[str, Any]:
+    """A step as the API shows it. ``attempts`` are the failed tries before the present one, ``child`` the run it is.
+
+    ``may_answer`` shows the address that a callback is posted to.
+    """
+    place = Place(run.id, step.position, step.item, step.attempt)
     return {
         "node": step.node,
         "item": step.item,
@@ -42,9 +54,10 @@ def step_json(run: Run, step: Step, attempts: Sequence[Attempt] = (), child: UUI
             for one in attempts
         ],
         "again_at": step.wake_at if step.state == StepState.PENDING else None,
-        "request": step.request,
         "inputs": step.inputs,
-        "outputs": step.outputs,
+        # Until it is over, what a waiting step keeps is what it would give if nobody answered.
+        "outputs": None if step.state == StepState.WAITING else step.outputs,
+        "request": request_shown(place, step.request, may_answer=may_answer and step.state == StepState.WAITING),
         "cost": step.cost,
         "error": step.error,
         "run": child,

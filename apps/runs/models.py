@@ -101,6 +101,16 @@ class Run(TenantModel):
                 fields=["touched_at"], condition=models.Q(state__in=["pending", "running"]), name="runs_quiet"
             ),
             models.Index(fields=["wake_at"], condition=models.Q(wake_at__isnull=False), name="runs_run_wake"),
+            models.Index(
+                fields=["lease_until"],
+                condition=models.Q(state="waiting", lease_until__isnull=False),
+                name="runs_run_woken",
+            ),
+            models.Index(
+                fields=["touched_at"],
+                condition=models.Q(cancel_requested_at__isnull=False, finished_at__isnull=True),
+                name="runs_run_unheard",
+            ),
         ]
         constraints = [
             models.CheckConstraint(condition=models.Q(state__in=RunState.values), name="runs_run_state"),
@@ -153,6 +163,8 @@ class Step(_OfRun):
     cost = models.BigIntegerField(default=0)
     cache_key = models.BinaryField(max_length=32, null=True)
     cache_reason = models.CharField(max_length=200, blank=True, default="", db_default="")
+    # When those who may approve it were written to.
+    asked_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 
@@ -167,6 +179,16 @@ class Step(_OfRun):
                 fields=["lane", "workspace", "type", "lease_until"],
                 condition=models.Q(state="running", dispatched_at__isnull=False),
                 name="runs_step_claimed",
+            ),
+            models.Index(
+                fields=["workspace", "-started_at"],
+                condition=models.Q(type="flow.approval"),
+                name="runs_step_approvals",
+            ),
+            models.Index(
+                fields=["started_at"],
+                condition=models.Q(type="flow.approval", state="waiting", asked_at__isnull=True),
+                name="runs_step_unasked",
             ),
         ]
 
@@ -256,3 +278,36 @@ class CacheClearing(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.workflow_id or self.workspace_id} {self.node} {self.at}"
+
+
+class Letter(TenantModel):
+    """A mail that asks one person for one approval. The row comes first, and is claimed before anything is sent.
+
+    ``named`` says that the address itself may decide, so that its link works without signing in. A letter that was
+    claimed and neither sent nor given back may or may not have gone out: it is never sent again.
+    """
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="+", db_index=False)
+    position = models.IntegerField()
+    item = models.IntegerField()
+    attempt = models.PositiveSmallIntegerField()
+    address = models.EmailField()
+    named = models.BooleanField()
+    tries = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField(null=True, default=timezone.now)
+    sent_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=300, blank=True, default="")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["due_at"], condition=models.Q(due_at__isnull=False), name="runs_letter_due"),
+            models.Index(fields=["workspace", "-created_at"], name="runs_letter_newest"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run", "position", "item", "attempt", "address"], name="runs_letter_once_per_request"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.address} {self.run_id}/{self.position}"

@@ -7,25 +7,37 @@ from uuid import UUID
 
 from apps.common.lanes import lane_task, messages_wanted
 from apps.engine.node_types import Lane
-from apps.runs import driver, execution, reuse, sweeps
+from apps.runs import driver, execution, letters, reuse, sweeps
+from apps.runs.drive import Dispatch, Ring
 from apps.runs.execution import Bells
 
 BEAT = {
     "runs-reuse-limits": {"task": "apps.runs.tasks.evict_results", "schedule": 600.0},
-    "runs-timers-and-dead-drivers": {"task": "apps.runs.tasks.sweep_runs", "schedule": 1.0},
+    "runs-timers-and-dead-drivers": {"task": "apps.runs.tasks.sweep_runs", "schedule": 0.5},
+    "runs-approvals": {"task": "apps.runs.tasks.sweep_approvals", "schedule": 2.0},
     "runs-dead-workers": {"task": "apps.runs.tasks.sweep_steps", "schedule": 3.0},
 }
 
 
 @lane_task("control")
 def advance_run(*, run_id: str, **_: object) -> None:
-    """Drive a run, then let lanes look for the steps that it dispatched, and drive the runs that it made due."""
-    dispatched = driver.advance(UUID(run_id))
-    for lane, count in Counter(dispatch.lane for dispatch in dispatched if dispatch.lane is not None).items():
+    """Drive a run, then let lanes look for the steps that it dispatched."""
+    _send(driver.advance(UUID(run_id)))
+
+
+@lane_task("control")
+def advance_runs(*, run_ids: list[str], **_: object) -> None:
+    """Drive several runs that woke together, one after the other."""
+    for run_id in run_ids:
+        _send(driver.advance(UUID(run_id)))
+
+
+def _send(found: list[Dispatch | Ring]) -> None:
+    for lane, count in Counter(one.lane for one in found if isinstance(one, Dispatch)).items():
         _call(lane, count)
-    for dispatch in dispatched:
-        if dispatch.lane is None:
-            advance_run.delay(run_id=str(dispatch.run_id))
+    for one in found:
+        if isinstance(one, Ring):
+            advance_run.apply_async(kwargs={"run_id": str(one.run_id)}, countdown=one.in_s or None)
 
 
 def _call(lane: Lane, count: int = 1) -> None:
@@ -56,8 +68,8 @@ def execute_work_step(**_: object) -> None:
 @lane_task("control")
 def sweep_runs(**_: object) -> None:
     """Wake runs whose time has come or whose driver died."""
-    for run_id in sweeps.runs_due():
-        advance_run.delay(run_id=str(run_id))
+    for share in sweeps.in_shares(sweeps.runs_due()):
+        advance_runs.delay(run_ids=[str(run_id) for run_id in share])
 
 
 @lane_task("control")
@@ -71,3 +83,17 @@ def sweep_steps(**_: object) -> None:
 def evict_results(**_: object) -> None:
     """Keep what may be reused within its limits."""
     reuse.entries_evict()
+
+
+@lane_task("control")
+def sweep_approvals(**_: object) -> None:
+    """Write to those who may approve what began to wait."""
+    letters.approvals_ask()
+    for letter_id in letters.letters_due():
+        send_letter.delay(letter_id=str(letter_id))
+
+
+@lane_task("io")
+def send_letter(*, letter_id: str, **_: object) -> None:
+    """One mail."""
+    letters.letter_send(UUID(letter_id))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from apps.runs import views
+from apps.runs import approval_views, views
 
 app_name = "runs"
 urlpatterns: list[URLPattern] = [
@@ -15,6 +15,13 @@ urlpatterns: list[URLPattern] = [
     path("runs/<uuid:run_id>/console/", views.run_console, name="run_console"),
     path("runs/<uuid:run_id>/cancel/", views.run_cancel, name="run_cancel"),
     path("runs/<uuid:run_id>/retry/", views.run_retry, name="run_retry"),
+    path("runs/<uuid:run_id>/callback/<str:node>/<int:item>/", views.callback_address, name="callback_address"),
+    path("approvals/", approval_views.approval_list, name="approval_list"),
+    path("approvals/count/", approval_views.approval_count, name="approval_count"),
+    path("approvals/<uuid:run_id>/<str:node>/<int:item>/", approval_views.approval_detail, name="approval_detail"),
+    path(
+        "approvals/<uuid:run_id>/<str:node>/<int:item>/answer/", approval_views.approval_answer, name="approval_answer"
+    ),
     path("workflows/<uuid:workflow_id>/runs/", views.drawer, name="drawer"),
     path("workflows/<uuid:workflow_id>/versions/<int:number>/run/", views.version_run, name="version_run"),
 ]

@@ -15,9 +15,10 @@ from apps.common.paging import keyset_page
 from apps.engine.values import ASSET_KEY
 from apps.generations.models import Generation, GenerationState
 from apps.projects.models import Workflow, WorkflowVersion
-from apps.runs import services
+from apps.runs import answers, services
 from apps.runs.console import console_context
-from apps.runs.models import RUN_LIVE, Run, RunState
+from apps.runs.models import RUN_LIVE, Run, RunState, StepState
+from apps.runs.waits import CALLBACK, callback_url
 from apps.workspaces.access import MemberRequest, member_required
 from apps.workspaces.models import Role
 
@@ -100,6 +101,18 @@ def run_detail(request: MemberRequest, run_id: UUID) -> HttpResponse:
 def run_console(request: MemberRequest, run_id: UUID) -> HttpResponse:
     """The console of one run, for the drawer."""
     return render(request, "runs/console.html", _context(request, _run(run_id)))
+
+
+@require_GET
+@member_required(Role.EDITOR)
+def callback_address(request: MemberRequest, run_id: UUID, node: str, item: int) -> HttpResponse:
+    """The address that a waiting callback is posted to: whoever knows it can answer, so viewers are not shown it."""
+    step = answers.step_find(run_id, node, item)
+    if step is None or (step.request or {}).get("kind") != CALLBACK:
+        raise Http404
+    waiting = step.state == StepState.WAITING
+    url = callback_url(answers.place_of(step)) if waiting else ""
+    return render(request, "runs/callback_address.html", {"url": url, "until": step.wake_at})
 
 
 @require_GET

@@ -31,6 +31,7 @@ PAGES = (
     ("workspaces:home", "house", gettext_noop("Home")),
     ("projects:project_list", "folder", gettext_noop("Projects")),
     ("runs:run_list", "activity", gettext_noop("Runs")),
+    ("runs:approval_list", "user-check", gettext_noop("Approvals")),
     ("assets:gallery", "images", gettext_noop("Gallery")),
     ("assets:trash", "trash-2", gettext_noop("Trash")),
     ("generations:tape", "history", gettext_noop("Tape")),

@@ -11,7 +11,7 @@ from django.db import transaction
 from apps.projects.models import Workflow
 from apps.projects.services import graph_replace, version_create, version_publish
 from apps.runs.claims import claim_next
-from apps.runs.drive import Dispatch
+from apps.runs.drive import Dispatch, Ring
 from apps.runs.driver import advance
 from apps.runs.execution import Bells, execute
 from apps.runs.models import Run
@@ -68,16 +68,16 @@ def publish(workflow: Workflow, document: dict[str, Any] | None = None, name: st
 
 def drive(*run_ids: UUID, rounds: int = 200) -> None:
     """Do what the tasks do, one after the other, until nothing is handed out any more."""
-    waiting = [Dispatch(run_id, 0, 0, None) for run_id in run_ids]
+    waiting: list[Dispatch | Ring] = [Ring(run_id) for run_id in run_ids]
     while waiting and rounds:
         rounds -= 1
         due = waiting.pop(0)
-        if due.lane is None:
+        if isinstance(due, Ring):
             waiting += advance(due.run_id)
         elif (claim := claim_next(due.lane)) is not None:
             settled: list[UUID] = []
             execute(claim, Bells(settled.append, lambda: None))
-            waiting += [Dispatch(run_id, 0, 0, None) for run_id in settled]
+            waiting += [Ring(run_id) for run_id in settled]
     assert rounds, "It never ends."
 
 

@@ -151,9 +151,19 @@ BODIES: dict[str, Any] = {
     "POST /generations": {"model": "sandbox/image", "params": {"prompt": "a mill"}},
     "POST /assets/uploads": {"filename": "a.png", "size": 10, "content_type": "image/png"},
     "PATCH /assets/{asset_id}": {"title": "A"},
+    "POST /runs/{run_id}/steps/{node}/{item}/answer": {"decision": "approve"},
 }
 
-# 404 for those who may ask, too: a step that wrote no log, a list without the project it is of.
-ABSENT_FOR_ALL = frozenset({"GET /runs/{run_id}/steps/{node}/{item}/logs", "GET w/<slug:workspace>/runs/last/"})
+# 404 for those who may ask, too: a step that wrote no log or asks for nothing, a list without the project it is of.
+ABSENT_FOR_ALL = frozenset(
+    {
+        "GET /runs/{run_id}/steps/{node}/{item}/logs",
+        "POST /runs/{run_id}/steps/{node}/{item}/answer",
+        "GET w/<slug:workspace>/runs/last/",
+        "GET w/<slug:workspace>/runs/<uuid:run_id>/callback/<str:node>/<int:item>/",
+        "GET w/<slug:workspace>/approvals/<uuid:run_id>/<str:node>/<int:item>/",
+        "POST w/<slug:workspace>/approvals/<uuid:run_id>/<str:node>/<int:item>/answer/",
+    }
+)
 # Arguments that are no ids: nothing foreign can be named by them.
 NO_IDS = frozenset({"starter"})
