@@ -62,7 +62,9 @@ def bench_waiting(site: Site) -> list[Figure]:
         Figure("waiting", f"{JOBS:,} jobs in flight: poll lateness, p95", percentile(late, 95), 2, "s", how),
         Figure("waiting", "the same, p99", percentile(late, 99), 2, "s", f"largest {max(late):.2f} s"),
         Figure("waiting", "the poller's memory", peak / 2**20, 300, "MiB", memory),
-        Figure("waiting", "the poller's processor", spent * 100, 100, "% of a core", "user and system, the whole worker"),
+        Figure(
+            "waiting", "the poller's processor", spent * 100, 100, "% of a core", "user and system, the whole worker"
+        ),
     ]
 
 
