@@ -13,6 +13,7 @@ import sys
 import time
 import zlib
 from collections import defaultdict
+from typing import Any
 
 PREFIX = "/sandbox/v1/jobs/"
 # As long as a vendor across the sea takes to answer.
@@ -47,7 +48,7 @@ class Vendor:
     def _job(self, job: str) -> bytes:
         running = zlib.crc32(job.encode()) % 10 < RUNNING_OF_TEN
         progress = min(0.5, 0.1 + 0.001 * len(self.looks[job])) if running else 0.0
-        document = {
+        document: dict[str, Any] = {
             "id": job,
             "model": "sandbox/video",
             "state": "running" if running else "queued",

@@ -11,7 +11,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from datetime import datetime
 from functools import cache
 from itertools import chain
@@ -65,22 +65,22 @@ def poll_due(clock: Callable[[], datetime] = timezone.now) -> Iterator[Next]:
     _wanted.set()
     until = time.monotonic() + TURN_S
     while _wanted.is_set() and time.monotonic() < until and _turn.acquire(blocking=False):
-        try:
+        with ExitStack() as turn:
+            turn.callback(_turn.release)
             _wanted.clear()
-            yield from _take_turn(clock, until)
-        finally:
-            _turn.release()
+            yield from _take_turn(clock, until, turn)
 
 
-def _take_turn(clock: Callable[[], datetime], until: float) -> Iterator[Next]:
+def _take_turn(clock: Callable[[], datetime], until: float, turn: ExitStack) -> Iterator[Next]:
     rows = _claim(clock(), AT_ONCE)
     if not rows:
         return
     answers: SimpleQueue[Look] = SimpleQueue()
+    clients = Clients()
     later: dict[float, Next] = {}
+    over: Next | None = Next("poll", rows[0].workspace_id, rows[0].id)
     flying = 0
     # The event loop has a thread of its own and never touches the database; this thread does, on one connection.
-    clients = Clients()
     with start_blocking_portal() as portal:
         while rows or flying:
             if rows:
@@ -93,17 +93,23 @@ def _take_turn(clock: Callable[[], datetime], until: float) -> Iterator[Next]:
                     later[round((time.monotonic() + found.after_s) * 4)] = found
                 else:
                     yield found
-            rows = _claim(clock(), AT_ONCE - flying) if time.monotonic() < until else []
+            in_time = time.monotonic() < until
+            rows = _claim(clock(), AT_ONCE - flying) if in_time else []
+            if not in_time and over is not None:
+                # The next turn may begin while the last answers of this one arrive.
+                turn.close()
+                yield over
+                over = None
         portal.call(clients.close)
-    yield from _kicks(later, until)
+    yield from _kicks(later)
 
 
-def _kicks(later: dict[float, Next], until: float) -> Iterator[Next]:
-    """What is due soon, one look per quarter second; and when this turn's time was up, the next turn."""
+def _kicks(later: dict[float, Next]) -> Iterator[Next]:
+    """What is due soon: one look per quarter second."""
     now = time.monotonic()
     for slot, found in later.items():
-        if slot / 4 >= now or now >= until:
-            yield Next(found.act, found.workspace_id, found.generation_id, after_s=max(0.0, slot / 4 - now))
+        if slot / 4 >= now:
+            yield Next(found.act, found.workspace_id, found.generation_id, after_s=slot / 4 - now)
 
 
 class Clients:
