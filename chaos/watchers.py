@@ -21,18 +21,27 @@ KNOCK_S = 0.5
 
 @dataclass
 class Sight:
-    """What one watcher saw: the number of every event (or, by socket, of the newest of each batch)."""
+    """What one watcher saw: the number of every event (or, by socket, of the newest of each batch).
+
+    ``folded``: it saw 1 to this, each once and in order; the numbers themselves are no longer kept.
+    """
 
     run: str
     by: str
     seen: list[int] = field(default_factory=list)
     done: bool = False
     hung_up: int = 0
+    folded: int = 0
 
     @property
     def last(self) -> int:
         """The newest event this watcher has."""
-        return self.seen[-1] if self.seen else 0
+        return self.seen[-1] if self.seen else self.folded
+
+    def fold(self) -> None:
+        """Forget the numbers where there is nothing to remember about them: a long session has many watchers."""
+        if self.by == "sse" and self.seen == list(range(1, len(self.seen) + 1)):
+            self.folded, self.seen = len(self.seen), []
 
 
 class Watchers:
@@ -60,6 +69,7 @@ class Watchers:
             except (TimeoutError, OSError, httpx.HTTPError, websockets.WebSocketException):
                 sight.hung_up += 1
                 await asyncio.sleep(KNOCK_S)
+        sight.fold()
 
     async def _stream(self, sight: Sight) -> None:
         headers = {"Last-Event-ID": str(sight.last)}
@@ -95,7 +105,8 @@ def sight_problem(sight: Sight, last_seq: int) -> str:
     if not sight.done:
         return f"saw no end (has {sight.last} of {last_seq})"
     if sight.by == "sse":
-        return "" if sight.seen == list(range(1, last_seq + 1)) else f"saw {_strange(sight.seen)} of 1 to {last_seq}"
+        whole = sight.folded == last_seq if sight.folded else sight.seen == list(range(1, last_seq + 1))
+        return "" if whole else f"saw {_strange(sight.seen)} of {last_seq}, folded {sight.folded}"
     rising = all(a < b for a, b in zip(sight.seen, sight.seen[1:], strict=False))
     return "" if rising and sight.last == last_seq else f"cursors {sight.seen[-5:]}, last event {last_seq}"
 
