@@ -57,13 +57,7 @@ def _mapped(rng: random.Random) -> Graph:
     values = [rng.randrange(10**6) for _ in range(rng.randrange(2, 9))]
     nodes = [
         _node("list", "test.pass", **{"$pin": {"value": values}}),
-        _node(
-            "each",
-            "test.pass",
-            sleep_ms=20,
-            fail_times=rng.choice((0, 1)),
-            **{"$retry": {"times": 2, "backoff_s": 0.2}},
-        ),
+        _node("each", "test.pass", sleep_ms=20, **settings),
         _node("end", "test.pass"),
     ]
     return _graph(nodes, "list.value>each.value", "each.value>end.value")
