@@ -15,7 +15,7 @@ import subprocess
 import sys
 
 from bench.site import ROOT
-from deploy.stack.application import LANES
+from deploy.stack.application import LANES, QUEUES
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -59,7 +59,7 @@ async def main(name: str) -> None:
             await relay_in(int(port), path)
     for lane in os.environ["LANES"].split():
         await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "celery", "-A", "config.celery:app", "worker", f"--queues={lane}",
+            sys.executable, "-m", "celery", "-A", "config.celery:app", "worker", f"--queues={QUEUES[lane]}",
             f"--hostname={lane}@{name}", *LANES[lane], "--without-gossip", "--without-mingle", "--loglevel=INFO",
             cwd=ROOT,
         )  # fmt: skip

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -26,7 +25,21 @@ HOSTS = ("north", "south", "east")
 STEPS = 48
 STEP_MS = 1000
 PATIENCE_S = 180.0
-DONE = re.compile(r"execute_\w+_step\[[^\]]+\] succeeded")
+# The database notes who took and who settled each step of the work lane: each host has a name on its connections.
+NOTES = """
+    DROP TABLE IF EXISTS bench_step CASCADE;
+    CREATE TABLE bench_step (run_id uuid, node text, state text, host text, at timestamptz);
+    CREATE OR REPLACE FUNCTION bench_step_note() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            INSERT INTO bench_step
+            VALUES (NEW.run_id, NEW.node, NEW.state, current_setting('application_name'), clock_timestamp());
+            RETURN NULL;
+        END
+    $$;
+    CREATE OR REPLACE TRIGGER bench_step AFTER UPDATE OF state ON runs_step
+        FOR EACH ROW WHEN (NEW.type = 'test.work') EXECUTE FUNCTION bench_step_note();
+"""
+NOTES_OFF = "DROP TRIGGER IF EXISTS bench_step ON runs_step; DROP TABLE IF EXISTS bench_step"
 # A namespace of its own for network, name and processes, which dies as a whole.
 UNSHARE = ("unshare", "--net", "--uts", "--pid", "--fork", "--kill-child=KILL")
 
@@ -47,7 +60,14 @@ class Hosts:
         """Start a host."""
         if self.separate and not self._relays:
             self._serve()
-        environment = {**os.environ, **self._addresses, "LANES": self._lanes, "MILLRACE_VAR": str(self._var)}
+        named = f"{self._addresses['DATABASE_URL']}?application_name={name}"
+        environment = {
+            **os.environ,
+            **self._addresses,
+            "DATABASE_URL": named,
+            "LANES": self._lanes,
+            "MILLRACE_VAR": str(self._var),
+        }
         command = [sys.executable, "-m", "bench.host", name]
         if self.separate:
             environment |= {"NETWORK": "own", "RELAYS": json.dumps(self._relays)}
@@ -66,14 +86,8 @@ class Hosts:
 
     def ready(self, name: str) -> bool:
         """Whether each of its workers listens."""
-        return self._text(name).count(" ready.") >= len(self._lanes.split())
-
-    def steps_done(self, name: str) -> int:
-        """Steps this host has settled so far, by its own log."""
-        return len(DONE.findall(self._text(name)))
-
-    def _text(self, name: str) -> str:
-        return (self.log / f"{name}.log").read_text(errors="replace")
+        text = (self.log / f"{name}.log").read_text(errors="replace")
+        return text.count(" ready.") >= len(self._lanes.split())
 
     def _serve(self) -> None:
         """One file per server, in a thread that ends with this process."""
@@ -151,57 +165,75 @@ def bench_scale(site: Site) -> list[Figure]:
 
 
 def _with_a_death(site: Site, workflow: str, hosts: Hosts) -> list[Figure]:
+    query(NOTES)
     run = _start(site, workflow)
-    while sum(hosts.steps_done(name) for name in HOSTS) < STEPS // 4:
+    while sum(steps_done(run).values()) < STEPS // 4:
         time.sleep(0.1)
     victim = HOSTS[-1]
     hosts.kill(victim)
     killed = time.time()
     ended = site.await_end(run, PATIENCE_S)
-    steps = {name: hosts.steps_done(name) for name in HOSTS}
-    again, wrong = moved_again(run, killed), problems(run, STEPS + 1)
-    kind = "own network, name and process namespace each" if hosts.separate else "a process group each"
-    spread = ", ".join(f"{name} {count}" for name, count in steps.items())
-    how = f"three hosts ({kind}), {victim} killed -9 as a whole at a quarter; steps: {spread}"
+    again, wrong = moved_again(run, victim, killed), problems(run, STEPS + 1)
+    kind = "own network, host name and process namespace each" if hosts.separate else "a process group each"
+    spread = ", ".join(f"{name} {count}" for name, count in sorted(steps_done(run).items()))
+    query(NOTES_OFF)
+    how = f"three hosts ({kind}), {victim} killed -9 as a whole at a quarter; steps done: {spread}"
     found = f"{len(again)} steps were on it" if again else "it held no step at that moment"
     return [
-        Figure("scale", "lost or doubled, one of three hosts killed", len(wrong), 0, "", how),
+        Figure("scale", "steps lost or doubled, one of three hosts killed", len(wrong), 0, "", how),
         Figure("scale", "the dead host's steps begun again, slowest", max(again, default=0.0), 30, "s", found),
         Figure("scale", "that run in all", _seconds(ended), 90, "s", f"ended as {ended['state']}"),
     ]
 
 
+def query(text: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
+    """The rows of a query, if it has any."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(text, parameters)
+        return list(cursor.fetchall()) if cursor.description else []
+
+
+def steps_done(run: str) -> dict[str, int]:
+    """How many steps each host has settled."""
+    found = query(
+        "SELECT host, count(*) FROM bench_step WHERE run_id = %(run)s AND state = 'completed' GROUP BY host",
+        {"run": run},
+    )
+    return dict(found)
+
+
 def problems(run: str, steps: int) -> list[str]:
     """Steps that did not succeed exactly once, and whether the run ended well."""
-    from chaos.judge import rows
-
-    found = rows(
+    found = query(
         """
         SELECT body ->> 'node', count(*) FROM runs_runevent
         WHERE run_id = %(run)s AND kind = 'step_succeeded' GROUP BY 1
         """,
         {"run": run},
     )
-    state = rows("SELECT state FROM runs_run WHERE id = %(run)s", {"run": run})[0][0]
+    state = query("SELECT state FROM runs_run WHERE id = %(run)s", {"run": run})[0][0]
     wrong = [f"{node} succeeded {count} times" for node, count in found if count != 1]
     return wrong + ["some step is missing"] * (len(found) != steps) + [state] * (state != "completed")
 
 
-def moved_again(run: str, killed: float) -> list[float]:
-    """For each step begun before ``killed`` and begun again after it: how long after."""
-    from chaos.judge import rows
-
-    return [
-        float(seconds)
-        for (seconds,) in rows(
-            """
-            SELECT extract(epoch FROM min(at) FILTER (WHERE at > to_timestamp(%(at)s))) - %(at)s FROM runs_runevent
-            WHERE run_id = %(run)s AND kind = 'step_started' GROUP BY body ->> 'node'
-            HAVING count(*) > 1 AND min(at) <= to_timestamp(%(at)s) AND max(at) > to_timestamp(%(at)s)
-            """,
-            {"run": run, "at": killed},
-        )
-    ]
+def moved_again(run: str, host: str, killed: float) -> list[float]:
+    """For each step that ``host`` held when it was killed: how long after that another host took it."""
+    found = query(
+        """
+        SELECT extract(epoch FROM min(again.at)) - %(at)s FROM bench_step AS held
+        LEFT JOIN bench_step AS again ON again.run_id = held.run_id AND again.node = held.node
+            AND again.state = 'running' AND again.host <> held.host AND again.at > held.at
+        WHERE held.run_id = %(run)s AND held.host = %(host)s AND held.state = 'running' AND NOT EXISTS (
+            SELECT FROM bench_step AS done
+            WHERE done.run_id = held.run_id AND done.node = held.node AND done.host = held.host
+                AND done.state = 'completed'
+        ) GROUP BY held.node
+        """,
+        {"run": run, "host": host, "at": killed},
+    )
+    return [float(seconds if seconds is not None else PATIENCE_S) for (seconds,) in found]
 
 
 def _start(site: Site, workflow: str) -> str:
