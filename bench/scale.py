@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from bench.host import relay_out
 from bench.report import Figure
 from bench.site import ROOT, VAR, Site, stack
+from deploy.stack.processes import LAUNCHER
 
 HOSTS = ("north", "south", "east")
 STEPS = 48
@@ -71,7 +72,10 @@ class Hosts:
         command = [sys.executable, "-m", "bench.host", name]
         if self.separate:
             environment |= {"NETWORK": "own", "RELAYS": json.dumps(self._relays)}
-            command = [*UNSHARE, *command]
+            command = [str(shutil.which("unshare")), *UNSHARE[1:], *command]
+        # Tied to this process: a bench that is killed leaves no host behind.
+        death = str(int(signal.SIGKILL))
+        command = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), death, "-", "-", *command]
         with open(self.log / f"{name}.log", "ab") as log:
             self.running[name] = subprocess.Popen(
                 command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
@@ -154,6 +158,7 @@ def bench_scale(site: Site) -> list[Figure]:
         for count in (1, 2, 3):
             with hosts_open(Hosts(addresses, VAR), HOSTS[:count]):
                 took[count] = _seconds(site.await_end(_start(site, workflow), PATIENCE_S))
+                print(f"  {count} of {len(HOSTS)} hosts: {took[count]:.1f} s", file=sys.stderr, flush=True)
         with hosts_open(Hosts(addresses, VAR), HOSTS) as hosts:
             figures = _with_a_death(site, workflow, hosts)
     slots = 2

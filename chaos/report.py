@@ -52,6 +52,8 @@ def report_make(
         "watchers": dict(Counter(sight.by for sight in sights)),
         "watchers_hung_up": sum(sight.hung_up for sight in sights),
         "by_break": _by_break(recoveries),
+        # What else ran on this machine: a restart takes as long as others let it.
+        "machine_load": [round(load, 1) for load in os.getloadavg()],
         "rig_memory_mib": round(psutil.Process().memory_info().rss / 2**20),
         "recovery_s": {
             "runs": len(took),
@@ -131,6 +133,7 @@ def report_page(report: dict[str, Any]) -> str:
         f"| watchers | {_counts(report['watchers'])}; hung up {report['watchers_hung_up']} times |",
         f"| errors customers met and tried again after | {_counts(report['client_errors'])} |",
         f"| live run moved again after a break | p50 {recovery['p50']} s, p95 {recovery['p95']} s |",
+        f"| load of the machine in the end, 1, 5 and 15 minutes | {report['machine_load']} |",
         f"| memory of the rig at the end | {report['rig_memory_mib']} MiB |",
         "",
         "## What was broken",

@@ -52,13 +52,17 @@ def apply_no_record(generation: Generation, *, lookup_complete: bool, now: datet
     if lookup_complete and now - asked >= timing.NEVER_ARRIVED:
         settle_without_charge(generation, STATE.FAILED, code="lost", now=now, only_from=(STATE.UNKNOWN,))
     else:
-        look_later(generation, now)
+        until = asked + timing.NEVER_ARRIVED if lookup_complete else None
+        look_later(generation, now, until=until)
     generation.refresh_from_db()
 
 
-def look_later(generation: Generation, now: datetime, *, at_least_s: float = 0.0) -> None:
-    """Set the next look."""
-    _rows(generation).update(poll_after=_next_look(generation, now, at_least_s))
+def look_later(
+    generation: Generation, now: datetime, *, at_least_s: float = 0.0, until: datetime | None = None
+) -> None:
+    """Set the next look; no later than ``until``."""
+    following = _next_look(generation, now, at_least_s)
+    _rows(generation).update(poll_after=min(following, until) if until else following)
 
 
 def is_under_way(generation: Generation, answer: Job | ProviderError | None) -> bool:
