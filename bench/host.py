@@ -1,7 +1,7 @@
-"""A worker host: one worker per lane under a name of its own, and nothing else. ``python -m bench.host NAME``.
+"""A worker host: one worker per lane under a name of its own, and nothing else. ``python -m bench.host NAME LANES RELAYS``.
 
-Started in a network namespace (``NETWORK`` in the environment) it has its own loopback, on which the addresses of the
-three services lead, through the files in ``RELAYS``, to where they really are: as a host reaches servers elsewhere.
+With relays (JSON, file by port) it is in a network namespace and has a loopback of its own, on which the addresses of
+the services lead through those files to where they really are: as a host reaches servers elsewhere.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -50,14 +49,14 @@ async def relay_out(port: int, path: str) -> asyncio.Server:
     )
 
 
-async def main(name: str) -> None:
+async def main(name: str, lanes: str, relays: str) -> None:
     """Be that host until killed."""
-    if os.environ.get("NETWORK"):
+    if files := json.loads(relays):
         socket.sethostname(name)
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-        for port, path in json.loads(os.environ["RELAYS"]).items():
+        for port, path in files.items():
             await relay_in(int(port), path)
-    for lane in os.environ["LANES"].split():
+    for lane in lanes.split():
         await asyncio.create_subprocess_exec(
             sys.executable, "-m", "celery", "-A", "config.celery:app", "worker", f"--queues={QUEUES[lane]}",
             f"--hostname={lane}@{name}", *LANES[lane], "--without-gossip", "--without-mingle", "--loglevel=INFO",
@@ -67,4 +66,4 @@ async def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    asyncio.run(main(*sys.argv[1:]))

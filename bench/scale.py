@@ -69,9 +69,8 @@ class Hosts:
             "LANES": self._lanes,
             "MILLRACE_VAR": str(self._var),
         }
-        command = [sys.executable, "-m", "bench.host", name]
+        command = [sys.executable, "-m", "bench.host", name, self._lanes, json.dumps(self._relays)]
         if self.separate:
-            environment |= {"NETWORK": "own", "RELAYS": json.dumps(self._relays)}
             command = [str(shutil.which("unshare")), *UNSHARE[1:], *command]
         # Tied to this process: a bench that is killed leaves no host behind.
         death = str(int(signal.SIGKILL))
