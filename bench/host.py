@@ -1,6 +1,7 @@
-"""A worker host: one worker per lane under a name of its own, and nothing else. ``python -m bench.host NAME LANES RELAYS``.
+"""A worker host: one worker per lane under a name of its own, and nothing else.
 
-With relays (JSON, file by port) it is in a network namespace and has a loopback of its own, on which the addresses of
+Run as ``python -m bench.host NAME LANES RELAYS``. With relays (JSON, file by port) it is in a network namespace and has
+a loopback of its own, on which the addresses of
 the services lead through those files to where they really are: as a host reaches servers elsewhere.
 """
 

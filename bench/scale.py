@@ -62,13 +62,8 @@ class Hosts:
         if self.separate and not self._relays:
             self._serve()
         named = f"{self._addresses['DATABASE_URL']}?application_name={name}"
-        environment = {
-            **os.environ,
-            **self._addresses,
-            "DATABASE_URL": named,
-            "LANES": self._lanes,
-            "MILLRACE_VAR": str(self._var),
-        }
+        own = {"DATABASE_URL": named, "MILLRACE_VAR": str(self._var)}
+        environment = {**os.environ, **self._addresses, **own}
         command = [sys.executable, "-m", "bench.host", name, self._lanes, json.dumps(self._relays)]
         if self.separate:
             command = [str(shutil.which("unshare")), *UNSHARE[1:], *command]
