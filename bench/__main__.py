@@ -11,7 +11,7 @@ from bench.site import ROOT, Site, open_site, prepare_environment, stack
 NAMES = (
     "chain", "first_step", "live", "page", "island", "memory", "up",
     "fan", "layers", "rerun", "growth", "small", "small_http", "bytes", "crash",
-    "fair", "branches", "sleepers",
+    "fair", "branches", "sleepers", "waiting", "replay", "scale",
 )  # fmt: skip
 
 
@@ -41,7 +41,7 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
 
     django.setup()
     from apps.common.logs import configure
-    from bench import engine, lanes, pages, processes, runs, waits
+    from bench import engine, lanes, pages, processes, replay, runs, scale, waiting, waits
 
     configure("WARNING")
     return {
@@ -63,6 +63,9 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
         "fair": lanes.bench_fair,
         "branches": lanes.bench_branches,
         "sleepers": waits.bench_sleepers,
+        "waiting": waiting.bench_waiting,
+        "replay": replay.bench_replay,
+        "scale": scale.bench_scale,
     }
 
 

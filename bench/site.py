@@ -27,10 +27,12 @@ def prepare_environment(var: Path = VAR, port: str = PORT) -> None:
     os.environ.update({"MILLRACE_VAR": str(var), "PORT": port, "DJANGO_SETTINGS_MODULE": "config.settings"})
 
 
-def stack(command: str) -> float:
+def stack(command: str, *options: str) -> float:
     """Run a command of the stack; answers how long it took, seconds."""
     begun = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "deploy.stack", command], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, "-m", "deploy.stack", command, *options], cwd=ROOT, check=True, stdout=subprocess.DEVNULL
+    )
     return time.perf_counter() - begun
 
 

@@ -105,6 +105,33 @@ _RULES = {
             OR count(*) FILTER (WHERE kind = 'run_finished') <> 1
             OR max(seq) FILTER (WHERE kind = 'run_finished') <> run.last_seq
     """,
+    "every failed try is kept": """
+        SELECT step.run_id, step.node, step.item, step.state, step.attempt, kept.numbers, told.numbers
+        FROM runs_step AS step
+        LEFT JOIN LATERAL (
+            SELECT array_agg(attempt::int ORDER BY attempt) AS numbers FROM runs_attempt AS attempt
+            WHERE attempt.run_id = step.run_id AND attempt.position = step.position AND attempt.item = step.item
+        ) AS kept ON true
+        LEFT JOIN LATERAL (
+            SELECT array_agg((body ->> 'attempt')::int ORDER BY seq) AS numbers FROM runs_runevent AS event
+            WHERE event.run_id = step.run_id AND event.kind = 'step_retrying'
+                AND event.body ->> 'node' = step.node AND (event.body ->> 'item')::int = step.item
+        ) AS told ON true
+        WHERE kept.numbers IS DISTINCT FROM told.numbers
+            OR (step.state = 'completed' AND step.attempt <> 1 + COALESCE(array_length(kept.numbers, 1), 0))
+    """,
+    "what was reused had been made, by an equal step, with equal results": """
+        SELECT reused.run_id, reused.node, reused.item, reused.cache_reason FROM runs_step AS reused
+        WHERE reused.state = 'cached' AND reused.cache_reason <> 'pinned' AND NOT EXISTS (
+            SELECT FROM runs_step AS made
+            WHERE made.cache_key = reused.cache_key AND made.workspace_id = reused.workspace_id
+                AND made.state = 'completed' AND made.outputs = reused.outputs
+                AND made.finished_at <= reused.finished_at
+        )
+    """,
+    "what is reused costs nothing": """
+        SELECT run_id, node, item, cost FROM runs_step WHERE state = 'cached' AND cost <> 0
+    """,
     "no paid call stuck": """
         SELECT id, state, poll_after, deadline_at FROM generations_generation
         WHERE state NOT IN ('succeeded', 'failed', 'cancelled', 'expired')

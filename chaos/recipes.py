@@ -28,11 +28,39 @@ def _graph(nodes: list[dict[str, Any]], *edges: str) -> Graph:
 
 
 def _passes(rng: random.Random) -> Graph:
-    return chain(3, sleep_ms=rng.choice((0, 0, 30)))
+    """Soon nothing but reuse: three graphs that come again and again."""
+    return chain(3, sleep_ms=rng.choice((0, 1, 30)))
 
 
 def _chain(rng: random.Random) -> Graph:
-    return chain(30, sleep_ms=rng.choice((0, 20, 60)))
+    return chain(30, sleep_ms=rng.choice((0, 20, 60)), **{"$always_new": True})
+
+
+def _retried(rng: random.Random) -> Graph:
+    """Fails once or twice; where its retries are too few, a default or the error output follows."""
+    retry = {"times": rng.choice((1, 2)), "backoff_s": 0.3, "factor": 1.5}
+    policy: dict[str, Any] = {"$retry": retry, "$on_failure": rng.choice(("stop", "default", "branch"))}
+    if policy["$on_failure"] == "default":
+        policy["$default"] = {"value": "instead"}
+    nodes = [
+        _node("first", "test.pass", **{"$always_new": True}),
+        _node("fails", "test.pass", fail_times=rng.choice((1, 2)), **{"$always_new": True}, **policy),
+        _node("end", "test.pass"),
+    ]
+    port = "error" if policy["$on_failure"] == "branch" else "value"
+    return _graph(nodes, "first.value>fails.value", f"fails.{port}>end.value")
+
+
+def _mapped(rng: random.Random) -> Graph:
+    """A list over which a step is mapped, each item failing once, gathered by the next."""
+    settings: dict[str, Any] = {"fail_times": rng.choice((0, 1)), "$retry": {"times": 2, "backoff_s": 0.2}}
+    values = [rng.randrange(10**6) for _ in range(rng.randrange(2, 9))]
+    nodes = [
+        _node("list", "test.pass", **{"$pin": {"value": values}}),
+        _node("each", "test.pass", sleep_ms=20, **settings),
+        _node("end", "test.pass"),
+    ]
+    return _graph(nodes, "list.value>each.value", "each.value>end.value")
 
 
 def _wait(rng: random.Random) -> Graph:
@@ -58,6 +86,16 @@ def _image(rng: random.Random) -> Graph:
     return _graph(nodes, "words.text>image.prompt", "image.image>small.image")
 
 
+def _again(rng: random.Random) -> Graph:
+    """One of three pictures: after the first time neither the vendor nor a worker has anything to do."""
+    nodes = [
+        _node("words", "input.text", text="a mill"),
+        _node("image", "image.generate", model="sandbox/image", width=256, height=256, seed=rng.randrange(3)),
+        _node("small", "image.resize", width=64, height=64),
+    ]
+    return _graph(nodes, "words.text>image.prompt", "image.image>small.image")
+
+
 def _two_images(rng: random.Random) -> Graph:
     first, second = _image(rng), _call(rng, model="sandbox/image", width=256, height=256)
     edge = {"id": "more", "source": "words", "source_port": "text", "target": "other", "target_port": "prompt"}
@@ -74,8 +112,11 @@ def _film(rng: random.Random) -> Graph:
 RECIPES: dict[str, tuple[int, Callable[[random.Random], Graph]]] = {
     "passes": (4, _passes),
     "chain": (4, _chain),
+    "retried": (3, _retried),
+    "mapped": (3, _mapped),
     "wait": (4, _wait),
     "image": (4, _image),
+    "again": (2, _again),
     "two_images": (2, _two_images),
     "film": (1, _film),
 }

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from bench.report import percentile
 from chaos.breaker import Break
@@ -48,6 +51,10 @@ def report_make(
         "client_errors": dict(promises.errors),
         "watchers": dict(Counter(sight.by for sight in sights)),
         "watchers_hung_up": sum(sight.hung_up for sight in sights),
+        "by_break": _by_break(recoveries),
+        # What else ran on this machine: a restart takes as long as others let it.
+        "machine_load": [round(load, 1) for load in os.getloadavg()],
+        "rig_memory_mib": round(psutil.Process().memory_info().rss / 2**20),
         "recovery_s": {
             "runs": len(took),
             "p50": round(percentile(took, 50), 1) if took else 0,
@@ -59,10 +66,26 @@ def report_make(
     }
 
 
+def _by_break(recoveries: Sequence[tuple[float, str, str]]) -> dict[str, dict[str, float]]:
+    """Per kind of break, how soon the runs that were live then moved again."""
+    kinds = {kind for _seconds, kind, _run in recoveries}
+    took = {kind: [seconds for seconds, found, _run in recoveries if found == kind] for kind in kinds}
+    return {
+        kind: {
+            "runs": len(took[kind]),
+            "p50": round(percentile(took[kind], 50), 1),
+            "p95": round(percentile(took[kind], 95), 1),
+            "slowest": round(max(took[kind]), 1),
+        }
+        for kind in sorted(kinds)
+    }
+
+
 def report_keep(report: dict[str, Any], path: Path) -> None:
-    """Write the report."""
+    """Write the report, and beside it one to read."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(report, indent=2, default=str) + "\n")
+    path.with_suffix(".md").write_text(report_page(report))
 
 
 def report_text(report: dict[str, Any], path: str) -> str:
@@ -84,6 +107,49 @@ def report_text(report: dict[str, Any], path: str) -> str:
             lines += [f"          {problem}" for problem in problems[:SHOWN]]
             lines += [f"          … {len(problems) - SHOWN} more"] * (len(problems) > SHOWN)
     return "\n".join([*lines, "", f"All of it: {path}"])
+
+
+def report_page(report: dict[str, Any]) -> str:
+    """The report as a page of Markdown."""
+    recovery = report["recovery_s"]
+    kept = sum(problems == "kept" for problems in report["verdicts"].values())
+    said = (
+        f"`make chaos SECONDS={report['seconds']:.0f} SEED={report['seed']}` on {os.cpu_count()} processors. "
+        f"**{kept} of {len(report['verdicts'])} promises kept.** Everything was at rest {report['quiet_after_s']} s "
+        "after the last break was mended."
+    )
+    lines = [
+        f"# Chaos, {report['at'][:10]}",
+        "",
+        said,
+        "",
+        "| | |",
+        "|---|---|",
+        f"| runs accepted, by how they ended | {_counts(report['runs'])} |",
+        f"| by recipe | {_counts(report['recipes'])} |",
+        f"| paid calls | {_counts(report['paid_calls'])} |",
+        f"| runs cancelled by customers | {report['cancels']} |",
+        f"| POSTs repeated with the same key | {report['repeated_posts']} |",
+        f"| watchers | {_counts(report['watchers'])}; hung up {report['watchers_hung_up']} times |",
+        f"| errors customers met and tried again after | {_counts(report['client_errors'])} |",
+        f"| live run moved again after a break | p50 {recovery['p50']} s, p95 {recovery['p95']} s |",
+        f"| load of the machine in the end, 1, 5 and 15 minutes | {report['machine_load']} |",
+        f"| memory of the rig at the end | {report['rig_memory_mib']} MiB |",
+        "",
+        "## What was broken",
+        "",
+        "Seconds from the break until a run that was live then wrote its next event.",
+        "",
+        "| broken | times | live runs | p50 | p95 | slowest |",
+        "|---|---|---|---|---|---|",
+    ]
+    for kind, times in sorted(report["broken"].items()):
+        found = report["by_break"].get(kind, {"runs": 0, "p50": "", "p95": "", "slowest": ""})
+        lines.append(f"| {kind} | {times} | {found['runs']} | {found['p50']} | {found['p95']} | {found['slowest']} |")
+    lines += ["", "## What was promised", "", "| promise | |", "|---|---|"]
+    for rule, problems in report["verdicts"].items():
+        lines.append(f"| {rule} | {'kept' if problems == 'kept' else f'**broken** {len(problems)} times'} |")
+    return "\n".join([*lines, ""])
 
 
 def _counts(counts: dict[str, int]) -> str:

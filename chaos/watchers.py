@@ -15,24 +15,38 @@ import websockets
 
 CURSOR = re.compile(r'data-run-cursor="(\d+)"')
 ENDED = re.compile(r'<run-status [^>]*state="(?:completed|failed|cancelled)"')
+NODE_DONE = re.compile(r'<node-status node="([^"]+)" state="(?:completed|cached)"')
+CUT_OFF = (TimeoutError, OSError, httpx.HTTPError, websockets.WebSocketException)
 # While the site is down a watcher knocks this often, as the page does.
 KNOCK_S = 0.5
 
 
 @dataclass
 class Sight:
-    """What one watcher saw: the number of every event (or, by socket, of the newest of each batch)."""
+    """What one watcher saw: the number of every event (or, by socket, of the newest of each batch).
+
+    ``folded``: it saw 1 to this, each once and in order; the numbers themselves are no longer kept.
+    """
 
     run: str
     by: str
     seen: list[int] = field(default_factory=list)
     done: bool = False
     hung_up: int = 0
+    folded: int = 0
+    # By socket: the nodes it was told are done.
+    done_nodes: set[str] = field(default_factory=set)
 
     @property
     def last(self) -> int:
         """The newest event this watcher has."""
-        return self.seen[-1] if self.seen else 0
+        return self.seen[-1] if self.seen else self.folded
+
+    def fold(self) -> None:
+        """Forget the numbers where there is nothing to remember about them: a long session has many watchers."""
+        if self.by == "sse" and self.seen == list(range(1, len(self.seen) + 1)):
+            self.folded, self.seen = len(self.seen), []
+        self.done_nodes.clear()
 
 
 class Watchers:
@@ -55,11 +69,15 @@ class Watchers:
             # Some stay, some look away after a moment.
             patience = self.rng.choice((60.0, self.rng.uniform(0.2, 4)))
             try:
-                look = self._stream(sight) if sight.by == "sse" else self._socket(sight, page)
-                await asyncio.wait_for(look, patience)
-            except (TimeoutError, OSError, httpx.HTTPError, websockets.WebSocketException):
+                await asyncio.wait_for(self.look(sight, page), patience)
+            except CUT_OFF:
                 sight.hung_up += 1
                 await asyncio.sleep(KNOCK_S)
+        sight.fold()
+
+    async def look(self, sight: Sight, page: str) -> None:
+        """One connection after the last thing seen, until the run ends; raises one of CUT_OFF when it breaks."""
+        await (self._stream(sight) if sight.by == "sse" else self._socket(sight, page))
 
     async def _stream(self, sight: Sight) -> None:
         headers = {"Last-Event-ID": str(sight.last)}
@@ -81,12 +99,15 @@ class Watchers:
         headers: Any = {"Cookie": self.cookie}
         origin: Any = self.url
         address = f"{self.url.replace('http', 'ws', 1)}/ws{page}"
-        async with websockets.connect(address, additional_headers=headers, origin=origin, proxy=None) as socket:
+        async with websockets.connect(
+            address, additional_headers=headers, origin=origin, proxy=None, max_size=None
+        ) as socket:
             await socket.send(json.dumps({"after": sight.last}))
             while not sight.done:
                 text = str(await socket.recv())
                 if found := CURSOR.search(text):
                     sight.seen.append(int(found[1]))
+                    sight.done_nodes.update(NODE_DONE.findall(text))
                 sight.done = bool(ENDED.search(text))
 
 
@@ -95,7 +116,8 @@ def sight_problem(sight: Sight, last_seq: int) -> str:
     if not sight.done:
         return f"saw no end (has {sight.last} of {last_seq})"
     if sight.by == "sse":
-        return "" if sight.seen == list(range(1, last_seq + 1)) else f"saw {_strange(sight.seen)} of 1 to {last_seq}"
+        whole = sight.folded == last_seq if sight.folded else sight.seen == list(range(1, last_seq + 1))
+        return "" if whole else f"saw {_strange(sight.seen)} of {last_seq}, folded {sight.folded}"
     rising = all(a < b for a, b in zip(sight.seen, sight.seen[1:], strict=False))
     return "" if rising and sight.last == last_seq else f"cursors {sight.seen[-5:]}, last event {last_seq}"
 

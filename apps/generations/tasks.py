@@ -50,7 +50,8 @@ def generation_cancel_send(*, workspace_id: str, generation_id: str, **_: object
 @lane_task("control")
 def generations_poll(**_: object) -> None:
     """Look at every job that is due."""
-    hand_out(*poll_due())
+    for found in poll_due():
+        hand_out(found)
 
 
 @lane_task("control")

@@ -87,7 +87,7 @@ def tick(row: Generation) -> list[Next]:
     """The tick alone, with this row due."""
     long_ago = timezone.now() - timedelta(minutes=1)
     Generation.objects.for_workspace(row.workspace_id).filter(id=row.id).update(poll_after=long_ago, polled_at=long_ago)
-    return poll_due()
+    return list(poll_due())
 
 
 def money(workspace: Workspace) -> tuple[int, int]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
+
+from django.db import connection
 
 from apps.generations import events
 from apps.generations.execution import timing
@@ -13,6 +16,7 @@ from apps.generations.models import POLLED, Generation, GenerationState
 from apps.providers.base import Job, ProviderError
 
 STATE = GenerationState
+UNDER_WAY = ("submitted", "running")
 
 
 def apply_job(generation: Generation, job: Job, now: datetime) -> None:
@@ -28,16 +32,13 @@ def apply_job(generation: Generation, job: Job, now: datetime) -> None:
         code = "cancelled" if generation.cancel_requested_at else "cancelled_by_provider"
         settle_without_charge(generation, STATE.CANCELLED, code=code, detail=job.message, now=now)
     else:
-        _underway(generation, job, now)
+        looks_keep([(generation, job)], now)
     generation.refresh_from_db()
 
 
-def apply_poll_error(generation: Generation, error: ProviderError, now: datetime) -> None:
-    """A look that failed. A job the provider no longer knows is over; anything else passes or meets the deadline."""
-    if error.code == "not_found" and error.permanent and generation.provider_request_id:
-        settle_without_charge(generation, STATE.FAILED, code="not_found", detail=str(error), permanent=True, now=now)
-    else:
-        look_later(generation, now)
+def apply_no_job(generation: Generation, error: ProviderError, now: datetime) -> None:
+    """The provider no longer knows the job: it is over."""
+    settle_without_charge(generation, STATE.FAILED, code="not_found", detail=str(error), permanent=True, now=now)
     generation.refresh_from_db()
 
 
@@ -51,38 +52,90 @@ def apply_no_record(generation: Generation, *, lookup_complete: bool, now: datet
     if lookup_complete and now - asked >= timing.NEVER_ARRIVED:
         settle_without_charge(generation, STATE.FAILED, code="lost", now=now, only_from=(STATE.UNKNOWN,))
     else:
-        look_later(generation, now)
+        until = asked + timing.NEVER_ARRIVED if lookup_complete else None
+        look_later(generation, now, until=until)
     generation.refresh_from_db()
 
 
-def look_later(generation: Generation, now: datetime, *, at_least_s: float = 0.0) -> None:
-    """Set the next look."""
-    began = generation.started_at or generation.submitted_at or generation.created_at
-    wait = timing.poll_backoff(generation.polls, progress=generation.progress, running_for=now - began)
-    poll_after = now + max(wait, timedelta(seconds=at_least_s))
-    _rows(generation).update(poll_after=poll_after)
+def look_later(
+    generation: Generation, now: datetime, *, at_least_s: float = 0.0, until: datetime | None = None
+) -> None:
+    """Set the next look; no later than ``until``."""
+    following = _next_look(generation, now, at_least_s)
+    _rows(generation).update(poll_after=min(following, until) if until else following)
+
+
+def is_under_way(generation: Generation, answer: Job | ProviderError | None) -> bool:
+    """Whether an answer to a look ends or begins nothing: the job goes on, or the look itself failed and passes.
+
+    Anything that fails a look passes, or meets the deadline, but for a job that the provider no longer knows.
+    """
+    if isinstance(answer, ProviderError):
+        return not (answer.code == "not_found" and answer.permanent and generation.provider_request_id)
+    return answer is not None and generation.provider_request_id is not None and answer.state in UNDER_WAY
+
+
+def looks_keep(looks: Sequence[tuple[Generation, Any]], now: datetime) -> list[Generation]:
+    """Write what looks at jobs under way found, in one statement; answers the rows that are still open, updated.
+
+    The next look is set only where the row is due when the looker saw to it: a webhook that came meanwhile said "now".
+    """
+    found = {row.id: (row, _seen(row, answer, now)) for row, answer in looks}
+    if not found:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(_KEEP, [list(column) for column in zip(*(seen for _row, seen in found.values()), strict=True)])
+        kept = cursor.fetchall()
+    for key, state, progress, message, started_at, poll_after in kept:
+        row = found[key][0]
+        before = (row.state, row.progress, row.progress_message, row.started_at)
+        row.state, row.progress, row.progress_message, row.started_at = state, progress, message, started_at
+        row.poll_after = poll_after
+        if before != (state, progress, message, started_at):
+            events.progressed(row)
+    return [found[key][0] for key, *_rest in kept]
+
+
+# NULL as a state: the look failed, and says nothing about the job.
+_KEEP = """
+    UPDATE generations_generation AS row SET
+        state = COALESCE(seen.state, row.state),
+        progress = CASE WHEN seen.state IS NULL THEN row.progress ELSE seen.progress END,
+        progress_message = COALESCE(seen.message, row.progress_message),
+        started_at = COALESCE(row.started_at, seen.started_at),
+        poll_after = CASE WHEN row.poll_after = seen.claimed THEN seen.poll_after ELSE row.poll_after END
+    FROM unnest(%s::uuid[], %s::text[], %s::float8[], %s::text[], %s::timestamptz[], %s::timestamptz[],
+            %s::timestamptz[])
+        AS seen(id, state, progress, message, started_at, claimed, poll_after)
+    WHERE row.id = seen.id AND row.state IN ('submitted', 'running', 'unknown')
+    RETURNING row.id, row.state, row.progress, row.progress_message, row.started_at, row.poll_after
+"""
+
+
+def _seen(row: Generation, answer: Job | ProviderError, now: datetime) -> tuple[Any, ...]:
+    """A row of ``seen``."""
+    if isinstance(answer, ProviderError):
+        later = _next_look(row, now, answer.retry_after_s or 0.0)
+        return row.id, None, None, None, None, row.poll_after, later
+    running = answer.state == "running"
+    started_at = row.started_at or (now if running else None)
+    later = _next_look(row, now, answer.poll_after_s, began=started_at, progress=answer.progress)
+    state = STATE.RUNNING if running else STATE.SUBMITTED
+    return row.id, state.value, answer.progress, answer.message[:200], started_at, row.poll_after, later
+
+
+def _next_look(
+    row: Generation, now: datetime, at_least_s: float, *, began: datetime | None = None, progress: float | None = None
+) -> datetime:
+    began = began or row.started_at or row.submitted_at or row.created_at
+    progress = row.progress if progress is None else progress
+    wait = timing.poll_backoff(row.polls, progress=progress, running_for=now - began)
+    return now + max(wait, timedelta(seconds=at_least_s))
 
 
 def _rows(generation: Generation) -> Any:
     rows = Generation.objects.for_workspace(generation.workspace_id)
     return rows.filter(id=generation.id, state__in=POLLED)
-
-
-def _underway(generation: Generation, job: Job, now: datetime) -> None:
-    running = job.state == "running"
-    seen: dict[str, Any] = {
-        "state": STATE.RUNNING if running else STATE.SUBMITTED,
-        "progress": job.progress,
-        "progress_message": job.message[:200],
-    }
-    if running and generation.started_at is None:
-        seen["started_at"] = now
-    changed = {name: value for name, value in seen.items() if getattr(generation, name) != value}
-    generation.progress = job.progress
-    generation.started_at = seen.get("started_at", generation.started_at)
-    look_later(generation, now, at_least_s=job.poll_after_s)
-    if changed and _rows(generation).update(**changed):
-        events.progressed(generation)
 
 
 def _delivered(generation: Generation, job: Job, now: datetime) -> None:

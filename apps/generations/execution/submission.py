@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from django.db import IntegrityError
 from django.db.models import F
 from django.utils import timezone
 
+from apps.common.heartbeat import heartbeat
 from apps.generations import events
 from apps.generations.adapters import InputMissing, submission_build
 from apps.generations.execution import timing
@@ -32,7 +34,8 @@ def submit(*, workspace_id: UUID, generation_id: UUID) -> Next | None:
         return None
     submission = _build(generation)
     if submission is not None:
-        _send(generation, submission)
+        with heartbeat(partial(_renew, generation), every_s=timing.SUBMIT_BEAT_S):
+            _send(generation, submission)
     generation.refresh_from_db()
     return following(generation, timezone.now())
 
@@ -101,9 +104,15 @@ def _claim(workspace_id: UUID, generation_id: UUID, now: datetime) -> Generation
         tries=F("tries") + 1,
         fence=F("fence") + 1,
         submitted_at=now,
-        poll_after=now + timing.SUBMIT_LIMIT,
+        poll_after=now + timing.SUBMIT_CLAIM,
     )
     return rows.get(id=generation_id) if claimed else None
+
+
+def _renew(generation: Generation) -> None:
+    rows = Generation.objects.for_workspace(generation.workspace_id)
+    mine = rows.filter(id=generation.id, state=STATE.SUBMITTING, fence=generation.fence)
+    mine.update(poll_after=timezone.now() + timing.SUBMIT_CLAIM)
 
 
 def _refused(generation: Generation, error: ProviderError, now: datetime) -> None:

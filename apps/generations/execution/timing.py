@@ -12,7 +12,10 @@ DEADLINE_DEFAULT = timedelta(minutes=30)
 HAND_OUT_AGAIN = timedelta(seconds=10)
 # A POST that has not come back after this long died with its worker (the adapters' own timeouts are shorter).
 SUBMIT_LIMIT = timedelta(seconds=30)
-# Twice that after the POST, a provider that knows all its orders and has no record of this one never got it.
+# Whoever sends a POST renews its claim meanwhile; one not renewed for this long has died.
+SUBMIT_CLAIM = timedelta(seconds=12)
+SUBMIT_BEAT_S = 3.0
+# Twice that limit after the POST, a provider that knows all its orders and has no record of this one never got it.
 NEVER_ARRIVED = 2 * SUBMIT_LIMIT
 # "Nothing was sent" and 429 are tried again this often before we tell the person.
 SUBMIT_TRIES = 6
