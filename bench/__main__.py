@@ -11,7 +11,7 @@ from bench.site import ROOT, Site, open_site, prepare_environment, stack
 NAMES = (
     "chain", "first_step", "live", "page", "island", "memory", "up",
     "fan", "layers", "rerun", "growth", "small", "small_http", "bytes", "crash",
-    "fair", "branches", "sleepers",
+    "fair", "branches", "cancel", "sleepers",
 )  # fmt: skip
 
 
@@ -63,6 +63,7 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
         "fair": lanes.bench_fair,
         "branches": lanes.bench_branches,
         "sleepers": waits.bench_sleepers,
+        "cancel": lanes.bench_cancel,
     }
 
 
