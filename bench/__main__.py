@@ -11,7 +11,7 @@ from bench.site import ROOT, Site, open_site, prepare_environment, stack
 NAMES = (
     "chain", "first_step", "live", "page", "island", "memory", "up",
     "fan", "layers", "rerun", "growth", "small", "small_http", "bytes", "crash",
-    "fair", "branches", "sleepers", "waiting", "replay", "scale",
+    "fair", "branches", "cancel", "sleepers", "waiting", "replay", "scale",
 )  # fmt: skip
 
 
@@ -66,6 +66,7 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
         "waiting": waiting.bench_waiting,
         "replay": replay.bench_replay,
         "scale": scale.bench_scale,
+        "cancel": lanes.bench_cancel,
     }
 
 

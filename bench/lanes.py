@@ -1,4 +1,4 @@
-"""Whether one workspace's crowd keeps another waiting: `fair`. Whether branches run side by side: `branches`."""
+"""Whether a crowd keeps others waiting: `fair`. Heavy steps side by side, and ended: `branches`, `cancel`."""
 
 from __future__ import annotations
 
@@ -70,6 +70,34 @@ def bench_branches(site: Site) -> list[Figure]:
     return [Figure("branches", "two 5 s work branches", took.total_seconds(), 7, "s", "one run, by its own times")]
 
 
+def bench_cancel(site: Site) -> list[Figure]:
+    """A heavy step is cancelled: until the run says so, and until its process is gone."""
+    shown, gone = [], []
+    step = {"id": "a", "type": "test.work", "params": {"sleep_ms": 60_000, "$always_new": True}}
+    workflow = site.workflow({"nodes": [step], "edges": []})
+    for _number in range(10):
+        run = site.post(f"/api/v1/workflows/{workflow}/runs")["id"]
+        while not (steps := [one for pool in _worker().children() for one in pool.children()]):
+            time.sleep(0.05)
+        time.sleep(1)
+        asked = time.monotonic()
+        site.post(f"/api/v1/runs/{run}/cancel")
+        site.await_end(run)
+        shown.append(time.monotonic() - asked)
+        while any(one.is_running() for one in steps):
+            time.sleep(0.01)
+        gone.append(time.monotonic() - asked)
+    how = "the slowest of ten, by the clock of who asked"
+    return [
+        Figure("cancel", "asked for → run cancelled", max(shown), 2, "s", how),
+        Figure("cancel", "asked for → its process gone", max(gone), 2, "s", how),
+    ]
+
+
+def _worker() -> psutil.Process:
+    return psutil.Process(json.loads((VAR / "run" / "stack.json").read_text())["parts"]["work"]["pid"])
+
+
 def _another(site: Site) -> Site:
     """The same site for a person of another workspace."""
     from apps.accounts.models import User
@@ -116,7 +144,7 @@ def _shares(run: UUID, asked: float) -> tuple[float, float]:
 
 def _memory_figure() -> Figure:
     """The largest process of the `work` worker under this load, those of its steps included."""
-    worker = psutil.Process(json.loads((VAR / "run" / "stack.json").read_text())["parts"]["work"]["pid"])
+    worker = _worker()
     sizes = []
     for process in (worker, *worker.children(recursive=True)):
         with suppress(psutil.Error):  # the process of a step that has ended
