@@ -179,7 +179,9 @@ def _outputs(group: list[Step]) -> str:
         return "{}"
     if len(group) == 1:
         return json.dumps(_short(made[0]), separators=(",", ":"))
-    return json.dumps({port: [_short(one.get(port)) for one in made[:ITEMS_SHOWN]] for port in made[0]}, separators=(",", ":"))
+    return json.dumps(
+        {port: [_short(one.get(port)) for one in made[:ITEMS_SHOWN]] for port in made[0]}, separators=(",", ":")
+    )
 
 
 def _short(value: Any) -> Any:
