@@ -22,9 +22,8 @@ def icon_svg(name: str, label: str = "") -> SafeString:
     """The icon as inline SVG in the colour of the text; hidden from screen readers unless it has a label."""
     named = format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')
     return format_html(
-        '<svg class="icon" viewBox="0 0 24 24" width="16" height="16" fill="none" stroke="currentColor" '
-        'stroke-width="2" '
-        'stroke-linecap="round" stroke-linejoin="round" {}>{}</svg>',
+        # How its lines are drawn is said once, in frame.css: a large run sends a thousand of these.
+        '<svg class="icon" viewBox="0 0 24 24" width="16" height="16" {}>{}</svg>',
         named,
         mark_safe(_icons().get(name, "")),  # noqa: S308 our own build's file
     )

@@ -62,6 +62,9 @@ def configure(level: str = "INFO") -> None:
                 "daphne.http_protocol": {"level": "WARNING"},
                 "django.channels.server": {"level": "WARNING"},
                 "httpx": {"level": "WARNING"},
+                # Two lines for every message, received and succeeded; what a task did is said by the task.
+                "celery.worker.strategy": {"level": "WARNING"},
+                "celery.app.trace": {"level": "WARNING"},
             },
         }
     )

@@ -208,7 +208,7 @@ class Driver:
     ) -> None:
         """The step does not run: its outputs are known."""
         fields: dict[str, Any] = {"inputs": inputs, "outputs": dict(outputs), "cache_key": key, "cache_reason": reason}
-        self.now.records.record(step, item, StepState.CACHED, started_at=timezone.now(), **fields)
+        self.now.records.record(step, item, StepState.CACHED, **fields)
         self.now.execution.settle(step, item, StepState.CACHED, outputs)
 
     def _finish(self) -> None:

@@ -15,6 +15,8 @@ from apps.common.live import poke
 from apps.common.statements import prepared
 
 BATCH_STEPS = 64
+# What was reused costs nothing to look up again, so more of it may be lost with a process.
+BATCH_REUSED = 512
 BATCH_S = 0.1
 
 # One statement is one transaction and one round trip: the fence is checked, the sequence advanced, steps and events
@@ -109,6 +111,8 @@ class Journal:
         self._results: dict[str, dict[str, Any]] = {}
         self._after: list[Callable[[], None]] = []
         self._cost = 0
+        # How many steps of the batch were not reused.
+        self._done = 0
         # How much this driver has written of its steps, in characters.
         self.written = 0
         # What all steps recorded by this driver have cost, micro-credits.
@@ -119,7 +123,8 @@ class Journal:
     def step(self, row: dict[str, Any]) -> None:
         """Record a step's new state; a later record of the same step in one batch completes the earlier one."""
         key = (row["position"], row["item"])
-        self._steps[key] = {**self._steps.get(key, {}), **row}
+        self._steps[key] = {**self._steps[key], **row} if key in self._steps else row
+        self._done += row["state"] != "cached"
         self._spend(row)
 
     def _spend(self, row: Mapping[str, Any]) -> None:
@@ -135,9 +140,9 @@ class Journal:
         """Make a completed step's outputs reusable under a key (hexadecimal)."""
         self._results[key] = {"key": key, "position": position, "item": item, "size": size}
 
-    def event(self, kind: str, at: datetime, body: Mapping[str, Any]) -> None:
-        """Record an event."""
-        self._events.append({"kind": kind, "at": at.isoformat(), "body": body})
+    def event(self, kind: str, at: datetime | str, body: Mapping[str, Any]) -> None:
+        """Record an event; its moment may be given as it is written."""
+        self._events.append({"kind": kind, "at": at if isinstance(at, str) else at.isoformat(), "body": body})
 
     def after(self, effect: Callable[[], None]) -> None:
         """Do this once the batch is committed: nothing with an effect outside happens before its barrier."""
@@ -146,7 +151,8 @@ class Journal:
     @property
     def due(self) -> bool:
         """Whether the batch is large or old enough to be written."""
-        return len(self._steps) >= BATCH_STEPS or time.monotonic() - self._since >= BATCH_S
+        full = self._done >= BATCH_STEPS or len(self._steps) >= BATCH_REUSED
+        return full or time.monotonic() - self._since >= BATCH_S
 
     @property
     def empty(self) -> bool:
@@ -177,7 +183,7 @@ class Journal:
             raise FenceLost(FenceLost.__doc__)
         self.written += len(parameters["steps"])
         after = self._after
-        self._steps, self._events, self._after, self._cost = {}, [], [], 0
+        self._steps, self._events, self._after, self._cost, self._done = {}, [], [], 0, 0
         self._attempts, self._results = [], {}
         self._since = time.monotonic()
         # Not before the commit: the run's end is written inside a transaction, and a reader woken early finds nothing.

@@ -28,6 +28,7 @@ _EVENTS = {
     StepState.CANCELLED: "step_cancelled",
     StepState.CACHED: "step_cached",
 }
+_TIMES = {"started_at", "finished_at", "wake_at", "dispatched_at"}
 # Fields of a row that its event carries too.
 _TOLD = ("outputs", "error", "cost", "request", "cache_reason")
 
@@ -44,6 +45,8 @@ class Records:
     def record(self, step: PlanStep, item: int, state: StepState, *, attempt: int = 1, **fields: Any) -> None:
         """A step's new state with what is known of it, and its event."""
         now = timezone.now()
+        if state is StepState.CACHED:
+            fields["started_at"] = now  # it was found at once
         if state.settled:
             fields["finished_at"] = now
             self._end(step, item, state, attempt, fields)
@@ -58,15 +61,18 @@ class Records:
             "state": state.value,
             "attempt": attempt,
             "cost": 0,
-            **{name: value.isoformat() if isinstance(value, datetime) else value for name, value in fields.items()},
+            **fields,
         }
+        stamp = now.isoformat()
+        for name in fields.keys() & _TIMES:
+            row[name] = stamp if fields[name] is now else fields[name] and fields[name].isoformat()
         self.journal.step(row)
         body = {"node": step.node, "item": item, "type": step.type.type, "state": state.value, "attempt": attempt}
         if fields.get("started_at") and state is not StepState.CACHED:
             self.journal.event("step_started", fields["started_at"], {**body, "state": StepState.RUNNING.value})
         kind = _EVENTS.get(state)
         if kind:
-            self.journal.event(kind, now, {**body, **{name: fields[name] for name in _TOLD if fields.get(name)}})
+            self.journal.event(kind, stamp, {**body, **{name: fields[name] for name in _TOLD if fields.get(name)}})
 
     def _end(self, step: PlanStep, item: int, state: StepState, attempt: int, fields: Mapping[str, Any]) -> None:
         started, ended = fields.get("started_at"), fields["finished_at"]
