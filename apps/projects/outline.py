@@ -11,7 +11,7 @@ NODES_MAX = 300
 _NODE = (220.0, 96.0)
 _FAR = 1e7
 # Mid lightness, so that one picture serves the light and the dark theme; hues as the ports have them.
-_HUES = {"input": 100, "flow": 260, "image": 300, "video": 345, "output": 55}
+_HUES = {"input": 100, "flow": 260, "image": 300, "video": 345, "output": 55, "workflow": 200}
 
 
 def _colour(kind: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -16,10 +17,16 @@ from apps.projects.services import graph_replace, workflow_create
 from apps.workspaces.models import Workspace
 from tests.e2e.conftest import OpenBrowser
 from tests.live_stack import LiveStack
-from tests.runs.nesting import shout, top
+from tests.runs.nesting import publish, shout, top
 
 # A folder for pictures of the screens, for whoever wants to look at them.
 SHOTS = os.environ.get("MILLRACE_SHOTS", "")
+
+
+def spread(document: dict[str, Any]) -> dict[str, Any]:
+    """The graph with its nodes side by side."""
+    nodes = [{**node, "position": {"x": 320 * place, "y": 0}} for place, node in enumerate(document["nodes"])]
+    return {**document, "nodes": nodes}
 
 
 def look(page: Page, name: str) -> None:
@@ -40,7 +47,11 @@ def look(page: Page, name: str) -> None:
 @pytest.fixture
 def shouting(live_stack: LiveStack, workspace: Workspace, workflow: Workflow, alice: User) -> Workflow:
     return workflow_create(
-        workspace_id=workspace.id, project_id=workflow.project_id, name="Shout", graph=shout(), actor_id=alice.id
+        workspace_id=workspace.id,
+        project_id=workflow.project_id,
+        name="Shout",
+        graph=spread(shout()),
+        actor_id=alice.id,
     )
 
 
@@ -75,7 +86,7 @@ def test_version_is_kept_published_and_used(
     palette.get_by_text("Shout", exact=True).scroll_into_view_if_needed()
     with scope(workspace.id):
         workflow.refresh_from_db()
-        graph_replace(workflow=workflow, base_seq=workflow.last_seq, graph=top(shouting), actor_id=alice.id)
+        graph_replace(workflow=workflow, base_seq=workflow.last_seq, graph=spread(top(shouting)), actor_id=alice.id)
     page.reload()
     page.get_by_role("button", name=re.compile("^Run( ·|$)")).click()
     steps = page.locator("#run-console .step")
@@ -98,12 +109,10 @@ def test_older_version_is_updated_in_the_inspector(
     workflow: Workflow,
     shouting: Workflow,
 ) -> None:
-    from tests.runs.nesting import publish
-
     with scope(workspace.id):
         publish(shouting)
         publish(shouting, shout("{{ value }}?"))
-        graph_replace(workflow=workflow, base_seq=workflow.last_seq, graph=top(shouting), actor_id=alice.id)
+        graph_replace(workflow=workflow, base_seq=workflow.last_seq, graph=spread(top(shouting)), actor_id=alice.id)
     page = open_browser(alice).new_page()
     page.goto(f"{live_stack.base_url}/w/{workspace.slug}/workflows/{workflow.id}/")
     page.locator('.node[data-node="sub"] .node-header').click()
