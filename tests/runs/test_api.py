@@ -204,7 +204,7 @@ def test_steps_are_paged_with_those_to_come(alice_api: Client, make_workflow: Ma
     step = get(alice_api, f"/runs/{run}/steps?limit=1")[1]["items"][0]
     assert set(step) == {
         "node", "item", "type", "state", "attempt", "cached", "cache_reason", "started_at", "finished_at",
-        "attempts", "again_at", "request", "inputs", "outputs", "cost", "error", "logs_url",
+        "attempts", "again_at", "request", "run", "inputs", "outputs", "cost", "error", "logs_url",
     }  # fmt: skip
     assert (step["item"], step["type"], step["attempt"], step["outputs"]) == (0, "test.pass", 1, {"value": None})
     assert re.match(TIME, step["started_at"])
