@@ -118,6 +118,7 @@ def steps_shown(run: Run, first: int = 0, count: int = STEPS_SHOWN) -> dict[str,
         "steps": Timeline(run, range(first, end), _told(run)).rows(),
         "more": end if end < total else None,
         "shown": end,
+        "total": total,
     }
 
 
@@ -136,7 +137,7 @@ def console_context(run: Run) -> dict[str, Any]:
 
 
 def short_id(run: Run) -> str:
-    """What tells this run's rows from another's on one page; the whole id a thousand times would be most of the bytes."""
+    """What tells this run's rows from another's on a page; the whole id in every row would be most of the bytes."""
     return run.id.hex[-8:]
 
 

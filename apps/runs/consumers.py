@@ -26,6 +26,8 @@ NOT_FOUND = 4404
 FAILED = 1011
 # A reader is sent at most this many batches a second; what happens in between is coalesced.
 PAUSE_S = 0.1
+# A page that has loaded more steps than this hears of the first ones only.
+MOST_SHOWN = 10_000
 
 
 class RunConsumer(AsyncWebsocketConsumer):
@@ -66,7 +68,7 @@ class RunConsumer(AsyncWebsocketConsumer):
             return
         if self.reader is not None:
             self.reader.cancel()
-        self.reader = asyncio.create_task(self._watch(max(0, after), shown))
+        self.reader = asyncio.create_task(self._watch(max(0, after), max(STEPS_SHOWN, min(shown, MOST_SHOWN))))
 
     async def poke(self, message: dict[str, Any]) -> None:
         """Something happened; the reader looks."""

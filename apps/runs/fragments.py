@@ -12,7 +12,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 
 from apps.common.tenancy import scope
-from apps.runs.console import STEPS_SHOWN, console_context, log_line, progress_told, run_view, short_id
+from apps.runs.console import STEPS_SHOWN, log_line, progress_told, run_view, short_id
 from apps.runs.listing import run_titles
 from apps.runs.models import Run
 from apps.runs.timeline import Timeline
@@ -30,9 +30,7 @@ class Batch:
     ended: bool
 
 
-def batch_render(
-    run_id: UUID, workspace_id: UUID, after: int, language: str, shown: int = STEPS_SHOWN
-) -> Batch | None:
+def batch_render(run_id: UUID, workspace_id: UUID, after: int, language: str, shown: int = STEPS_SHOWN) -> Batch | None:
     """Everything that changed after ``after``; None when the run is gone. Rows only of the first ``shown`` steps."""
     with scope(workspace_id), translation.override(language):
         run: Run | None = Run.objects.select_related("workspace").filter(id=run_id).first()
@@ -68,14 +66,6 @@ def _context(run: Run, events: list[Event], shown: int) -> dict[str, Any]:
     }
 
 
-def console_render(run_id: UUID, workspace_id: UUID, language: str) -> str:
-    """The whole console, for a watcher too far behind to be sent every step."""
-    with scope(workspace_id), translation.override(language):
-        run = Run.objects.select_related("workspace").get(id=run_id)
-        context = {**console_context(run), "workspace": run.workspace, "oob": True}
-        return render_to_string("runs/console.html", context)
-
-
 _shared: dict[tuple[UUID, int, str, int], asyncio.Future[Batch | None]] = {}
 
 
@@ -86,7 +76,9 @@ async def batch_shared(
     key = (run_id, after, language, shown)
     found = _shared.get(key)
     if found is None:
-        found = asyncio.ensure_future(database_sync_to_async(batch_render)(run_id, workspace_id, after, language, shown))
+        found = asyncio.ensure_future(
+            database_sync_to_async(batch_render)(run_id, workspace_id, after, language, shown)
+        )
         _shared[key] = found
         found.add_done_callback(lambda _: _shared.pop(key, None))
     return await asyncio.shield(found)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby, pairwise
 from typing import Any
@@ -195,9 +195,7 @@ class Timeline:
     def _row(self, step: PlanStep) -> RowView:
         row = self._steps.get(step.position)
         if row is None:
-            return RowView(
-                step.position, step.node, 0, step.title, step.type.type, "pending", 1, (), None, 0, "", ""
-            )
+            return RowView(step.position, step.node, 0, step.title, step.type.type, "pending", 1, (), None, 0, "", "")
         made = self._made.get(step.position, {})
         group = self._groups.get(step.position)
         if group is not None:
@@ -205,7 +203,7 @@ class Timeline:
         view = self._single(step, row)
         told = self.told.get(step.node) if row.state == StepState.RUNNING else None
         outputs = json.dumps(short(made[0])) if 0 in made else "{}"
-        return RowView(**{**vars(view), "told": told, "outputs": outputs})
+        return replace(view, told=told, outputs=outputs)
 
     def _single(self, step: PlanStep, row: Step) -> RowView:
         tries = self._tries.get(row.position, [])
@@ -271,9 +269,7 @@ def why_text(codes: str) -> str:
     return _IDENTIFIER.sub("", reason_text(codes))
 
 
-def _bars(
-    clock: Clock, step: PlanStep, row: Step, tries: Sequence[Attempt], ready: datetime | None
-) -> Iterable[Bar]:
+def _bars(clock: Clock, step: PlanStep, row: Step, tries: Sequence[Attempt], ready: datetime | None) -> Iterable[Bar]:
     begun = tries[0].started_at if tries else row.started_at or (row.dispatched_at and timezone.now())
     if ready and begun and row.state != StepState.CACHED and clock.ms(begun) - clock.ms(ready) >= QUEUE_SHOWN_MS:
         waits_still = not tries and row.started_at is None
