@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.db.models import Count, Max, Min, OuterRef, Subquery, Sum
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -31,7 +32,7 @@ def reuse(request: MemberRequest) -> HttpResponse:
     role = Role(request.membership.role)
     context: dict[str, Any] = {
         "whole": {**whole, "bytes": whole["bytes"] or 0},
-        "most": {"count": settings.CACHE_MAX_ENTRIES, "bytes": settings.CACHE_MAX_BYTES},
+        "most": {"count": number_format(settings.CACHE_MAX_ENTRIES, force_grouping=True), "bytes": settings.CACHE_MAX_BYTES},
         "workflows": _by_workflow(entries),
         "cleared": CacheClearing.objects.filter(workflow=None).order_by("-at").values_list("at", flat=True).first(),
         "may_write": role.includes(Role.EDITOR),

@@ -133,7 +133,7 @@ def settings_lines(step: PlanStep) -> list[str]:
 def _settings(policy: Policy) -> list[str]:
     return [
         _retries(policy),
-        _("Stops after %(time)s") % {"time": seconds_text(policy.timeout_s)} if policy.timeout_s else "",
+        _("Stops after %(time)s") % {"time": _time(policy.timeout_s)} if policy.timeout_s else "",
         {
             OnFailure.STOP: "",
             OnFailure.DEFAULT: _("On failure goes on with a default value"),
@@ -144,11 +144,16 @@ def _settings(policy: Policy) -> list[str]:
     ]
 
 
+def _time(seconds: float) -> str:
+    """A set duration: whole numbers stay whole."""
+    return _("%(n)s s") % {"n": f"{seconds:g}"} if 1 <= seconds < 60 else seconds_text(seconds)
+
+
 def _retries(policy: Policy) -> str:
     if not policy.retries:
         return ""
     times = ngettext("%(count)s retry", "%(count)s retries", policy.retries) % {"count": policy.retries}
-    first = _("first pause %(time)s") % {"time": seconds_text(policy.backoff_s)}
+    first = _("first pause %(time)s") % {"time": _time(policy.backoff_s)}
     if policy.retries == 1:
         return f"{times}, {first}"
     grows = _("each %(factor)s times longer") % {"factor": f"{policy.factor:g}"}

@@ -203,8 +203,8 @@ class TestDetail:
         step = step_of(run, "a")
         assert step is not None
         assert settings_lines(step) == [
-            "3 retries, first pause 2.0 s, doubling",
-            "Stops after 30.0 s",
+            "3 retries, first pause 2 s, doubling",
+            "Stops after 30 s",
             "On failure goes on at the error output",
             "Always new: never reused",
         ]

@@ -104,6 +104,10 @@ export function start(): void {
     const { id } = (event as CustomEvent<{ id: string }>).detail;
     consoleShow(id);
   });
+  // On a run's own page the next run has a page of its own; below the canvas it takes the console's place.
+  window.addEventListener("run-retried", (event) => {
+    if (!document.getElementById("run-drawer")) location.assign((event as CustomEvent<{ url: string }>).detail.url);
+  });
   window.addEventListener("run-status", endTell);
   document.querySelectorAll("run-status").forEach((element) => states.set(element.id, element.getAttribute("state") ?? ""));
   document.body.addEventListener("htmx:afterSettle", shownMark);

@@ -5,7 +5,8 @@ const STEPS_MS = [
   864e5, 1728e5, 6048e5, 12096e5,
 ];
 const UNITS: [Intl.NumberFormatOptions["unit"], number][] = [["day", 864e5], ["hour", 36e5], ["minute", 6e4], ["second", 1e3], ["millisecond", 1]];
-const TICK_PX = 84;
+const TICK_PX = 64;
+const LABEL_PX = 36;
 const LEAST_MS = 2;
 const BEAT_MS = 1000;
 
@@ -54,7 +55,8 @@ function draw(): void {
   ticks.replaceChildren(
     ...Array.from({ length: count }, (_, index) => {
       const tick = document.createElement("span");
-      tick.textContent = label(view!.from + index * step, step);
+      // A label that would be cut off at the end is left out; its line stays.
+      if (1 - (index * step) / span > LABEL_PX / (ticks.clientWidth || 600)) tick.textContent = label(view!.from + index * step, step);
       tick.style.left = `${((index * step) / span) * 100}%`;
       return tick;
     }),
