@@ -32,7 +32,8 @@ def reuse(request: MemberRequest) -> HttpResponse:
     role = Role(request.membership.role)
     context: dict[str, Any] = {
         "whole": {**whole, "bytes": whole["bytes"] or 0},
-        "most": {"count": number_format(settings.CACHE_MAX_ENTRIES, force_grouping=True), "bytes": settings.CACHE_MAX_BYTES},
+        "most_count": number_format(settings.CACHE_MAX_ENTRIES, force_grouping=True),
+        "most_bytes": settings.CACHE_MAX_BYTES,
         "workflows": _by_workflow(entries),
         "cleared": CacheClearing.objects.filter(workflow=None).order_by("-at").values_list("at", flat=True).first(),
         "may_write": role.includes(Role.EDITOR),

@@ -33,10 +33,8 @@ def _step(run_id: UUID, node: str) -> tuple[Run, PlanStep]:
     return run, step
 
 
-def _row(run: Run, step: PlanStep, item: int) -> Step:
+def _row(run: Run, step: PlanStep, item: int) -> Step | None:
     row: Step | None = Step.objects.filter(run_id=run.id, position=step.position, item=item).first()
-    if row is None:
-        raise Http404
     return row
 
 
@@ -122,7 +120,10 @@ def step_again(request: MemberRequest, run_id: UUID, node: str, item: int) -> Ht
 def step_alone(request: MemberRequest, run_id: UUID, node: str, item: int) -> HttpResponse:
     """Run only this step, with inputs that a person edited: the form, then the run."""
     run, step = _step(run_id, node)
-    fields = inputs_editable(step, _row(run, step, item))
+    row = _row(run, step, item)
+    if row is None:
+        return refused(request, ValueError(_("This step has not begun yet, so there is no input to edit.")))
+    fields = inputs_editable(step, row)
     context: dict[str, Any] = {"run": run, "step": step, "item": item, "fields": fields}
     if request.method == "GET":
         return render(request, "runs/step_alone.html", context)
@@ -152,7 +153,7 @@ def step_pin(request: MemberRequest, run_id: UUID, node: str, item: int) -> Http
     pinning = "unpin" not in request.POST
     if pinning:
         row = _row(run, step, item)
-        if not row.outputs or row.state not in ("completed", "cached"):
+        if row is None or not row.outputs or row.state not in ("completed", "cached"):
             return refused(request, ValueError(_("This step has no output to pin.")))
         operation["value"] = row.outputs
     try:

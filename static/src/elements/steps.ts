@@ -154,5 +154,7 @@ export function start(): void {
   document.addEventListener("click", clicked);
   document.addEventListener("keydown", pressed);
   window.addEventListener("hashchange", arrived);
+  // What may be done with a step changes when its run is over.
+  window.addEventListener("run-ended", again);
   arrived();
 }
