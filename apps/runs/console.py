@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models import Count, Q
 from django.utils import timezone
 
+from apps.common.states import look_of
 from apps.engine.states import RunState, StepState
 from apps.runs.listing import run_titles
 from apps.runs.models import Run, RunEvent, Step
@@ -48,6 +49,21 @@ class RunView:
     counts: Counts
     path: str
     from_title: str
+
+    @property
+    def mark(self) -> str:
+        """The state whose shape is shown."""
+        return "cancelled" if self.cancelling else self.run.state
+
+    @property
+    def shape(self) -> str:
+        """The name of the state's hue."""
+        return look_of(self.mark).shape
+
+    @property
+    def word(self) -> str:
+        """The state in words."""
+        return str(look_of(self.run.state).word)
 
     @property
     def seconds(self) -> float | None:

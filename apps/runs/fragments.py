@@ -62,6 +62,8 @@ def _context(run: Run, events: list[Event], shown: int) -> dict[str, Any]:
         "rows": [step for step in steps if step.position < shown],
         "logs": [log_line(event.at, event.body, titles) for event in events if event.kind == "step_log"],
         "seq": events[-1].seq,
+        # What may be done with the run, and what went wrong, changes with the run's own events only.
+        "whole": any(event.kind.startswith("run_") for event in events),
         "oob": True,
     }
 

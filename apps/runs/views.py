@@ -139,7 +139,7 @@ def run_cancel(request: MemberRequest, run_id: UUID) -> HttpResponse:
     run = services.run_cancel(run=run_get(run_id))
     if not request.htmx:
         return redirect("runs:run_detail", request.workspace.slug, run.id)
-    return render(request, "runs/head.html", _context(request, run))
+    return render(request, "runs/head.html", {**_context(request, run), "oob": True})
 
 
 def refused(request: MemberRequest, error: Exception) -> HttpResponse:
