@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -84,7 +84,22 @@ def _panel(request: MemberRequest, run: Run, step: PlanStep, item: int) -> HttpR
     if context is None:
         raise Http404
     may_write = Role(request.membership.role).includes(Role.EDITOR)
-    return render(request, "runs/step_detail.html", {**context, "may_write": may_write})
+    waits = getattr(context["view"], "waits", "")
+    name = {"approval": "runs:approval_detail", "callback": "runs:callback_address"}.get(waits, "")
+    answered_at = _page(name, request.workspace.slug, run.id, step.node, item)
+    return render(
+        request,
+        "runs/step_detail.html",
+        {**context, "may_write": may_write, "waits": waits, "answered_at": answered_at},
+    )
+
+
+def _page(name: str, *args: Any) -> str:
+    """The address of a page, "" where there is none of that name."""
+    try:
+        return reverse(name, args=args)
+    except NoReverseMatch:
+        return ""
 
 
 def _started(request: MemberRequest, run: Run) -> HttpResponse:

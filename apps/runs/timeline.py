@@ -84,6 +84,8 @@ class RowView:
     error: str
     note: str
     again_at: datetime | None = None
+    # What it waits for while it waits: "approval", "callback" or "".
+    waits: str = ""
     # How many items the step has, when a list mapped it, and how they are, in words.
     items: int = 0
     spread: str = ""
@@ -255,6 +257,7 @@ def row_view(
         told if failed else "",
         note,
         again_at=row.wake_at if row.state == StepState.PENDING else None,
+        waits=(row.request or {}).get("kind", "") if row.state == StepState.WAITING else "",
     )  # fmt: skip
 
 
