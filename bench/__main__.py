@@ -10,7 +10,7 @@ from bench.site import ROOT, Site, open_site, prepare_environment, stack
 
 NAMES = (
     "chain", "first_step", "live", "page", "island", "memory", "up",
-    "fan", "layers", "growth", "small", "small_http", "bytes", "crash",
+    "fan", "layers", "rerun", "growth", "small", "small_http", "bytes", "crash",
     "fair", "branches",
 )  # fmt: skip
 
@@ -54,6 +54,7 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
         "up": pages.bench_up,
         "fan": engine.bench_fan,
         "layers": engine.bench_layers,
+        "rerun": engine.bench_rerun,
         "growth": engine.bench_growth,
         "small": engine.bench_small,
         "small_http": engine.bench_small_http,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import httpx
+import psutil
 
 from bench.report import Figure
-from bench.site import Site
+from bench.site import VAR, Site
 
 # A run hands out at most a hundred steps at once, so ten thousand wait where a hundred runs do.
 CROWD_RUNS, CROWD_STEPS, NEWCOMER_STEPS = 100, 100, 40
@@ -46,7 +48,7 @@ def bench_fair(site: Site) -> list[Figure]:
     run = newcomer.post(f"/api/v1/workflows/{other}/runs")["id"]
     newcomer.await_end(run, 600)
     first_s, share = _shares(UUID(run), asked)
-    left = _queued()
+    left, memory = _queued(), _memory_figure()
     for one in runs:
         crowd.post(f"/api/v1/runs/{one}/cancel")
     for one in runs:
@@ -56,6 +58,7 @@ def bench_fair(site: Site) -> list[Figure]:
         Figure("fair", "newcomer's run asked for → its first step begun", first_s, 5, "s", how),
         Figure("fair", "newcomer's part of the steps begun while both wait", share * 100, 40, "%", how, at_least=True),
         claim,
+        memory,
     ]
 
 
@@ -111,6 +114,18 @@ def _shares(run: UUID, asked: float) -> tuple[float, float]:
     return first.timestamp() - asked, len(rows) / began[0][0]
 
 
+def _memory_figure() -> Figure:
+    """The largest process of the `work` worker under this load, those of its steps included."""
+    worker = psutil.Process(json.loads((VAR / "run" / "stack.json").read_text())["parts"]["work"]["pid"])
+    sizes = []
+    for process in (worker, *worker.children(recursive=True)):
+        with suppress(psutil.Error):  # the process of a step that has ended
+            sizes.append(process.memory_info().rss / 2**20)
+    return Figure(
+        "fair", "largest process of the work worker", max(sizes), 250, "MiB", f"RSS of {len(sizes)} processes"
+    )
+
+
 def _claim_figure(waiting: int) -> Figure:
     """What one claim costs the database, by its own account."""
     from django.db import connection, transaction
@@ -118,7 +133,7 @@ def _claim_figure(waiting: int) -> Figure:
     from apps.runs.claims import _CLAIM
 
     took = []
-    parameters = {"lane": "work", "lease": 12, "most": 10**6, "parallel": "{}"}
+    parameters: dict[str, Any] = {"lane": "work", "lease": 12, "most": 10**6, "parallel": "{}"}
     for _number in range(21):
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + _CLAIM, parameters)

@@ -29,6 +29,22 @@ def bench_memory(site: Site) -> list[Figure]:
     return figures
 
 
+def processor_s() -> dict[str, float]:
+    """Processor seconds of each part of the stack with its children, and of this process, so far."""
+    parts = json.loads((VAR / "run" / "stack.json").read_text())["parts"]
+    return {**{name: _processor_s(part["pid"]) for name, part in parts.items()}, "clients": _own_s(psutil.Process())}
+
+
+def _processor_s(pid: int) -> float:
+    process = psutil.Process(pid)
+    return sum(_own_s(one) for one in (process, *process.children(recursive=True)))
+
+
+def _own_s(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
 def _figure(name: str, process: psutil.Process) -> Figure:
     """RSS counts pages that several processes share once for each; USS is what ending this one would free."""
     memory = process.memory_full_info()

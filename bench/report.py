@@ -5,27 +5,30 @@ from __future__ import annotations
 import json
 import platform
 import statistics
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A measured figure. ``goal`` is an upper bound in the same unit unless ``at_least``."""
+    """A measured figure. ``goal`` is an upper bound in the same unit unless ``at_least``; None where there is none."""
 
     bench: str
     what: str
     value: float
-    goal: float
+    goal: float | None
     unit: str
     how: str
     at_least: bool = False
+    parts: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def reached(self) -> bool:
         """Whether the goal is met."""
+        if self.goal is None:
+            return True
         return self.value >= self.goal if self.at_least else self.value <= self.goal
 
 
@@ -46,8 +49,9 @@ def table(figures: Sequence[Figure]) -> str:
     for figure in figures:
         sign = "≥" if figure.at_least else "≤"
         measured = f"{figure.value:.4g} {figure.unit}"
-        goal = f"{sign} {figure.goal:g} {figure.unit}"
-        rows.append((figure.bench, figure.what, measured, goal, "ok" if figure.reached else "MISSED", figure.how))
+        goal = f"{sign} {figure.goal:g} {figure.unit}" if figure.goal is not None else ""
+        verdict = "" if figure.goal is None else "ok" if figure.reached else "MISSED"
+        rows.append((figure.bench, figure.what, measured, goal, verdict, figure.how))
     widths = [max(len(row[column]) for row in rows) for column in range(6)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows

@@ -8,11 +8,13 @@ import re
 import time
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import websockets
 
 from bench.report import Figure, median, percentile
-from bench.site import Site, chain
+from bench.site import Site, chain, fresh
+from bench.split import Split, executed, split_measure
 
 WATCHERS = 50
 ENDED = re.compile(r'<run-status [^>]*state="completed"')
@@ -23,15 +25,25 @@ def _time(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
+def milliseconds(run: dict[str, Any], begin: str = "started_at", end: str = "finished_at") -> float:
+    """How long a run took by its own times."""
+    return (_time(run[end]) - _time(run[begin])) * 1000
+
+
+def measured(site: Site, graph: dict[str, Any], count: int) -> tuple[list[float], Split]:
+    """How long runs of a graph take that do everything, and where that goes; after one run to warm up."""
+    workflow = site.workflow(graph)
+    runs = [site.run_to_end(workflow) for _ in range(count + 1)][1:]
+    executed([UUID(run["id"]) for run in runs])
+    queue = median([milliseconds(run, "created_at", "started_at") for run in runs])
+    return [milliseconds(run) for run in runs], split_measure(workflow, queue)
+
+
 def bench_chain(site: Site) -> list[Figure]:
     """100 steps in a row, journalled: from the run's start to its finish."""
-    workflow = site.workflow(chain(100))
-    took = []
-    for _ in range(31):
-        run = site.run_to_end(workflow)
-        took.append((_time(run["finished_at"]) - _time(run["started_at"])) * 1000)
+    took, split = measured(site, chain(100), 30)
     how = "median of 30 runs by the run's own times, after one to warm up"
-    return [Figure("chain", "100 steps, start to finish", median(took[1:]), 40, "ms", how)]
+    return [Figure("chain", "100 steps, start to finish", median(took), 20, "ms", how), split.figure("chain")]
 
 
 def bench_first_step(site: Site) -> list[Figure]:
@@ -39,7 +51,7 @@ def bench_first_step(site: Site) -> list[Figure]:
     workflow = site.workflow(chain(1))
     took = []
     for _ in range(101):
-        run = site.post(f"/api/v1/workflows/{workflow}/runs")
+        run = site.post(f"/api/v1/workflows/{workflow}/runs", {"variables": fresh()})
         answered = time.time()
         site.await_end(run["id"])
         events = site.get(f"/api/v1/runs/{run['id']}/events?format=json")["items"]

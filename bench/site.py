@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -58,9 +59,9 @@ class Site:
         project = self.post("/api/v1/projects", {"name": "Bench"})
         return str(self.post(f"/api/v1/projects/{project['id']}/workflows", {"name": "bench", "graph": graph})["id"])
 
-    def run_to_end(self, workflow: str) -> dict[str, Any]:
-        """Start a run, wait for its end, answer it."""
-        run = self.post(f"/api/v1/workflows/{workflow}/runs")
+    def run_to_end(self, workflow: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Start a run with a number of its own (unless ``variables`` are given), wait for its end, answer it."""
+        run = self.post(f"/api/v1/workflows/{workflow}/runs", {"variables": variables or fresh()})
         return self.await_end(run["id"])
 
     def await_end(self, run_id: str, patience_s: float = 60) -> dict[str, Any]:
@@ -84,11 +85,30 @@ def open_site() -> Site:
     return Site(url, token, httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=30))
 
 
+_numbers = itertools.count(int(time.time() * 10) % 10**8)
+
+
+def fresh() -> dict[str, Any]:
+    """Variables that no run has had: everything that hangs on the number is new work, and nothing of it is reused."""
+    return {"n": next(_numbers)}
+
+
+def source(name: str) -> dict[str, Any]:
+    """A node that gives the number that makes a run's work its own."""
+    return {"id": name, "type": "input.number", "params": {"number": {"$variable": "n"}}}
+
+
 def chain(length: int, **params: Any) -> dict[str, Any]:
-    """``length`` test.pass in a row."""
-    nodes = [{"id": f"n{i}", "type": "test.pass", "params": params} for i in range(length)]
+    """A number and behind it test.pass in a row, ``length`` steps together. Work of its own unless told otherwise."""
+    passes = [{"id": f"n{i}", "type": "test.pass", "params": params} for i in range(1, length)]
     edges = [
-        {"id": f"e{i}", "source": f"n{i}", "source_port": "value", "target": f"n{i + 1}", "target_port": "value"}
+        {
+            "id": f"e{i}",
+            "source": f"n{i}",
+            "source_port": "value" if i else "number",
+            "target": f"n{i + 1}",
+            "target_port": "value",
+        }
         for i in range(length - 1)
     ]
-    return {"nodes": nodes, "edges": edges}
+    return {"nodes": [source("n0"), *passes], "edges": edges, "variables": fresh()}

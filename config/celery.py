@@ -19,6 +19,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 # Must be longer than the longest task: a message older than this is delivered again while the first copy still runs.
 VISIBILITY_TIMEOUT_S = 900
+# A `work` process that once was larger than this is replaced by a fresh one when its task has ended. KiB, resident.
+WORK_PROCESS_KIB = 240 * 1024
 
 app = Celery("millrace")
 app.conf.update(
@@ -43,12 +45,13 @@ app.conf.update(
     task_serializer="json",
     accept_content=["json"],
     worker_prefetch_multiplier=1,
+    worker_max_memory_per_child=WORK_PROCESS_KIB,
     worker_soft_shutdown_timeout=10,
     worker_enable_soft_shutdown_on_idle=True,
     worker_eta_task_limit=1000,
     worker_hijack_root_logger=False,
     visibility_timeout=VISIBILITY_TIMEOUT_S,
-    worker_cancel_long_running_tasks_on_connection_loss=True,
+    worker_cancel_long_running_tasks_on_connection_loss=False,
     timezone="UTC",
 )
 

@@ -96,7 +96,10 @@ _database: dict[str, Any] = {**dj_database_url.parse(DATABASE_URL), "CONN_MAX_AG
 if "offline" not in DATABASE_URL:
     # psycopg's pool: under ASGI every request would otherwise open its own connection.
     _pool = {"min_size": 1, "max_size": number("DATABASE_POOL", 20), "timeout": 10}
-    _database["OPTIONS"] = {**_database.get("OPTIONS", {}), "pool": _pool}
+    # Statements that say so (apps.common.statements) are prepared, at once. A pooler between here and PostgreSQL must
+    # know of prepared statements (PgBouncer from 1.21 on), or DATABASE_PREPARE=false.
+    _prepare = {} if not flag("DATABASE_PREPARE", True) else {"prepare_threshold": 0}
+    _database["OPTIONS"] = {**_database.get("OPTIONS", {}), "pool": _pool, **_prepare}
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"

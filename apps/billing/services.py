@@ -175,8 +175,10 @@ def _hold_again(values: dict[str, Any]) -> Hold:
     return _same(hold, workspace_id=workspace_id, parent_id=None, run_id=values["run"])
 
 
-def hold_split(*, parent_id: UUID, hold_id: UUID, amount: int, description: str) -> Hold:
+def hold_split(*, parent_id: UUID, hold_id: UUID, amount: int, description: str, of_run: bool = False) -> Hold:
     """Move ``amount`` from a run's open hold to a new hold of one generation; the wallet covers a shortage.
+
+    ``of_run``: the new hold is not a generation's but that of a run within the run. Its ledger lines stay the outer's.
 
     A repeat with the same ``hold_id`` answers the first. Raises InsufficientCredits (``available`` counts what the
     run still holds), HoldSettled when the run's hold is closed, HoldMissing, ReplayMismatch.
@@ -187,7 +189,7 @@ def hold_split(*, parent_id: UUID, hold_id: UUID, amount: int, description: str)
         "hold": hold_id,
         "amount": amount,
         "description": description[:300],
-        "generation": hold_id,
+        "generation": None if of_run else hold_id,
         "now": timezone.now(),
     }
     hold = ledger.split(values) or _split_again(values)

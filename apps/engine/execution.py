@@ -198,7 +198,8 @@ _WORST = [
 
 def _unconnected(step: PlanStep, edited: Mapping[str, Any]) -> list[PlanInput]:
     connected = {item.port.name for item in step.inputs}
-    return [PlanInput(port, ()) for port in step.type.inputs if port.name in edited and port.name not in connected]
+    ports = (*step.type.inputs, *step.type.given) if edited else ()
+    return [PlanInput(port, ()) for port in ports if port.name in edited and port.name not in connected]
 
 
 def _fit(value: Any, item: PlanInput) -> Any:

@@ -176,6 +176,15 @@ class NodeType:
     limits: Limits = Limits()
     # At most so many of its steps run at once in one workspace.
     parallel: int | None = None
+    # Ports that no edge can reach: what a run gives the node when it starts.
+    given: tuple[Port, ...] = ()
+    # The parameter whose value no two nodes of this type in one graph may share.
+    unique: str | None = None
+    # A workflow as a node: `run` answers a ChildRun. ``content`` are the types and versions inside, all the way down.
+    nested: bool = False
+    content: tuple[tuple[str, int], ...] = ()
+    # Its results are never reused.
+    always_new: bool = False
 
     def __hash__(self) -> int:
         """A type is what its name, version and outputs say; its schemas are mappings and cannot be hashed."""
@@ -184,6 +193,10 @@ class NodeType:
     def input(self, name: str) -> Port | None:
         """The input port of that name."""
         return next((port for port in self.inputs if port.name == name), None)
+
+    def takes(self, name: str) -> bool:
+        """Whether a run can be given a value for that port."""
+        return any(port.name == name for port in (*self.inputs, *self.given))
 
     def output(self, name: str) -> Port | None:
         """The output port of that name."""

@@ -12,7 +12,16 @@ from apps.engine.policy import node_type_treated, own_params, policy_problems
 from apps.engine.types import connection_problem
 from apps.wording import gettext as _
 
-Registry = Callable[[str], NodeType | None]
+# The type of that name as a node of that version has it: most types have one version, workflows have many.
+Registry = Callable[[str, int], NodeType | None]
+
+
+class TypeRefused(LookupError):
+    """A registry has no such type for this graph, and says why. ``code`` is the finding's."""
+
+    def __init__(self, message: str, code: str = "unknown-type") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 @dataclass(frozen=True)
@@ -30,8 +39,8 @@ class GraphProblem:
 
 
 def node_type_of(node: Mapping[str, Any], registry: Registry) -> NodeType | None:
-    """The type of a node of a document, with the ports that its settings give it."""
-    node_type = registry(node["type"])
+    """The type of a node of a document, with the ports that its settings give it. May raise :class:`TypeRefused`."""
+    node_type = registry(node["type"], node["version"])
     return node_type and node_type_treated(node_type, node["params"])
 
 
@@ -67,10 +76,17 @@ def validate(
     document: Mapping[str, Any], registry: Registry, targets: Iterable[str] | None = None
 ) -> list[GraphProblem]:
     """Every problem of the graph (of what ``targets`` need, when given); an empty list means it can run."""
-    types = {node["id"]: node_type_of(node, registry) for node in document["nodes"]}
+    types: dict[str, NodeType | None] = {}
     problems: list[GraphProblem] = []
     for node in document["nodes"]:
-        problems += _node_problems(node, types[node["id"]])
+        try:
+            types[node["id"]] = node_type_of(node, registry)
+        except TypeRefused as refusal:
+            types[node["id"]] = None
+            problems.append(GraphProblem(node["id"], None, refusal.code, str(refusal)))
+        else:
+            problems += _node_problems(node, types[node["id"]])
+    problems += _shared_names(document, types)
     problems += _edge_problems(document, types)
     cycle = order_of(document)[1]
     if cycle:
@@ -106,6 +122,26 @@ def _node_problems(node: Mapping[str, Any], node_type: NodeType | None) -> list[
             *policy_problems(node["params"], node_type),
         )
     ]
+
+
+def _shared_names(document: Mapping[str, Any], types: Mapping[str, NodeType | None]) -> list[GraphProblem]:
+    """Nodes that must be told apart by a parameter and are not."""
+    named: dict[tuple[str, str], list[str]] = {}
+    for node in document["nodes"]:
+        node_type = types[node["id"]]
+        name = node["params"].get(node_type.unique) if node_type and node_type.unique else None
+        if isinstance(name, str) and name:
+            named.setdefault((node["type"], name), []).append(node["id"])
+    return [
+        GraphProblem(node, _unique(types[node]), "duplicate-name", _("Another one is called %(name)s too.", name=name))
+        for (_type, name), nodes in named.items()
+        if len(nodes) > 1
+        for node in nodes
+    ]
+
+
+def _unique(node_type: NodeType | None) -> str | None:
+    return node_type.unique if node_type else None
 
 
 def _edge_problems(document: Mapping[str, Any], types: Mapping[str, NodeType | None]) -> list[GraphProblem]:

@@ -16,6 +16,8 @@ NODES = {
     "flow.condition": "apps.nodes.flow.condition",
     "flow.wait": "apps.nodes.flow.wait",
     "flow.split": "apps.nodes.flow.split",
+    "flow.input": "apps.nodes.flow.input",
+    "flow.output": "apps.nodes.flow.output",
     "image.generate": "apps.nodes.generate.image",
     "image.resize": "apps.nodes.media.resize",
     "video.generate": "apps.nodes.generate.video",
@@ -25,9 +27,16 @@ NODES = {
 }
 
 
+def node_type_get(name: str, version: int = 0) -> NodeType | None:
+    """The node type of that name, its module imported on first use; None when there is none.
+
+    There is one of each, whatever ``version`` a node was drawn with.
+    """
+    return _node_type(name)
+
+
 @cache
-def node_type_get(name: str) -> NodeType | None:
-    """The node type of that name, its module imported on first use; None when there is none."""
+def _node_type(name: str) -> NodeType | None:
     path = NODES.get(name)
     if path is None:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from json import dumps
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -11,6 +12,7 @@ from django.http import Http404, HttpResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import NoReverseMatch, reverse
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import trigger_client_event
@@ -18,17 +20,18 @@ from django_htmx.http import trigger_client_event
 from apps.common.described import described
 from apps.common.paging import keyset_page
 from apps.common.problems import Problem
-from apps.nodes.registry import catalogue_json
 from apps.projects import services
-from apps.projects.forms import NameForm
+from apps.projects.forms import NameForm, VersionForm
 from apps.projects.models import Workflow, WorkflowVersion
 from apps.projects.outline import outline_svg
+from apps.projects.subflows import catalogue_for
 from apps.projects.views import may_edit
 from apps.providers.catalogue import MODELS
 from apps.workspaces.access import MemberRequest, member_required
 from apps.workspaces.models import Role
 
 VERSIONS_PAGE = 30
+NODES_SHOWN = 500
 # A picture's address names the moment it shows, so it never changes.
 OUTLINE_KEPT_S = 365 * 24 * 3600
 
@@ -53,7 +56,7 @@ def _boot(request: MemberRequest, workflow: Workflow) -> dict[str, Any]:
     slug = request.workspace.slug
     return {
         "workflow": {"id": workflow.id, "name": workflow.name, "seq": seq, "graph": document},
-        "nodeTypes": described(catalogue_json()),
+        "nodeTypes": catalogue_for(workflow, document),
         "models": described([model.to_json() for model in MODELS.values()]),
         "user": {"id": request.user.id, "name": request.user.get_full_name()},
         "csrf": get_token(request),
@@ -87,9 +90,12 @@ def workflow_detail(request: MemberRequest, workflow: UUID) -> HttpResponse:
 def workflow_outline(request: MemberRequest, workflow: UUID) -> HttpResponse:
     """The graph as a small picture. With the newest ``?seq`` in its address the browser may keep it."""
     document, seq = services.workflow_document(_workflow(workflow))
+    return _svg(document, kept=request.GET.get("seq") == str(seq))
+
+
+def _svg(document: dict[str, Any], *, kept: bool) -> HttpResponse:
     response = HttpResponse(outline_svg(document), content_type="image/svg+xml")
-    newest = request.GET.get("seq") == str(seq)
-    response["Cache-Control"] = f"private, max-age={OUTLINE_KEPT_S if newest else 0}"
+    response["Cache-Control"] = f"private, max-age={OUTLINE_KEPT_S if kept else 0}"
     response["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
     return response
 
@@ -136,15 +142,16 @@ def workflow_restore(request: MemberRequest, workflow: UUID) -> HttpResponse:
 # --- Versions ------------------------------------------------------------------------------------------------------
 
 
-def _versions(request: MemberRequest, workflow: Workflow) -> HttpResponse:
+def _versions(request: MemberRequest, workflow: Workflow, **refused: Any) -> HttpResponse:
+    """The list; with ``refusal`` what was not done and why, answered 422."""
     rows = WorkflowVersion.objects.filter(workflow=workflow).defer("document").select_related("created_by")
     try:
         versions, cursor = keyset_page(rows, limit=VERSIONS_PAGE, cursor=request.GET.get("cursor"), order=("-number",))
     except Problem as problem:
         raise Http404 from problem
-    context = {"workflow": workflow, "versions": versions, "cursor": cursor, "may_edit": may_edit(request)}
+    context = {"workflow": workflow, "versions": versions, "cursor": cursor, "may_edit": may_edit(request), **refused}
     part = "#rows" if request.GET.get("cursor") else ""
-    return render(request, f"projects/version_list.html{part}", context)
+    return render(request, f"projects/version_list.html{part}", context, status=422 if refused else 200)
 
 
 @require_GET
@@ -158,9 +165,11 @@ def version_list(request: MemberRequest, workflow: UUID) -> HttpResponse:
 @member_required(Role.EDITOR)
 def version_create(request: MemberRequest, workflow: UUID) -> HttpResponse:
     """Keep this moment under a name."""
-    found = _workflow(workflow)
-    name, note = request.POST.get("name", ""), request.POST.get("note", "")
-    version = services.version_create(workflow=found, actor_id=request.user.id, name=name, note=note[:2000])
+    found, form = _workflow(workflow), VersionForm(request.POST)
+    if not form.is_valid():
+        (refusal, *_more) = (text for errors in form.errors.values() for text in errors)
+        return _versions(request, found, refusal=refusal, typed=request.POST.get("name", ""))
+    version = services.version_create(workflow=found, actor_id=request.user.id, **form.cleaned_data)
     messages.success(request, _("Version %(number)d is kept.") % {"number": version.number})
     return _versions(request, found)
 
@@ -174,8 +183,54 @@ def version_publish(request: MemberRequest, workflow: UUID, number: int) -> Http
         services.version_publish(workflow=found, number=number)
     except WorkflowVersion.DoesNotExist as error:
         raise Http404 from error
+    except services.VersionCannotRun as error:
+        return _versions(request, found, refusal=str(error), problems=_problems(found, number, error))
     messages.success(request, _("Version %(number)d is published.") % {"number": number})
     return _versions(request, _workflow(workflow))
+
+
+def _problems(workflow: Workflow, number: int, error: services.VersionCannotRun) -> list[dict[str, str]]:
+    """Each problem with the name of its node."""
+    titles = {node["id"]: node["title"] or node["id"] for node in _version(workflow, number).document["nodes"]}
+    return [{"title": titles.get(problem.node or "", ""), "message": problem.message} for problem in error.problems]
+
+
+def _version(workflow: Workflow, number: int) -> WorkflowVersion:
+    rows = WorkflowVersion.objects.select_related("created_by")
+    version: WorkflowVersion = get_object_or_404(rows, workflow=workflow, number=number)
+    return version
+
+
+@require_GET
+@member_required()
+def version_detail(request: MemberRequest, workflow: UUID, number: int) -> HttpResponse:
+    """A version as it was, to look at."""
+    found = _workflow(workflow)
+    version = _version(found, number)
+    types = {(item["type"], item["version"]): item["title"] for item in catalogue_for(found, version.document)}
+    nodes = [_node_shown(node, types) for node in version.document["nodes"][:NODES_SHOWN]]
+    context = {
+        "workflow": found,
+        "project": found.project,
+        "version": version,
+        "nodes": nodes,
+        "may_edit": may_edit(request),
+    }
+    return render(request, "projects/version_detail.html", context)
+
+
+def _node_shown(node: dict[str, Any], types: dict[tuple[str, int], str]) -> dict[str, Any]:
+    kind = types.get((node["type"], node["version"]), node["type"])
+    texts = {name: value if isinstance(value, str) else dumps(value) for name, value in node["params"].items()}
+    params = [(name, Truncator(text).chars(120)) for name, text in texts.items()]
+    return {"title": node["title"] or kind, "type": kind, "params": params}
+
+
+@require_GET
+@member_required()
+def version_outline(request: MemberRequest, workflow: UUID, number: int) -> HttpResponse:
+    """A version's graph as a picture, which never changes."""
+    return _svg(_version(_workflow(workflow), number).document, kept=True)
 
 
 @require_POST

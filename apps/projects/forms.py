@@ -38,6 +38,19 @@ class WorkflowForm(forms.Form):
         return chosen.graph() if chosen else None
 
 
+class VersionForm(forms.Form):
+    """What a moment of a workflow is kept under."""
+
+    name = forms.CharField(
+        max_length=NAME_MAX,
+        error_messages={
+            "required": _("Give the version a name."),
+            "max_length": _("A version's name may have at most %(limit_value)d characters."),
+        },
+    )
+    note = forms.CharField(max_length=2000, required=False)
+
+
 class NameForm(forms.Form):
     """A name alone, as edited in place."""
 

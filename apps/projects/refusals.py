@@ -10,7 +10,14 @@ from django.utils.translation import gettext as _
 from apps.common.problems import Problem, not_found
 from apps.projects.envelopes import OperationRefused
 from apps.projects.journal import BYTES_MAX, NODES_MAX, ClientSeqReused, DocumentTooLarge, row_json
-from apps.projects.services import BaseSeqUnknown, GraphConflict, GraphRefused, NameInvalid, WorkflowGone
+from apps.projects.services import (
+    BaseSeqUnknown,
+    GraphConflict,
+    GraphRefused,
+    NameInvalid,
+    VersionCannotRun,
+    WorkflowGone,
+)
 
 
 def too_much_json() -> Problem:
@@ -68,6 +75,9 @@ def as_problems() -> Iterator[None]:
         raise Problem("invalid-name", 422, _("Invalid name"), str(error)) from error
     except GraphRefused as error:
         raise Problem("invalid-graph", 422, _("Invalid graph"), error.detail, errors=error.errors) from error
+    except VersionCannotRun as error:
+        errors = [problem.as_dict() for problem in error.problems]
+        raise Problem("invalid-graph", 422, _("The graph cannot run"), str(error), errors=errors) from error
     except DocumentTooLarge as error:
         raise document_too_large(error) from error
     except GraphConflict as error:

@@ -19,8 +19,10 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from apps.common.ids import uuid7
+from apps.common.tenancy import scope
 from apps.engine.documents import DocumentError, document_parse
 from apps.engine.operations import diff, empty_document, fold
+from apps.engine.validation import GraphProblem
 from apps.projects import envelopes
 from apps.projects.journal import (
     DocumentTooLarge,
@@ -34,6 +36,7 @@ from apps.projects.journal import (
 from apps.projects.merging import clashes, touching
 from apps.projects.models import NAME_MAX, Operation, Project, Workflow, WorkflowVersion
 from apps.projects.starters import Starter
+from apps.projects.subflows import graph_problems
 
 workflow_document = document_read
 
@@ -53,6 +56,15 @@ class GraphRefused(ValueError):
         super().__init__(detail)
         self.detail = detail
         self.errors = list(errors)
+
+
+class VersionCannotRun(ValueError):
+    """A version whose graph has problems cannot be published. ``problems`` say where and why."""
+
+    def __init__(self, number: int, problems: Sequence[GraphProblem]) -> None:
+        parts = {"number": number, "problem": problems[0].message}
+        super().__init__(_("Version %(number)s cannot be published, because it cannot run: %(problem)s") % parts)
+        self.problems = list(problems)
 
 
 class BaseSeqUnknown(ValueError):
@@ -324,11 +336,18 @@ def version_create(*, workflow: Workflow, actor_id: UUID | None, name: str = "",
 
 
 def version_publish(*, workflow: Workflow, number: int) -> WorkflowVersion:
-    """Make version ``number`` the one that triggers and the API run. WorkflowVersion.DoesNotExist, WorkflowGone."""
+    """Make version ``number`` the one that triggers and the API run, and that can be a node of other workflows.
+
+    Raises WorkflowVersion.DoesNotExist, WorkflowGone, and VersionCannotRun with everything that is wrong with it.
+    """
     with transaction.atomic():
         locked = _lock(workflow)
         versions = WorkflowVersion.objects.for_workspace(locked.workspace_id).filter(workflow=locked)
         version: WorkflowVersion = versions.select_related("created_by").get(number=number)
+        with scope(locked.workspace_id):
+            problems = graph_problems(locked, version.document)
+        if problems:
+            raise VersionCannotRun(number, problems)
         version.published_at = timezone.now()
         version.save(update_fields=["published_at"])
         locked.published_version = number

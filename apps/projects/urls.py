@@ -25,6 +25,8 @@ urlpatterns: list[URLPattern] = [
     path("workflows/<uuid:workflow>/restore/", canvas.workflow_restore, name="workflow_restore"),
     path("workflows/<uuid:workflow>/versions/", canvas.version_list, name="version_list"),
     path("workflows/<uuid:workflow>/versions/new/", canvas.version_create, name="version_create"),
+    path("workflows/<uuid:workflow>/versions/<int:number>/", canvas.version_detail, name="version_detail"),
+    path("workflows/<uuid:workflow>/versions/<int:number>/outline.svg", canvas.version_outline, name="version_outline"),
     path("workflows/<uuid:workflow>/versions/<int:number>/publish/", canvas.version_publish, name="version_publish"),
     path("workflows/<uuid:workflow>/versions/<int:number>/restore/", canvas.version_restore, name="version_restore"),
 ]

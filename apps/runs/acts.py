@@ -16,7 +16,7 @@ from apps.common.money import credits_text
 from apps.engine.node_types import ChildRun, Effect, Lane, NodeFailure, ProviderCall, WaitUntil
 from apps.engine.plan import PlanStep
 from apps.engine.states import StepState
-from apps.runs import paid
+from apps.runs import paid, subruns
 from apps.runs.drive import Dispatch, Drive, StepRow, Try
 from apps.runs.paid import Outcome
 from apps.runs.records import cancelled, error_of
@@ -27,7 +27,9 @@ log = structlog.get_logger(__name__)
 
 def begin(now: Drive, one: Try) -> None:
     """Start a try of a step whose inputs are there."""
-    if now.lease.dry_run and one.step.type.effect is not Effect.PURE:
+    if one.step.type.nested:
+        _begin_paid(now, one)
+    elif now.lease.dry_run and one.step.type.effect is not Effect.PURE:
         _pretend(now, one)
     elif one.step.type.effect is Effect.PAID:
         _begin_paid(now, one)
@@ -40,9 +42,9 @@ def begin(now: Drive, one: Try) -> None:
 def follow(now: Drive, one: Try, row: StepRow) -> None:
     """Look at a step that is under way."""
     step = one.step
-    if step.type.effect is Effect.PAID:
+    if step.type.effect is Effect.PAID or step.type.nested:
         call = step.type.run(now.context(one, timezone.now()), one.inputs, one.params)
-        assert isinstance(call, ProviderCall)
+        assert isinstance(call, ProviderCall | ChildRun)
         _paid(now, one, call, late_at=row.wake_at)
     elif now.cancelled:
         if row.state is not StepState.WAITING and not _take_back(now, step, one.item):
@@ -76,8 +78,9 @@ def _fail(now: Drive, one: Try, error: Mapping[str, Any], **fields: Any) -> None
 
 
 def _hand_out(now: Drive, one: Try) -> None:
-    dispatch = Dispatch(now.lease.run_id, one.step.position, one.item, one.step.type.lane)
-    fields = _known(one, dispatched_at=timezone.now(), lane=dispatch.lane.value)
+    lane = one.step.type.lane
+    dispatch = Dispatch(now.lease.run_id, one.step.position, one.item, lane)
+    fields = _known(one, dispatched_at=timezone.now(), lane=lane.value)
     now.records.record(one.step, one.item, StepState.READY, **fields)
     now.journal.after(lambda: now.dispatched.append(dispatch))
     now.take_place(one.step)
@@ -161,18 +164,19 @@ def _pretend(now: Drive, one: Try) -> None:
 def _begin_paid(now: Drive, one: Try) -> None:
     step, started = one.step, timezone.now()
     try:
-        high = now.quote(step).high
+        high = 0 if now.lease.dry_run else now.quote(step).high
         _check_limit(now, high)
         call = step.type.run(now.context(one, started), one.inputs, one.params)
     except NodeFailure as failure:
         _fail(now, one, error_of(failure), **_fields(one, started))
         return
-    if not isinstance(call, ProviderCall):
-        raise TypeError(f"{step.type.type} must answer a provider call")
+    if not isinstance(call, ProviderCall | ChildRun):
+        raise TypeError(f"{step.type.type} must answer a provider call or a run of its own")
     limit = step.policy.timeout_s
     late_at = started + timedelta(seconds=limit) if limit is not None else None
     now.records.record(step, one.item, StepState.RUNNING, **_known(one, started_at=started, wake_at=late_at))
-    now.records.log(step, one.item, _("Asked %(model)s.") % {"model": call.model})
+    if isinstance(call, ProviderCall):
+        now.records.log(step, one.item, _("Asked %(model)s.") % {"model": call.model})
     now.take_place(step)
     now.committed[(step.position, one.item)] = high
     # The barrier comes first: a driver that dies here finds the step running and starts the same generation.
@@ -192,18 +196,20 @@ def _check_limit(now: Drive, high: int) -> None:
         raise NodeFailure(message % parts, code="max-credits")
 
 
-def _paid(now: Drive, one: Try, call: ProviderCall, *, late_at: datetime | None) -> None:
+def _paid(now: Drive, one: Try, call: ProviderCall | ChildRun, *, late_at: datetime | None) -> None:
     late = late_at is not None and late_at <= timezone.now()
+    cancelled = now.cancelled or late
     try:
-        outcome = paid.generation_ensure(
-            now.lease, one.step, one.item, one.attempt, call, cancelled=now.cancelled or late
-        )
+        if isinstance(call, ChildRun):
+            outcome = subruns.ensure(now, one, call, cancelled=cancelled)
+        else:
+            outcome = paid.generation_ensure(now.lease, one.step, one.item, one.attempt, call, cancelled=cancelled)
     except NodeFailure as failure:
         now.committed.pop((one.step.position, one.item), None)
         _fail(now, one, error_of(failure))
         return
     if outcome is None:
-        now.busy = True
+        now.busy = now.busy or not subruns.at_rest(now, one)
         if late_at is not None and not late:
             now.wake_by(late_at)
         return
@@ -211,14 +217,16 @@ def _paid(now: Drive, one: Try, call: ProviderCall, *, late_at: datetime | None)
     _settled(now, one, call, outcome, late=late)
 
 
-def _settled(now: Drive, one: Try, call: ProviderCall, outcome: Outcome, *, late: bool) -> None:
-    """A paid call has ended."""
+def _settled(now: Drive, one: Try, call: ProviderCall | ChildRun, outcome: Outcome, *, late: bool) -> None:
+    """A paid call or a run of its own has ended."""
     step = one.step
     if outcome.error is None:
-        delivered = {"model": call.model, "cost": credits_text(outcome.cost)}
-        now.records.log(step, one.item, _("%(model)s delivered: %(cost)s.") % delivered)
-        outputs = {call.output_port: outcome.outputs[0] if len(outcome.outputs) == 1 else list(outcome.outputs)}
-        if one.key:
+        outputs = outcome.ports
+        if isinstance(call, ProviderCall):
+            delivered = {"model": call.model, "cost": credits_text(outcome.cost)}
+            now.records.log(step, one.item, _("%(model)s delivered: %(cost)s.") % delivered)
+            outputs = {call.output_port: outcome.outputs[0] if len(outcome.outputs) == 1 else list(outcome.outputs)}
+        if one.key and step.type.effect in (Effect.PURE, Effect.PAID) and not now.lease.dry_run:
             now.journal.result(one.key, step.position, one.item, rough_size(outputs))
         now.records.complete(now.execution, step, one.item, outputs, attempt=one.attempt, cost=outcome.cost)
     elif outcome.cancelled and (now.cancelled or not late):

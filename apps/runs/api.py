@@ -20,14 +20,15 @@ from apps.billing.models import Hold, HoldState
 from apps.common.described import described
 from apps.common.paging import LIMIT_DEFAULT, LIMIT_MAX, bad_cursor, keyset_page, limit_check, list_page
 from apps.common.problems import Problem, not_found
-from apps.engine.validation import order_of, validate
-from apps.nodes.registry import catalogue_json, node_type_get
+from apps.engine.node_types import NodeType
+from apps.engine.validation import TypeRefused, node_type_of, order_of, validate
 from apps.projects.models import Workflow, WorkflowVersion
 from apps.projects.schemas import rfc3339
 from apps.projects.services import workflow_document
+from apps.projects.subflows import Types, catalogue
 from apps.providers.catalogue import MODELS
 from apps.runs import schemas, services, watch
-from apps.runs.listing import attempts_of, step_json, steps_page
+from apps.runs.listing import attempts_of, children_of, step_json, steps_page
 from apps.runs.models import Run, RunEvent, RunState
 from apps.runs.reasons import reason_text
 from apps.runs.refusals import as_problems
@@ -42,9 +43,9 @@ write = api_auth("runs:write")
 
 
 def _workflow(workflow_id: UUID) -> Workflow:
-    workflow: Workflow | None = Workflow.objects.filter(
-        id=workflow_id, trashed_at=None, project__trashed_at=None
-    ).first()
+    # Whoever needs the document reads it from the newest rows.
+    rows = Workflow.objects.defer("snapshot")
+    workflow: Workflow | None = rows.filter(id=workflow_id, trashed_at=None, project__trashed_at=None).first()
     if workflow is None:
         raise not_found()
     return workflow
@@ -101,9 +102,9 @@ def run_json(request: ApiRequest, run: Run, held: int) -> dict[str, Any]:
 
 @router.get("/node-types", auth=read)
 def node_type_list(request: ApiRequest, limit: int = LIMIT_DEFAULT, cursor: str | None = None) -> dict[str, Any]:
-    """The catalogue of node types."""
-    items, following = list_page(catalogue_json(), key="type", limit=limit, cursor=cursor)
-    return {"items": described(items), "next": following}
+    """The catalogue of node types: the built-in ones, then the workspace's published workflows that have ports."""
+    items, following = list_page(catalogue(), key="type", limit=limit, cursor=cursor)
+    return {"items": items, "next": following}
 
 
 @router.get("/models", auth=read)
@@ -119,12 +120,13 @@ def workflow_validate(request: ApiRequest, workflow_id: UUID, body: schemas.Docu
     """What is wrong with the graph, and the order it would run in."""
     body = body or schemas.DocumentIn()
     document = _document(_workflow(workflow_id), body)
-    problems = validate(document, node_type_get, body.targets)
+    types = Types(workflow_id)
+    problems = validate(document, types, body.targets)
     return {
         "ok": not problems,
         "errors": [problem.as_dict() for problem in problems],
         "order": order_of(document)[0],
-        "schema": _schema(document),
+        "schema": _schema(document, types),
     }
 
 
@@ -135,7 +137,7 @@ def _document(workflow: Workflow, body: schemas.DocumentIn) -> dict[str, Any]:
         return services.document_read(body.graph)
 
 
-def _schema(document: dict[str, Any]) -> dict[str, Any]:
+def _schema(document: dict[str, Any], types: Types) -> dict[str, Any]:
     """The types at every port, and JSON Schema of the variables by their defaults."""
     ports = {
         node["id"]: {
@@ -143,10 +145,17 @@ def _schema(document: dict[str, Any]) -> dict[str, Any]:
             "outputs": {port.name: port.type for port in node_type.outputs},
         }
         for node in document["nodes"]
-        if (node_type := node_type_get(node["type"]))
+        if (node_type := _known(node, types))
     }
     properties = {name: {"default": value} for name, value in document["variables"].items()}
     return {"nodes": ports, "variables": {"type": "object", "properties": properties}}
+
+
+def _known(node: dict[str, Any], types: Types) -> NodeType | None:
+    try:
+        return node_type_of(node, types)
+    except TypeRefused:
+        return None
 
 
 @router.post("/workflows/{workflow_id}/estimate", auth=read, response=schemas.Estimate)
@@ -249,7 +258,11 @@ def step_list(
     run = _run(run_id)
     steps, following = steps_page(run, limit=limit, cursor=cursor)
     tries = attempts_of(run, steps)
-    items = [step_json(run, step, tries.get((step.position, step.item), [])) for step in steps]
+    children = children_of(run)
+    items = [
+        step_json(run, step, tries.get((step.position, step.item), []), children.get((step.position, step.item)))
+        for step in steps
+    ]
     return {"items": items, "next": following}
 
 

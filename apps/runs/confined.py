@@ -154,7 +154,6 @@ class Confinement:
         """
         with suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text("800")
-        os.nice(5)
         cpu = int(self.limits.cpu_s) + 2
         _lower(resource.RLIMIT_CORE, 0)
         _lower(resource.RLIMIT_CPU, cpu)

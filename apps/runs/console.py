@@ -10,6 +10,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Count, Q
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from apps.common.states import look_of
 from apps.engine.states import RunState, StepState
@@ -149,7 +150,20 @@ def console_context(run: Run) -> dict[str, Any]:
         **steps_shown(run),
         "logs": [log_line(event.at, event.body, titles) for event in reversed(logs)],
         "seq": run.last_seq,
+        "part_of": _part_of(run),
     }
+
+
+def _part_of(run: Run) -> str:
+    """The step of its parent that a run is, in words; empty for a run of its own."""
+    if run.parent is None:
+        return ""
+    titles = list(run_titles(run.parent).values())
+    title = titles[run.parent_position] if run.parent_position is not None else ""
+    attempt = run.parent_attempt or 1
+    again = gettext("attempt %(attempt)s") % {"attempt": attempt} if attempt > 1 else ""
+    item = gettext("item %(number)s") % {"number": run.parent_item} if run.parent_item else ""
+    return " · ".join(part for part in (title, item, again) if part)
 
 
 def short_id(run: Run) -> str:

@@ -9,9 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from apps.engine.execution import Execution
-from apps.engine.node_types import Effect, Lane, Quote
+from apps.engine.node_types import Lane, Quote
 from apps.engine.plan import Plan, PlanStep, step_params
-from apps.engine.states import StepState
+from apps.engine.states import RunState, StepState
 from apps.runs.adapters import InlineContext
 from apps.runs.journal import Journal
 from apps.runs.lease import Lease
@@ -35,12 +35,24 @@ class StepRow:
 
 @dataclass(frozen=True)
 class Dispatch:
-    """A step to be handed to a lane once its row is committed."""
+    """A step to be handed to a lane once its row is committed; without a lane, another run that is due."""
 
     run_id: UUID
     position: int
     item: int
-    lane: Lane
+    lane: Lane | None
+
+
+@dataclass(frozen=True)
+class Child:
+    """A run that is a step of the run being driven."""
+
+    run_id: UUID
+    state: RunState
+    graph_id: UUID
+    cost: int
+    error: Mapping[str, Any] | None
+    cancelling: bool
 
 
 @dataclass(frozen=True)
@@ -79,18 +91,25 @@ class Drive:
     busy: bool = False
     in_flight: dict[str, int] = field(default_factory=dict)
     committed: dict[tuple[int, int], int] = field(default_factory=dict)
+    # Runs that are steps of this one, by position, item and attempt; None until somebody asks in this pass.
+    children: dict[tuple[int, int, int], Child] | None = None
 
     def renew(self, execution: Execution, rows: Mapping[tuple[int, int], StepRow]) -> None:
         """Begin another pass with the rows as they are now."""
         self.execution, self.rows = execution, rows
         self.wake_at, self.busy = None, False
         self.in_flight, self.committed = {}, {}
+        self.children = None
         for (position, item), row in rows.items():
             step = self.plan.steps[position]
             if row.state in (StepState.READY, StepState.RUNNING) and step.type.lane is not Lane.INLINE:
                 self.take_place(step)
-            if row.state is StepState.RUNNING and step.type.effect is Effect.PAID:
+            if row.state is StepState.RUNNING and step.type.quote is not None:
                 self.committed[(position, item)] = self.quote(step).high
+
+    def due(self, run_id: UUID) -> None:
+        """Another run has a reason to look: it is driven when this drive is over."""
+        self.dispatched.append(Dispatch(run_id, 0, 0, None))
 
     def wake_by(self, at: datetime) -> None:
         """Look at this run again at that moment at the latest."""

@@ -19,18 +19,19 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from apps.billing.services import hold_close
+from apps.common.statements import prepared
 from apps.common.tenancy import scope
 from apps.engine.execution import Execution, Skip
 from apps.engine.node_types import Lane, NodeFailure
 from apps.engine.plan import PlanStep, step_params
 from apps.engine.states import RunState, StepState
-from apps.runs import acts
+from apps.runs import acts, subruns
 from apps.runs.drive import Dispatch, Drive, StepRow, Try
 from apps.runs.journal import FenceLost, Journal
 from apps.runs.lease import Lease, lease_look, lease_release, lease_take
 from apps.runs.plans import plan_of_graph
 from apps.runs.records import CANCELLED, Records, error_of
-from apps.runs.reuse import Past, Reuse
+from apps.runs.reuse import FINISHED, Past, Reuse
 from apps.runs.trouble import trouble_note
 
 log = structlog.get_logger(__name__)
@@ -107,7 +108,9 @@ class Driver:
                 now.journal.flush()
 
     def _load(self) -> dict[tuple[int, int], StepRow]:
-        with connection.cursor() as cursor:
+        if self.now.lease.fence == 1 and self.now.journal.written == 0:
+            return {}  # nobody held this run before, so nothing was written
+        with prepared() as cursor:
             cursor.execute(
                 """
                 SELECT position, item, state, attempt, outputs::text, wake_at, error::text, encode(cache_key, 'hex')
@@ -202,11 +205,17 @@ class Driver:
         state = now.execution.outcome(cancelled=now.cancelled)
         error = self._why(now.execution.failed) if now.execution.failed else None
         now.journal.event("run_finished", timezone.now(), {"state": state.value, "error": error})
-        # Without a hold the last batch is one statement, which needs no transaction around it.
-        with transaction.atomic() if now.lease.has_hold else nullcontext():
+        # Without a hold or a parent the last batch is one statement, which needs no transaction around it.
+        alone = not now.lease.has_hold and now.lease.parent_id is None
+        with nullcontext() if alone else transaction.atomic():
             now.journal.flush(state=state.value, error=error, ended=True)
+            subruns.parent_wake(now.lease)
             if now.lease.has_hold:
                 hold_close(hold_id=now.lease.run_id)
+        if now.lease.fence == 1 and now.records.whole:
+            FINISHED.put(now.lease.run_id, now.records.ended, now.journal.written)
+        if now.lease.parent_id is not None:
+            now.due(now.lease.parent_id)
         log.info("run finished", action="run_finished", state=state.value)
 
     def _why(self, node: str) -> dict[str, Any]:

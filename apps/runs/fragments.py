@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,8 @@ from apps.runs.timeline import Timeline
 from apps.runs.watch import Event, events_after
 
 BATCH = 2000
+# Between two tags on lines of their own there is nothing to see; a tenth of what a large run would send.
+_INDENTATION = re.compile(r">\s*\n\s*<")
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ def batch_render(run_id: UUID, workspace_id: UUID, after: int, language: str, sh
             return Batch("", after, run.finished_at is not None)
         seq = events[-1].seq
         html = render_to_string("runs/fragments.html", _context(run, events, shown))
-        return Batch(html, seq, run.finished_at is not None and seq >= run.last_seq)
+        return Batch(_INDENTATION.sub("><", html), seq, run.finished_at is not None and seq >= run.last_seq)
 
 
 def _context(run: Run, events: list[Event], shown: int) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.utils import timezone
 
 from apps.common.live import poke
+from apps.common.statements import prepared
 
 BATCH_STEPS = 64
 BATCH_S = 0.1
@@ -109,6 +109,8 @@ class Journal:
         self._results: dict[str, dict[str, Any]] = {}
         self._after: list[Callable[[], None]] = []
         self._cost = 0
+        # How much this driver has written of its steps, in characters.
+        self.written = 0
         # What all steps recorded by this driver have cost, micro-credits.
         self.total_cost = 0
         self._since = time.monotonic()
@@ -168,11 +170,12 @@ class Journal:
             "results": json.dumps(list(self._results.values())),
             "events": json.dumps(self._events),
         }
-        with connection.cursor() as cursor:
+        with prepared() as cursor:
             cursor.execute(_FLUSH, parameters)
             row = cursor.fetchone()
         if row is None:
             raise FenceLost(FenceLost.__doc__)
+        self.written += len(parameters["steps"])
         after = self._after
         self._steps, self._events, self._after, self._cost = {}, [], [], 0
         self._attempts, self._results = [], {}
@@ -190,7 +193,7 @@ def events_record(run_id: UUID, events: list[tuple[str, Mapping[str, Any]]], *, 
     """
     now = timezone.now()
     rows = [{"kind": kind, "at": now.isoformat(), "body": body} for kind, body in events]
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(
             """
             WITH run AS (
@@ -213,5 +216,5 @@ def events_record(run_id: UUID, events: list[tuple[str, Mapping[str, Any]]], *, 
 
 def run_wake(run_id: UUID) -> None:
     """Give the run's driver a reason to look again, so that it does not let go before it has."""
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute("UPDATE runs_run SET wakes = wakes + 1 WHERE id = %s AND finished_at IS NULL", [run_id])

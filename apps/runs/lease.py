@@ -9,7 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
+
+from apps.common.statements import prepared
 
 # Of a row called "run": the workflow's last finished run before it, and where and when reuse was forbidden.
 PAST_SQL = """(
@@ -54,6 +55,8 @@ class Lease:
     from_run_id: UUID | None
     from_node: str
     overrides: dict[str, dict[str, Any]]
+    # The run that this one is a step of.
+    parent_id: UUID | None
     # The workflow's last finished run before this one.
     previous_id: UUID | None
     # When reuse was forbidden: by node, "" for the whole workflow or workspace.
@@ -67,7 +70,7 @@ class Lease:
 
 def lease_take(run_id: UUID) -> Lease | None:
     """Take the run when nobody drives it; None when somebody does or it is over."""
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(
             f"""
             UPDATE runs_run AS run SET fence = fence + 1, touched_at = statement_timestamp(),
@@ -76,7 +79,7 @@ def lease_take(run_id: UUID) -> Lease | None:
                 AND (lease_until IS NULL OR lease_until < statement_timestamp())
             RETURNING id, workspace_id, workflow_id, project_id, graph_id, actor_id, fence, wakes, state,
                 started_at IS NOT NULL, variables::text, targets::text, price_high, cancel_requested_at, created_at,
-                cost, max_credits, dry_run, from_run_id, from_node, overrides::text, {PAST_SQL}
+                cost, max_credits, dry_run, from_run_id, from_node, overrides::text, parent_id, {PAST_SQL}
             """,  # noqa: S608 (a constant of ours)
             {"run": run_id, "lease": settings.RUN_LEASE_S},
         )
@@ -86,12 +89,12 @@ def lease_take(run_id: UUID) -> Lease | None:
 
 def _lease(row: tuple[Any, ...]) -> Lease:
     variables, targets = json.loads(row[10]), json.loads(row[11] or "null")
-    return Lease(*[*row[:10], variables, targets, *row[12:20], json.loads(row[20]), *past_read(row[21:])])
+    return Lease(*[*row[:10], variables, targets, *row[12:20], json.loads(row[20]), row[21], *past_read(row[22:])])
 
 
 def lease_release(lease: Lease, *, wakes: int, state: str, wake_at: datetime | None) -> bool:
     """Let go of the run, unless somebody gave it a reason to look again since ``wakes`` was read."""
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(
             """
             UPDATE runs_run SET lease_until = NULL, state = %(state)s, wake_at = %(wake_at)s
@@ -104,7 +107,7 @@ def lease_release(lease: Lease, *, wakes: int, state: str, wake_at: datetime | N
 
 def lease_look(lease: Lease) -> tuple[int, datetime | None] | None:
     """How often the run was woken and whether it is to be cancelled; None when the lease is lost."""
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(
             "SELECT wakes, cancel_requested_at FROM runs_run WHERE id = %s AND fence = %s", [lease.run_id, lease.fence]
         )

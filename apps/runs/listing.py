@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from django.db.models import F
 
@@ -24,7 +25,7 @@ def attempts_of(run: Run, steps: Sequence[Step]) -> dict[tuple[int, int], list[A
     return found
 
 
-def step_json(run: Run, step: Step, attempts: Sequence[Attempt] = ()) -> dict[str, Any]:
+def step_json(run: Run, step: Step, attempts: Sequence[Attempt] = (), child: UUID | None = None) -> dict[str, Any]:
     """A step as the API shows it. ``attempts`` are the failed tries before the present one."""
     return {
         "node": step.node,
@@ -46,6 +47,7 @@ def step_json(run: Run, step: Step, attempts: Sequence[Attempt] = ()) -> dict[st
         "outputs": step.outputs,
         "cost": step.cost,
         "error": step.error,
+        "run": child,
         "logs_url": f"/api/v1/runs/{run.id}/steps/{step.node}/{step.item}/logs",
     }
 
@@ -83,6 +85,12 @@ def _place(cursor: str) -> tuple[int, int]:
 def _after(position: int, item: int) -> dict[str, Any]:
     """Rows after a place, as one comparison that the primary key serves."""
     return {"pk__gt": (F("run_id"), position, item)} if position >= 0 else {}
+
+
+def children_of(run: Run) -> dict[tuple[int, int], UUID]:
+    """The runs that are steps of a run, by position and item; of several attempts the last."""
+    rows = Run.objects.filter(parent_id=run.id).order_by("parent_attempt")
+    return {(row[0], row[1]): row[2] for row in rows.values_list("parent_position", "parent_item", "id")}
 
 
 def run_titles(run: Run) -> dict[str, str]:

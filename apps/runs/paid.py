@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -20,12 +20,13 @@ _LIVE = ("prepared", "submitting", "submitted", "running", "unknown")
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a generation ended. ``cost`` in micro-credits."""
+    """How a generation, or a run that is a step, ended. ``cost`` in micro-credits; ``ports`` are a run's outputs."""
 
     outputs: tuple[Mapping[str, Any], ...]
     cost: int
     error: Mapping[str, Any] | None
     cancelled: bool
+    ports: Mapping[str, Any] = field(default_factory=dict)
 
 
 def generation_ensure(

@@ -5,20 +5,33 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from threading import Lock
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import transaction
 
 from apps.common.ids import uuid7
+from apps.common.statements import prepared
+from apps.common.tenancy import current_workspace_id
 from apps.engine.plan import Plan, plan_build
 from apps.engine.validation import GraphProblem, validate
-from apps.nodes.registry import node_type_get
+from apps.nodes.flow.workflow import nests
+from apps.projects.models import Workflow
+from apps.projects.services import workflow_document
+from apps.projects.subflows import Types, types_kept
 from apps.runs.models import Graph
 
 _KEEP = 256
-_plans: dict[tuple[bytes, tuple[str, ...] | None], Plan] = {}
-_digests: dict[UUID, bytes] = {}
+_NAMES_KEEP = 10_000
+# Workflows among the nodes mean something in their workspace only, so such a plan is kept under it.
+_Key = tuple[bytes, tuple[str, ...] | None, UUID | None]
+_plans: dict[_Key, Plan] = {}
+_digests: dict[UUID, tuple[bytes, UUID | None]] = {}
+# The stored graph of a content, by workspace; and the content of a workflow's document at its newest seq.
+_graphs: dict[tuple[UUID, bytes], UUID] = {}
+_newest: dict[UUID, tuple[int, bytes]] = {}
+_lock = Lock()
 
 
 class InvalidGraph(ValueError):
@@ -34,36 +47,82 @@ def document_digest(document: Mapping[str, Any]) -> bytes:
     return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).digest()
 
 
-def plan_of(document: Mapping[str, Any], digest: bytes, targets: Iterable[str] | None) -> Plan:
-    """The plan of a document; :class:`InvalidGraph` when it cannot run."""
-    key = (digest, None if targets is None else tuple(sorted(targets)))
-    plan = _plans.pop(key, None)
+def plan_of(
+    document: Mapping[str, Any], digest: bytes, targets: Iterable[str] | None, *, within: UUID | None = None
+) -> Plan:
+    """The plan of a document of the workspace in scope; :class:`InvalidGraph` when it cannot run.
+
+    A workflow among its nodes may be in the trash by now, so that is asked each time. ``within`` is the workflow whose
+    graph this is: it may not be among them.
+    """
+    nested = nests(document)
+    if nested:
+        targets = None if targets is None else list(targets)
+        _refuse(validate(document, Types(within), targets))
+    return _plan(document, digest, targets, nested=nested)
+
+
+def _refuse(problems: list[GraphProblem]) -> None:
+    if problems:
+        raise InvalidGraph(problems)
+
+
+def _plan(document: Mapping[str, Any], digest: bytes, targets: Iterable[str] | None, *, nested: bool) -> Plan:
+    key = (digest, None if targets is None else tuple(sorted(targets)), current_workspace_id() if nested else None)
+    plan = _plans.get(key)
     if plan is None:
-        problems = validate(document, node_type_get, key[1])
-        if problems:
-            raise InvalidGraph(problems)
-        plan = plan_build(document, node_type_get, key[1])
-    _plans[key] = plan  # the newest is last; the first is the one unused for longest
-    while len(_plans) > _KEEP:
-        _plans.pop(next(iter(_plans)))
+        _refuse(validate(document, types_kept, key[1]))
+        plan = plan_build(document, types_kept, key[1])
+    _remember(_plans, key, plan, _KEEP)
     return plan
 
 
 def plan_of_graph(graph_id: UUID, targets: Iterable[str] | None) -> Plan:
     """The plan of a stored graph, without reading it when this process knows it."""
     wanted = None if targets is None else tuple(sorted(targets))
-    digest = _digests.get(graph_id)
-    if digest is not None and (digest, wanted) in _plans:
-        return _plans[(digest, wanted)]
+    known = _digests.get(graph_id)
+    if known is not None and (plan := _plans.get((known[0], wanted, known[1]))) is not None:
+        return plan
     graph = Graph.objects.get(id=graph_id)
-    digest = bytes(graph.digest)
-    _digests[graph_id] = digest
-    return plan_of(graph.document, digest, targets)
+    nested = nests(graph.document)
+    _remember(_digests, graph_id, (bytes(graph.digest), graph.workspace_id if nested else None))
+    return _plan(graph.document, bytes(graph.digest), wanted, nested=nested)
 
 
-def graph_keep(workspace_id: UUID, document: Mapping[str, Any], digest: bytes) -> UUID:
-    """The id of the stored graph with this content, stored now if it was not."""
-    with connection.cursor() as cursor:
+def workflow_plan(workflow: Workflow, targets: Iterable[str] | None) -> tuple[Plan, bytes, Mapping[str, Any] | None]:
+    """The plan of a workflow's newest document, its digest, and the document.
+
+    The document is None, not even read, where this process has its plan and knows it to be stored (:func:`graph_keep`).
+    """
+    with prepared() as cursor:
+        cursor.execute("SELECT last_seq FROM projects_workflow WHERE id = %s", [workflow.id])
+        row = cursor.fetchone()
+    seq, digest = _newest.get(workflow.id, (None, b""))
+    if row is not None and seq == row[0] and (workflow.workspace_id, digest) in _graphs:
+        # Not one with workflows among its nodes: of those is asked each time whether they may be used.
+        plan = _plans.get((digest, None if targets is None else tuple(sorted(targets)), None))
+        if plan is not None:
+            return plan, digest, None
+    document, seq = workflow_document(workflow)
+    digest = document_digest(document)
+    _remember(_newest, workflow.id, (seq, digest))
+    return plan_of(document, digest, targets, within=workflow.id), digest, document
+
+
+def graph_keep(workspace_id: UUID, document: Mapping[str, Any] | None, digest: bytes) -> UUID:
+    """The id of the stored graph with this content, stored now if it was not. Stored graphs stay."""
+    known = _graphs.get((workspace_id, digest))
+    if known is not None:
+        return known
+    graph_id: UUID = _graph_store(workspace_id, document, digest)
+    _remember(_digests, graph_id, (digest, workspace_id if document is not None and nests(document) else None))
+    # Not before: a transaction that fails takes the row with it.
+    transaction.on_commit(lambda: _remember(_graphs, (workspace_id, digest), graph_id))
+    return graph_id
+
+
+def _graph_store(workspace_id: UUID, document: Mapping[str, Any] | None, digest: bytes) -> UUID:
+    with prepared() as cursor:
         cursor.execute("SELECT id FROM runs_graph WHERE workspace_id = %s AND digest = %s", [workspace_id, digest])
         row = cursor.fetchone()
         if row is None:
@@ -77,5 +136,13 @@ def graph_keep(workspace_id: UUID, document: Mapping[str, Any], digest: bytes) -
             )
             row = cursor.fetchone()
     graph_id: UUID = row[0]
-    _digests[graph_id] = digest
     return graph_id
+
+
+def _remember(memory: dict[Any, Any], key: Any, value: Any, keep: int = _NAMES_KEEP) -> None:
+    """The newest is last; the first is the one that was remembered, or used, longest ago."""
+    with _lock:
+        memory.pop(key, None)
+        memory[key] = value
+        while len(memory) > keep:
+            memory.pop(next(iter(memory)))

@@ -14,6 +14,7 @@ from apps.engine.node_types import NodeFailure
 from apps.engine.plan import PlanStep
 from apps.engine.states import StepState
 from apps.runs.journal import Journal
+from apps.runs.reuse import Earlier
 
 # What is stored is in the site's own language, as the worker has no reader; a page says a fixed sentence in its own.
 CANCELLED = gettext_noop("The run was cancelled.")
@@ -36,12 +37,18 @@ class Records:
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
+        # How steps ended, and whether that is all there is to say of them: each was recorded once, at its end.
+        self.ended: dict[tuple[str, int], Earlier] = {}
+        self.whole = True
 
     def record(self, step: PlanStep, item: int, state: StepState, *, attempt: int = 1, **fields: Any) -> None:
         """A step's new state with what is known of it, and its event."""
         now = timezone.now()
         if state.settled:
             fields["finished_at"] = now
+            self._end(step, item, state, attempt, fields)
+        else:
+            self.whole = False
         row = {
             "position": step.position,
             "item": item,
@@ -60,6 +67,21 @@ class Records:
         kind = _EVENTS.get(state)
         if kind:
             self.journal.event(kind, now, {**body, **{name: fields[name] for name in _TOLD if fields.get(name)}})
+
+    def _end(self, step: PlanStep, item: int, state: StepState, attempt: int, fields: Mapping[str, Any]) -> None:
+        started, ended = fields.get("started_at"), fields["finished_at"]
+        self.ended[(step.node, item)] = Earlier(
+            step.position,
+            step.type.type,
+            step.type.version,
+            state.value,
+            attempt,
+            fields.get("cache_key"),
+            fields.get("inputs") or {},
+            fields.get("outputs"),
+            ended,
+            (ended - started).total_seconds() if started else -1,
+        )
 
     def complete(
         self, execution: Execution, step: PlanStep, item: int, outputs: Mapping[str, Any], **fields: Any

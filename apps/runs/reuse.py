@@ -21,9 +21,9 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
 
 from apps.assets.models import Asset
+from apps.common.statements import prepared
 from apps.engine.node_types import Effect, Lane, NodeFailure
 from apps.engine.plan import PlanStep, step_params
 from apps.engine.values import ASSET_KEY, is_asset
@@ -31,6 +31,8 @@ from apps.runs.plans import InvalidGraph, plan_of_graph
 
 # Sentences are made of these codes when they are read, in the reader's language: see apps.runs.reasons.
 REASON_MAX = 200
+# In place of the node that runs again: all of them. No node can have this id.
+EVERY_NODE = "*"
 # A step inside the driver that took this long before is worth a question to the database, seconds.
 WORTH_ASKING_S = 0.005
 
@@ -79,6 +81,7 @@ def content_of(value: Any) -> Any:
 def fingerprint(workspace_id: UUID, step: PlanStep, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> str:
     """The fingerprint of a step's work, hexadecimal (32 bytes)."""
     work = [str(workspace_id), step.type.type, step.type.version, content_of(params), content_of(inputs)]
+    work += step.type.content
     return hashlib.blake2b(json.dumps(work, sort_keys=True, separators=(",", ":")).encode(), digest_size=32).hexdigest()
 
 
@@ -139,14 +142,15 @@ class Reuse:
     def find(self, step: PlanStep, item: int, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> Found:
         """The outputs of the same work done before, or the reason why it must be done."""
         key = fingerprint(self.past.workspace_id, step, inputs, params)
-        forced = step.node == self.past.from_node
+        forced = self.past.from_node in (step.node, EVERY_NODE)
         kept = None if forced else self._source.get((step.node, item))
         if kept and kept.key == key and kept.emitted and _assets_live(kept.outputs):
             return Found(key, kept.outputs, f"kept {self.past.from_run_id}")
         if step.type.effect not in (Effect.PURE, Effect.PAID):
             return Found(key, None, "effect" if step.type.effect is Effect.WRITE else "")
-        if step.policy.always_new or forced:
-            return Found(key, None, "always-new" if step.policy.always_new else "forced")
+        always_new = step.policy.always_new or step.type.always_new
+        if always_new or forced:
+            return Found(key, None, "always-new" if always_new else "forced")
         outputs, why_not = self._known(step, item, key)
         if outputs is not None:
             return Found(key, outputs, "hit")
@@ -205,7 +209,13 @@ class Reuse:
 
     @cached_property
     def _previous(self) -> Mapping[tuple[str, int], Earlier]:
-        return earlier_steps(self.past.previous_id) if self.past.previous_id else {}
+        if self.past.previous_id is None:
+            return {}
+        known = FINISHED.get(self.past.previous_id)
+        if known is None:
+            known, size = _steps_read(self.past.previous_id)
+            FINISHED.put(self.past.previous_id, known, size)
+        return known
 
     @cached_property
     def _source(self) -> Mapping[tuple[str, int], Earlier]:
@@ -216,7 +226,7 @@ class Reuse:
 
     @cached_property
     def _previous_plan(self) -> tuple[Mapping[str, PlanStep], Mapping[str, Any]]:
-        with connection.cursor() as cursor:
+        with prepared() as cursor:
             cursor.execute(
                 "SELECT graph_id, targets::text, variables::text FROM runs_run WHERE id = %s", [self.past.previous_id]
             )
@@ -235,6 +245,34 @@ class Reuse:
             return {}
 
 
+class Finished:
+    """Steps of finished runs that this process drove or read, by run, up to ``size`` characters of JSON together."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._kept: OrderedDict[UUID, tuple[Mapping[tuple[str, int], Earlier], int]] = OrderedDict()
+        self._used = 0
+        self._lock = Lock()
+
+    def get(self, run_id: UUID) -> Mapping[tuple[str, int], Earlier] | None:
+        """The steps of that run."""
+        with self._lock:
+            if run_id not in self._kept:
+                return None
+            self._kept.move_to_end(run_id)
+            return self._kept[run_id][0]
+
+    def put(self, run_id: UUID, steps: Mapping[tuple[str, int], Earlier], size: int) -> None:
+        """Keep the steps of a run that has ended: they never change again."""
+        with self._lock:
+            if run_id not in self._kept:
+                self._kept[run_id] = steps, size
+                self._used += size
+            while self._used > self.size:
+                self._used -= self._kept.popitem(last=False)[1][1]
+
+
+FINISHED = Finished(size=8 * 1024 * 1024)
 NEVER = datetime.fromtimestamp(0, tz=UTC)
 
 
@@ -256,7 +294,12 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator
 
 def earlier_steps(run_id: UUID) -> dict[tuple[str, int], Earlier]:
     """The steps of a run by node and item."""
-    with connection.cursor() as cursor:
+    return _steps_read(run_id)[0]
+
+
+def _steps_read(run_id: UUID) -> tuple[dict[tuple[str, int], Earlier], int]:
+    """The steps of a run, and how many characters their rows come to, about as the journal counts."""
+    with prepared() as cursor:
         cursor.execute(
             """
             SELECT node, item, position, type, version, state, attempt, encode(cache_key, 'hex'), inputs::text,
@@ -265,7 +308,9 @@ def earlier_steps(run_id: UUID) -> dict[tuple[str, int], Earlier]:
             """,
             [run_id],
         )
-        return {(row[0], row[1]): _earlier(row[2:]) for row in cursor.fetchall()}
+        rows = cursor.fetchall()
+    size = sum(400 + len(row[8] or "") + len(row[9] or "") for row in rows)
+    return {(row[0], row[1]): _earlier(row[2:]) for row in rows}, size
 
 
 def _earlier(row: tuple[Any, ...]) -> Earlier:
@@ -275,7 +320,7 @@ def _earlier(row: tuple[Any, ...]) -> Earlier:
 
 def _entry_use(workspace_id: UUID, key: str) -> tuple[Mapping[str, Any] | None, datetime | None] | None:
     """The outputs that an entry points at and when they were made; the entry counts as used now."""
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(
             """
             UPDATE runs_cacheentry AS entry SET used_at = statement_timestamp() FROM runs_step AS step
@@ -290,7 +335,7 @@ def _entry_use(workspace_id: UUID, key: str) -> tuple[Mapping[str, Any] | None, 
 
 
 def _entry_touch(workspace_id: UUID, key: str) -> None:
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(
             "UPDATE runs_cacheentry SET used_at = statement_timestamp() "
             "WHERE workspace_id = %s AND key = decode(%s, 'hex')",
@@ -300,7 +345,7 @@ def _entry_touch(workspace_id: UUID, key: str) -> None:
 
 def entry_keep(*, workspace_id: UUID, key: str, run_id: UUID, position: int, item: int, size: int) -> None:
     """Make a settled step's outputs reusable, in the caller's transaction."""
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(
             """
             INSERT INTO runs_cacheentry (workspace_id, key, run_id, position, item, size, used_at)
@@ -334,7 +379,7 @@ def _assets_live(outputs: Any) -> bool:
 def entries_evict() -> int:
     """Drop the least recently used entries of every workspace that has more than its limits; how many went."""
     limits = {"entries": settings.CACHE_MAX_ENTRIES, "bytes": settings.CACHE_MAX_BYTES}
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(
             """
             DELETE FROM runs_cacheentry AS entry USING (

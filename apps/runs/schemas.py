@@ -144,6 +144,7 @@ class StepOut(Schema):
     outputs: Any
     cost: int
     error: dict[str, Any] | None
+    run: UUID | None
     logs_url: str
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -16,15 +17,16 @@ from django.utils.translation import gettext as _
 from apps.billing.services import InsufficientCredits as InsufficientCredits
 from apps.billing.services import credits_hold
 from apps.common.live import poke
+from apps.common.statements import row_insert
 from apps.engine.documents import MAX_BYTES, DocumentError, document_parse
 from apps.engine.plan import Plan
 from apps.projects.models import Workflow
 from apps.projects.services import workflow_document
-from apps.runs.journal import events_record
-from apps.runs.models import RUN_LIVE, CacheClearing, CacheEntry, Run, RunState
+from apps.runs.models import CacheClearing, CacheEntry, Run, RunState
 from apps.runs.plans import InvalidGraph as InvalidGraph
-from apps.runs.plans import document_digest, graph_keep, plan_of
+from apps.runs.plans import document_digest, graph_keep, plan_of, workflow_plan
 from apps.runs.preview import StepPreview, past_of, preview
+from apps.runs.subruns import cancel_ask
 from apps.runs.tasks import advance_run
 
 log = structlog.get_logger(__name__)
@@ -95,7 +97,7 @@ def estimate(
 ) -> Estimate:
     """What a run would do and cost; raises what :func:`run_start` raises about the graph and the part."""
     document = workflow_document(workflow)[0] if document is None else document_read(document)
-    plan = plan_of(document, document_digest(document), part.targets)
+    plan = plan_of(document, document_digest(document), part.targets, within=workflow.id)
     return _estimate(workflow, plan, variables, part_resolve(workflow, plan, part))
 
 
@@ -117,7 +119,7 @@ def part_resolve(workflow: Workflow, plan: Plan, part: Part) -> Part:
         if node not in nodes:
             raise NoSuchNode(_("There is no node %(node)s in the part that runs.") % {"node": node})
         for port in part.inputs.get(node, ()):
-            if nodes[node].type.input(port) is None:
+            if not nodes[node].type.takes(port):
                 raise NoSuchNode(_("%(node)s has no input %(port)s.") % {"node": nodes[node].title, "port": port})
     if part.from_run is not None:
         if not Run.objects.filter(id=part.from_run).exists():
@@ -149,9 +151,12 @@ def run_start(
     :class:`NoSuchNode`, :class:`NoSuchRun`, :class:`NoEarlierRun`, :class:`InsufficientCredits` (nothing was
     submitted or held then).
     """
-    document = workflow_document(workflow)[0] if document is None else document_read(document)
-    digest = document_digest(document)
-    plan = plan_of(document, digest, part.targets)
+    if document is None:
+        plan, digest, document = workflow_plan(workflow, part.targets)
+    else:
+        document = document_read(document)
+        digest = document_digest(document)
+        plan = plan_of(document, digest, part.targets, within=workflow.id)
     part = part_resolve(workflow, plan, part)
     run = Run(
         workspace_id=workflow.workspace_id,
@@ -170,14 +175,15 @@ def run_start(
     if plan.paid and not dry_run:
         quote = _estimate(workflow, plan, variables, part)
         run.price_low, run.price_high = quote.low, quote.high
-    with transaction.atomic():
+    # A run that holds no credits is one row, which needs no transaction around it.
+    with transaction.atomic() if run.price_high else nullcontext():
         run.graph_id = graph_keep(workflow.workspace_id, document, digest)
         _queue(run, workflow.name)
     return run
 
 
 def _queue(run: Run, name: str) -> None:
-    run.save(force_insert=True)
+    row_insert(run)
     held = run.price_high if run.max_credits is None else min(run.price_high, run.max_credits)
     if held:
         credits_hold(
@@ -196,12 +202,7 @@ def _queue(run: Run, name: str) -> None:
 def run_cancel(*, run: Run) -> Run:
     """Ask a run to end: nothing more starts, what runs is told to stop. Repeating it changes nothing."""
     with transaction.atomic():
-        asked = Run.objects.filter(id=run.id, state__in=RUN_LIVE, cancel_requested_at=None).update(
-            cancel_requested_at=timezone.now()
-        )
-        if asked:
-            seq = events_record(run.id, [("run_cancelling", {})], wake=True)
-            poke(f"run.{run.id}", seq=seq)
+        if cancel_ask(run.id):
             advance_run.delay_on_commit(run_id=str(run.id))
     run.refresh_from_db()
     return run
@@ -211,6 +212,8 @@ def run_retry(*, run: Run, actor_id: UUID | None) -> Run:
     """A new run of the same graph that takes what succeeded from ``run`` and does the rest again."""
     if run.state not in (RunState.FAILED, RunState.CANCELLED):
         raise RunNotFailed(_("Only a run that failed or was cancelled can be retried."))
+    if run.parent_id is not None:
+        raise RunNotFailed(_("This run is a step of another run. Retry that one; what is done is reused."))
     workflow = Workflow.objects.filter(id=run.workflow_id, trashed_at=None, project__trashed_at=None).first()
     if workflow is None:
         raise WorkflowTrashed(_("The workflow of this run is in the trash. Restore it, then retry the run."))
@@ -228,7 +231,7 @@ def run_retry(*, run: Run, actor_id: UUID | None) -> Run:
         max_credits=run.max_credits,
         dry_run=run.dry_run,
     )
-    plan = plan_of(run.graph.document, bytes(run.graph.digest), run.targets)
+    plan = plan_of(run.graph.document, bytes(run.graph.digest), run.targets, within=run.workflow_id)
     if plan.paid and not run.dry_run:
         part = Part(run.targets, run.id, "", run.overrides)
         quote = _estimate(workflow, plan, run.variables, part)

@@ -19,9 +19,13 @@ BEAT = {
 
 @lane_task("control")
 def advance_run(*, run_id: str, **_: object) -> None:
-    """Drive a run, then let lanes look for the steps that it dispatched."""
-    for lane, count in Counter(dispatch.lane for dispatch in driver.advance(UUID(run_id))).items():
+    """Drive a run, then let lanes look for the steps that it dispatched, and drive the runs that it made due."""
+    dispatched = driver.advance(UUID(run_id))
+    for lane, count in Counter(dispatch.lane for dispatch in dispatched if dispatch.lane is not None).items():
         _call(lane, count)
+    for dispatch in dispatched:
+        if dispatch.lane is None:
+            advance_run.delay(run_id=str(dispatch.run_id))
 
 
 def _call(lane: Lane, count: int = 1) -> None:
@@ -42,8 +46,8 @@ def execute_io_step(**_: object) -> None:
 
 
 # The step's own limits end it; these are for a worker that hangs. A message that the broker delivers again meanwhile
-# is one more look.
-@lane_task("work-steps", soft_time_limit=4 * 3600, time_limit=4 * 3600 + 60)
+# is one more look; one that a worker took with it when it died need not be, as the tick looks too.
+@lane_task("work-steps", retry_on_worker_lost=False, soft_time_limit=4 * 3600, time_limit=4 * 3600 + 60)
 def execute_work_step(**_: object) -> None:
     """A place for steps that need a processor: each in a child of a process."""
     _fill(Lane.WORK)

@@ -204,7 +204,7 @@ class Timeline:
             return self._several(step, group, made)
         view = self._single(step, row)
         told = self.told.get(step.node) if row.state == StepState.RUNNING else None
-        outputs = json.dumps(short(made[0])) if 0 in made else "{}"
+        outputs = json.dumps(short(made[0]), separators=(",", ":")) if 0 in made else "{}"
         return replace(view, told=told, outputs=outputs)
 
     def _single(self, step: PlanStep, row: Step) -> RowView:
@@ -220,7 +220,7 @@ class Timeline:
         return RowView(
             step.position, step.node, 0, step.title, step.type.type, group.state, 1, bars, seconds, group.cost,
             group.error, "", items=sum(group.counts.values()), spread=_spread(group.counts),
-            outputs=json.dumps(outputs), told=self.told.get(step.node) if group.state == StepState.RUNNING else None,
+            outputs=json.dumps(outputs, separators=(",", ":")), told=self.told.get(step.node) if group.state == StepState.RUNNING else None,
         )  # fmt: skip
 
 

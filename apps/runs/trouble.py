@@ -15,6 +15,7 @@ from apps.runs.journal import Journal, events_record
 from apps.runs.lease import Lease
 from apps.runs.models import RunEvent
 from apps.runs.records import cancelled
+from apps.runs.subruns import children_end, parent_wake
 
 log = structlog.get_logger(__name__)
 
@@ -43,8 +44,12 @@ def _give_up(lease: Lease) -> None:
             journal.event("step_cancelled", timezone.now(), body)
         journal.event("run_finished", timezone.now(), {"state": RunState.FAILED.value, "error": error})
         journal.flush(state=RunState.FAILED.value, error=error, ended=True)
+        parent_wake(lease)
         if lease.has_hold:
             hold_close(hold_id=lease.run_id)
+    # Not in the same transaction: a child that ends has its own row locked and waits for this run's.
+    with transaction.atomic():
+        children_end(lease)
     log.error("run given up", action="run_given_up", run=str(lease.run_id))
 
 

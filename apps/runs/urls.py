@@ -27,4 +27,5 @@ urlpatterns: list[URLPattern] = [
     path("runs/reuse/forget/", cache_pages.reuse_forget, name="reuse_forget"),
     path("runs/reuse/<uuid:workflow_id>/forget/", cache_pages.workflow_forget, name="workflow_forget"),
     path("workflows/<uuid:workflow_id>/runs/", views.drawer, name="drawer"),
+    path("workflows/<uuid:workflow_id>/versions/<int:number>/run/", views.version_run, name="version_run"),
 ]

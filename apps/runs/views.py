@@ -10,11 +10,12 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
 from apps.common.paging import keyset_page
 from apps.engine.values import ASSET_KEY
 from apps.generations.models import Generation, GenerationState
-from apps.projects.models import Workflow
+from apps.projects.models import Workflow, WorkflowVersion
 from apps.runs import services
 from apps.runs.console import console_context
 from apps.runs.models import RUN_LIVE, Run, RunState
@@ -40,7 +41,8 @@ STARTING = (
 
 def run_get(run_id: UUID) -> Run:
     """The run, or 404."""
-    run: Run | None = Run.objects.select_related("workflow", "actor", "graph").filter(id=run_id).first()
+    related = ("workflow", "actor", "graph", "parent__workflow")
+    run: Run | None = Run.objects.select_related(*related).filter(id=run_id).first()
     if run is None:
         raise Http404
     return run
@@ -56,7 +58,8 @@ def _context(request: MemberRequest, run: Run) -> dict[str, Any]:
 def run_list(request: MemberRequest) -> HttpResponse:
     """The workspace's runs, newest first; filtered by ``state``, ``project`` and ``workflow``."""
     asked = {name: request.GET.get(name, "") for name in ("state", "project", "workflow")}
-    runs = Run.objects.select_related("workflow", "actor").defer("variables", "targets", "overrides")
+    runs = Run.objects.filter(parent=None).select_related("workflow", "actor")
+    runs = runs.defer("variables", "targets", "overrides")
     if asked["state"] in RunState.values:
         runs = runs.filter(state=asked["state"])
     if asked["project"]:
@@ -77,7 +80,8 @@ def run_list(request: MemberRequest) -> HttpResponse:
 @member_required()
 def home_runs(request: MemberRequest) -> HttpResponse:
     """A slot of the home page: what runs or waits now, then what ran last."""
-    runs = Run.objects.select_related("workflow", "actor").defer("variables", "targets").order_by("-created_at", "-id")
+    runs = Run.objects.filter(parent=None).select_related("workflow", "actor").defer("variables", "targets")
+    runs = runs.order_by("-created_at", "-id")
     live = list(runs.filter(state__in=RUN_LIVE)[:HOME])
     last = [] if len(live) == HOME else list(runs.exclude(state__in=RUN_LIVE)[: HOME - len(live)])
     return render(request, "runs/home.html", {"runs": [*live, *last]})
@@ -95,7 +99,11 @@ def _uuid(text: str) -> UUID:
 def last_runs(request: MemberRequest) -> HttpResponse:
     """How each workflow of a project ran last and the picture it made, for the cards of the project's page."""
     project = _uuid(request.GET.get("project", ""))
-    runs = Run.objects.filter(project_id=project).order_by("workflow_id", "-created_at").distinct("workflow_id")
+    runs = (
+        Run.objects.filter(project_id=project, parent=None)
+        .order_by("workflow_id", "-created_at")
+        .distinct("workflow_id")
+    )
     made = Generation.objects.filter(project_id=project, state=GenerationState.SUCCEEDED, workflow_id__isnull=False)
     newest = made.order_by("workflow_id", "-created_at").distinct("workflow_id").values_list("workflow_id", "outputs")
     covers = [(workflow, outputs[0][ASSET_KEY]) for workflow, outputs in newest if outputs]
@@ -123,13 +131,39 @@ def drawer(request: MemberRequest, workflow_id: UUID) -> HttpResponse:
     workflow = Workflow.objects.filter(id=workflow_id).first()
     if workflow is None:
         raise Http404
-    runs = list(
-        Run.objects.select_related("workflow", "actor", "graph").filter(workflow=workflow).order_by("-created_at")[:20]
-    )
+    mine = Run.objects.filter(workflow=workflow, parent=None).select_related("workflow", "actor", "graph")
+    runs = list(mine.order_by("-created_at")[:20])
     history = request.GET.get("part") == "history"
     context = _context(request, runs[0]) if runs and not history else {}
     template = "runs/drawer.html#history" if history else "runs/drawer.html"
     return render(request, template, {**context, "runs": runs, "workflow": workflow})
+
+
+@require_POST
+@member_required(Role.EDITOR)
+def version_run(request: MemberRequest, workflow_id: UUID, number: int) -> HttpResponse:
+    """Run a version as it was kept; the page that asked shows the run."""
+    rows = WorkflowVersion.objects.filter(
+        workflow__trashed_at=None, workflow__project__trashed_at=None, workflow_id=workflow_id, number=number
+    )
+    version: WorkflowVersion | None = rows.select_related("workflow").first()
+    if version is None:
+        raise Http404
+    try:
+        run = services.run_start(
+            workflow=version.workflow, actor_id=request.user.id, document=version.document, version=number
+        )
+    except (services.InsufficientCredits, services.InvalidGraph) as error:
+        refusal = render(request, "runs/refused.html", {"sentence": str(error)}, status=422)
+        refusal["HX-Reswap"] = "afterbegin"
+        return refusal
+    url = reverse("runs:run_detail", args=[request.workspace.slug, run.id])
+    if not request.htmx or "/versions/" in (request.htmx.current_url or ""):
+        return HttpResponseClientRedirect(url) if request.htmx else redirect(url)
+    response = HttpResponse(status=204)
+    for event in ("run-started", "run-retried"):  # the console shows it, the canvas follows it
+        trigger_client_event(response, event, {"id": str(run.id), "url": url})
+    return trigger_client_event(response, "close-dialog")
 
 
 @require_POST

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils import timezone
@@ -18,6 +19,9 @@ from apps.workspaces.models import ApiToken, Membership, Role, TokenScope
 
 WORKSPACE_HEADER = "Millrace-Workspace"
 _USED_EVERY = timedelta(minutes=1)
+
+
+_memberships = Membership.objects.filter(workspace_id=OuterRef("workspace_id"), user_id=OuterRef("created_by_id"))
 
 
 def _unauthorised() -> Problem:
@@ -47,20 +51,18 @@ def _by_token(request: Any, secret: str) -> None:
         token = (
             ApiToken.objects.select_related("workspace", "created_by")
             .filter(digest=ApiToken.digest_of(secret), revoked_at=None, expires_at__gt=now, created_by__is_active=True)
+            .annotate(role=Subquery(_memberships.values("role")[:1]))
             .first()
         )
-    if token is None:
-        raise _unauthorised()
     # A token never outlives or outranks the membership of who made it.
-    membership = Membership.objects.filter(workspace_id=token.workspace_id, user_id=token.created_by_id).first()
-    if membership is None:
+    if token is None or token.role is None:
         raise _unauthorised()
     if token.last_used_at is None or now - token.last_used_at > _USED_EVERY:
         ApiToken.objects.for_workspace(token.workspace_id).filter(id=token.id).update(last_used_at=now)
     request.token = token
     request.user = token.created_by
     request.workspace = token.workspace
-    request.role = Role(membership.role)
+    request.role = Role(token.role)
     request.scopes = frozenset(token.scopes) & role_scopes(request.role)
 
 

@@ -21,7 +21,7 @@ def context(tmp_path: Path) -> FolderContext:
 def run_node(context: FolderContext) -> Callable[..., Any]:
     """``run_node("flow.template", {"values": […]}, template="…")``: what the node answers, defaults filled in."""
 
-    def run(name: str, inputs: dict[str, Any] | None = None, **params: Any) -> Any:
+    def run(name: str, inputs: dict[str, Any] | None = None, /, **params: Any) -> Any:
         node = node_type_get(name)
         assert node, name
         assert node.params_problems(params) == []

@@ -16,7 +16,7 @@ from apps.accounts.models import User
 from apps.engine.validation import validate
 from apps.nodes.registry import node_type_get
 from apps.projects import services
-from apps.projects.models import Project, Workflow
+from apps.projects.models import Project, Workflow, WorkflowVersion
 from apps.projects.outline import outline_svg
 from apps.projects.starters import STARTERS
 from apps.workspaces.models import Workspace
@@ -168,6 +168,65 @@ def test_versions_are_kept_published_and_returned_to(alice_client: Client, workf
     assert seq == 5
     assert alice_client.post(f"{url}9/publish/").status_code == 404
     assert alice_client.post(f"{url}9/restore/").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["", "   ", "x" * 101])
+def test_a_version_needs_a_name(alice_client: Client, workflow: Workflow, name: str) -> None:
+    answer = alice_client.post(f"/w/mill/workflows/{workflow.id}/versions/new/", {"name": name}, headers=HTMX)
+    assert answer.status_code == 422
+    assert "name" in answer.content.decode()
+    assert not WorkflowVersion.objects.for_workspace(workflow.workspace_id).exists()
+
+
+def test_a_version_that_cannot_run_is_not_published_and_says_why(alice_client: Client, workflow: Workflow) -> None:
+    services.graph_replace(
+        workflow=workflow,
+        base_seq=0,
+        graph=graph(node("a", "image.generate", title="Sunset"), node("b", "no.such")),
+        actor_id=None,
+    )
+    url = f"/w/mill/workflows/{workflow.id}/versions/"
+    alice_client.post(f"{url}new/", {"name": "Broken"}, headers=HTMX)
+    answer = alice_client.post(f"{url}1/publish/", headers=HTMX)
+    assert answer.status_code == 422
+    page = answer.content.decode()
+    assert "Sunset: Connect something to Prompt." in page
+    assert "There is no node type no.such." in page
+    workflow.refresh_from_db()
+    assert workflow.published_version is None
+
+
+def test_a_version_is_looked_at_as_it_was(alice_client: Client, victor_client: Client, workflow: Workflow) -> None:
+    services.graph_replace(
+        workflow=workflow, base_seq=0, graph=graph(node("a", title="Words", params={"text": "sea"})), actor_id=None
+    )
+    url = f"/w/mill/workflows/{workflow.id}/versions/"
+    alice_client.post(f"{url}new/", {"name": "First light"}, headers=HTMX)
+    services.graph_replace(workflow=workflow, base_seq=1, graph=graph(), actor_id=None)
+    page = alice_client.get(f"{url}1/").content.decode()
+    assert "First light" in page and "Words" in page and "sea" in page and "Restore" in page
+    looked = victor_client.get(f"{url}1/").content.decode()
+    assert "First light" in looked and "Restore" not in looked
+    picture = alice_client.get(f"{url}1/outline.svg")
+    assert picture.content.count(b"<rect") == 1
+    assert "max-age=31536000" in picture["Cache-Control"]
+    assert alice_client.get(f"{url}2/").status_code == 404
+
+
+def test_a_version_runs_as_it_was(alice_client: Client, workflow: Workflow) -> None:
+    services.graph_replace(workflow=workflow, base_seq=0, graph=graph(node("a")), actor_id=None)
+    url = f"/w/mill/workflows/{workflow.id}/versions/"
+    alice_client.post(f"{url}new/", {"name": "First"}, headers=HTMX)
+    services.graph_replace(workflow=workflow, base_seq=1, graph=graph(node("bad", "no.such")), actor_id=None)
+    answer = alice_client.post(f"{url}1/run/", headers=HTMX)
+    assert answer.status_code == 204
+    assert {"run-started", "close-dialog"} <= json.loads(answer["HX-Trigger"]).keys()
+    run = json.loads(answer["HX-Trigger"])["run-started"]
+    page = alice_client.get(run["url"]).content.decode()
+    assert "version 1" in page
+    alice_client.post(f"{url}new/", {"name": "Second"}, headers=HTMX)
+    assert alice_client.post(f"{url}2/run/", headers=HTMX).status_code == 422
+    assert alice_client.post(f"{url}3/run/", headers=HTMX).status_code == 404
 
 
 def test_the_outline_is_kept_only_at_its_own_moment(alice_client: Client, workflow: Workflow) -> None:

@@ -162,6 +162,7 @@ def test_heavy_step_is_handed_out_after_its_barrier(make_workflow: Make, funded:
 
 def dispatched(run: Run, position: int, type_name: str = "image.resize") -> None:
     """A step as the driver leaves it for a lane."""
+    Run.objects.filter(id=run.id).update(fence=1)
     Step.objects.create(
         workspace_id=run.workspace_id,
         run=run,

@@ -27,6 +27,7 @@ from apps.projects.models import Workflow
 from apps.projects.services import project_create, workflow_create
 from apps.runs import claims, execution, services, sweeps, tasks
 from apps.runs.claims import Claim, claim_next, claim_tell
+from apps.runs.driver import advance
 from apps.runs.execution import Bells
 from apps.runs.models import Attempt, Run, RunEvent, Step
 from apps.workspaces.models import Workspace
@@ -344,7 +345,7 @@ def mapped(**params: Any) -> dict[str, Any]:
 @pytest.mark.usefixtures("inside")
 def test_list_maps_one_step_per_item_gathered_in_order(make_workflow: Make) -> None:
     run = services.run_start(workflow=make_workflow(mapped()), actor_id=None)
-    tasks.driver.advance(run.id)
+    advance(run.id)
     assert list(Step.objects.filter(run=run, node="each").values_list("item", "state").order_by("item")) == [
         (0, "ready"),
         (1, "ready"),
@@ -364,7 +365,7 @@ def test_list_maps_one_step_per_item_gathered_in_order(make_workflow: Make) -> N
 def test_each_item_is_retried_on_its_own(make_workflow: Make) -> None:
     document = mapped(fail_times=1, **{"$retry": {"times": 2, "backoff_s": 0.5}})
     run = services.run_start(workflow=make_workflow(document), actor_id=None)
-    tasks.driver.advance(run.id)
+    advance(run.id)
     claim = take()
     assert claim and claim.item == 0
     states = dict(Step.objects.filter(run=run, node="each").values_list("item", "state"))
@@ -372,7 +373,7 @@ def test_each_item_is_retried_on_its_own(make_workflow: Make) -> None:
     assert take_all() == 2
     past = timezone.now() - timedelta(seconds=1)
     Step.objects.filter(run=run, state="pending").update(wake_at=past)
-    tasks.driver.advance(run.id)
+    advance(run.id)
     assert take_all() == 3
     run.refresh_from_db()
     assert run.state == "completed"
@@ -387,12 +388,12 @@ def test_each_item_is_retried_on_its_own(make_workflow: Make) -> None:
 @pytest.mark.usefixtures("inside")
 def test_each_item_is_reused_on_its_own(make_workflow: Make) -> None:
     first = services.run_start(workflow=make_workflow(mapped()), actor_id=None)
-    tasks.driver.advance(first.id)
+    advance(first.id)
     assert take_all() == 3
     document = mapped()
     document["nodes"][0]["params"]["text"] = "c\na\nx"
     second = services.run_start(workflow=make_workflow(document), actor_id=None)
-    tasks.driver.advance(second.id)
+    advance(second.id)
     states = dict(Step.objects.filter(run=second, node="each").values_list("item", "state"))
     assert states == {0: "cached", 1: "cached", 2: "ready"}
     assert take_all() == 1
@@ -403,7 +404,7 @@ def test_each_item_is_reused_on_its_own(make_workflow: Make) -> None:
 def test_limits_of_a_type_fail_the_step_and_stop_the_run(make_workflow: Make) -> None:
     document = graph([node("n0", "test.work", memory_mb=600), node("n1")], ("n0", "value", "n1", "value"))
     run = services.run_start(workflow=make_workflow(document), actor_id=None)
-    tasks.driver.advance(run.id)
+    advance(run.id)
     began = time.monotonic()
     assert take_all() == 1
     assert time.monotonic() - began < 10

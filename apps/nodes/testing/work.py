@@ -53,7 +53,7 @@ NODE = NodeType(
     description="Hands its value on from a process of its own. For tests and benchmarks.",
     effect=Effect.PURE,
     lane=Lane.WORK,
-    icon="hammer",
+    icon="flask-conical",
     run=run,
     limits=Limits(memory_mb=256, cpu_s=10, time_s=120),
     inputs=(

@@ -11,9 +11,9 @@ register = template.Library()
 
 
 @register.simple_tag(takes_context=True)
-def slot_url(context: dict[str, Any], name: str) -> str:
+def slot_url(context: dict[str, Any], name: str, *args: Any) -> str:
     """The URL ``name`` within this workspace, or "" where no such page exists."""
     try:
-        return reverse(name, args=[context["workspace"].slug])
+        return reverse(name, args=[context["workspace"].slug, *args])
     except NoReverseMatch:
         return ""

@@ -9,7 +9,7 @@ import type { GraphNode } from "../document/types";
 import { NodeIcon, StateMark } from "../icons";
 import { t } from "../i18n";
 import { formatCredits, formatRange } from "../runbar/credits";
-import { nodeType } from "../store/catalogue";
+import { typeOfNode } from "../store/catalogue";
 import type { StepNode as StepNodeData } from "../store/flow";
 import { errorsOf, useRun } from "../store/run";
 import { NodeBody } from "./NodeBody";
@@ -79,7 +79,7 @@ function Header({ node, type }: { node: GraphNode; type: NodeType | undefined })
 
 export const StepNode = memo(function StepNode({ data, selected }: NodeProps<StepNodeData>): React.ReactElement {
   const { node } = data;
-  const type = nodeType(node.type);
+  const type = typeOfNode(node);
   const errors = useRun((state) => errorsOf(state.errors, node.id));
   const state = useRun((run) => run.status[node.id]?.state ?? "none");
   const general = errors.filter((error) => !type?.ports.inputs.some((port) => port.name === error.port));

@@ -2,7 +2,7 @@
 
 import type { InputPort, NodeType, OutputPort, PortType } from "../boot";
 import { t } from "../i18n";
-import type { GraphDocument, GraphEdge } from "./types";
+import type { GraphDocument, GraphEdge, GraphNode } from "./types";
 
 const ASSETS: readonly PortType[] = ["image", "video", "audio"];
 
@@ -43,9 +43,13 @@ export interface Ports {
   input(node: string, port: string): InputPort | undefined;
 }
 
+/** A node's type in the version it has, else as it is now. */
+export const atVersion = (types: ReadonlyMap<string, NodeType>, { type, version }: GraphNode): NodeType | undefined =>
+  types.get(`${type}@${version}`) ?? types.get(type);
+
 /** Ports of the nodes of a document, by the catalogue of node types. */
 export function portsOf(doc: GraphDocument, types: ReadonlyMap<string, NodeType>): Ports {
-  const byId = new Map(doc.nodes.map((node) => [node.id, types.get(node.type)]));
+  const byId = new Map(doc.nodes.map((node) => [node.id, atVersion(types, node)]));
   return {
     output: (node, port) => byId.get(node)?.ports.outputs.find((each) => each.name === port),
     input: (node, port) => byId.get(node)?.ports.inputs.find((each) => each.name === port),

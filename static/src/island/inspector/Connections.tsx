@@ -7,7 +7,7 @@ import { PortShape } from "../canvas/PortShape";
 import { connectionProblem, portsOf, typeName } from "../document/connections";
 import type { GraphEdge, GraphNode } from "../document/types";
 import { t } from "../i18n";
-import { nodeType, nodeTypes } from "../store/catalogue";
+import { nodeTypes, typeOfNode } from "../store/catalogue";
 import { useDocument } from "../store/document";
 import { portsConnect } from "../store/edits";
 import { commit } from "../store/workshop";
@@ -18,14 +18,14 @@ interface Source {
   label: string;
 }
 
-const titleOf = (node: GraphNode | undefined): string => node?.title || nodeType(node?.type ?? "")?.title || node?.type || "?";
+const titleOf = (node: GraphNode | undefined): string => node?.title || typeOfNode(node)?.title || node?.type || "?";
 
 /** Every output that may feed this input. */
 function sourcesFor(nodes: readonly GraphNode[], edges: readonly GraphEdge[], node: string, port: string): Source[] {
   const doc = { format: "", variables: {}, nodes, edges };
   const ports = portsOf(doc, nodeTypes());
   return nodes.flatMap((source) =>
-    (nodeType(source.type)?.ports.outputs ?? [])
+    (typeOfNode(source)?.ports.outputs ?? [])
       .filter((output) => !connectionProblem(doc, ports, { source: source.id, source_port: output.name, target: node, target_port: port }))
       .map((output) => ({ node: source.id, port: output.name, label: t("%(node)s · %(port)s", { node: titleOf(source), port: output.title }) })),
   );
@@ -33,7 +33,7 @@ function sourcesFor(nodes: readonly GraphNode[], edges: readonly GraphEdge[], no
 
 function Fed({ edge, readOnly }: { edge: GraphEdge; readOnly: boolean }): React.ReactElement {
   const source = useDocument(({ document }) => document.nodes.find((node) => node.id === edge.source));
-  const output = nodeType(source?.type ?? "")?.ports.outputs.find((port) => port.name === edge.source_port);
+  const output = typeOfNode(source)?.ports.outputs.find((port) => port.name === edge.source_port);
   return (
     <div className="flex items-center gap-1 pl-5 text-xs">
       <span className="truncate grow">{t("from %(node)s · %(port)s", { node: titleOf(source), port: output?.title ?? edge.source_port })}</span>

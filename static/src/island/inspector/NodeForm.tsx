@@ -9,9 +9,9 @@ import type { GraphNode, Json } from "../document/types";
 import { NodeIcon, StateMark, stateName } from "../icons";
 import { t } from "../i18n";
 import { formatCredits } from "../runbar/credits";
-import { nodeType, schemaOf } from "../store/catalogue";
+import { nodeType, schemaOf, typeOfNode } from "../store/catalogue";
 import { selectionDuplicate } from "../store/clipboard";
-import { modelOf, modelSet, paramSet, selectionRemove, titleSet } from "../store/edits";
+import { modelOf, modelSet, paramSet, selectionRemove, titleSet, versionSet } from "../store/edits";
 import { errorsOf, useRun } from "../store/run";
 import { Connections } from "./Connections";
 import { Field } from "./Field";
@@ -53,7 +53,7 @@ function Result({ id }: { id: string }): React.ReactElement | null {
 
 function Settings({ node, problems, readOnly }: { node: GraphNode; problems: (name: string) => string | undefined; readOnly: boolean }): React.ReactElement | null {
   const [dropped, setDropped] = useState<string[]>([]);
-  const type = nodeType(node.type);
+  const type = typeOfNode(node);
   const modelParam = Object.entries(type?.params.properties ?? {}).find(([, schema]) => schema.format === "model")?.[0];
   const schema = schemaOf(type, modelOf(type, node.params));
   const fed = new Set(type?.ports.inputs.map((port) => port.name));
@@ -86,8 +86,28 @@ function Settings({ node, problems, readOnly }: { node: GraphNode; problems: (na
   );
 }
 
+/** A workflow used as a node stays with the version it was drawn with until somebody takes a newer one. */
+function Version({ node, readOnly }: { node: GraphNode; readOnly: boolean }): React.ReactElement | null {
+  const newest = nodeType(node.type);
+  if (newest?.category !== "workflow") return null;
+  const workflow = node.type.slice("workflow.".length).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+  return (
+    <section className="panel-section" aria-label={t("Version")}>
+      <div className="flex flex-wrap items-center gap-2 text-sm">
+        <span>{t("Version %(version)s", { version: node.version })}</span>
+        {newest.version > node.version ? (
+          <button type="button" className="btn btn-sm" disabled={readOnly} onClick={() => versionSet(node.id, newest.version)}>
+            {t("Update to version %(version)s", { version: newest.version })}
+          </button>
+        ) : null}
+        <a className="btn btn-ghost btn-sm" href={`../${workflow}/`}>{t("Open the workflow")}</a>
+      </div>
+    </section>
+  );
+}
+
 export function NodeForm({ node, readOnly }: { node: GraphNode; readOnly: boolean }): React.ReactElement {
-  const type = nodeType(node.type);
+  const type = typeOfNode(node);
   const errors = useRun((state) => errorsOf(state.errors, node.id));
   const known = new Set([...(type?.ports.inputs.map((port) => port.name) ?? []), ...Object.keys(type?.params.properties ?? {}), ...Object.keys(node.params)]);
   const problems = (name: string): string | undefined => errors.find((error) => error.port === name)?.message;
@@ -107,6 +127,7 @@ export function NodeForm({ node, readOnly }: { node: GraphNode; readOnly: boolea
       {errors.filter((error) => !error.port || !known.has(error.port)).map((error) => (
         <p key={error.code + error.message} className="panel-about" role="alert">{error.message}</p>
       ))}
+      <Version node={node} readOnly={readOnly} />
       {type ? <Connections node={node} type={type} problems={problems} readOnly={readOnly} /> : null}
       <Settings node={node} problems={problems} readOnly={readOnly} />
       <Result id={node.id} />

@@ -1,23 +1,33 @@
 /** Node types and models: what there is to build with. It does not change while the page is open. */
 
 import type { Model, NodeType, ParamsSchema, PortType } from "../boot";
+import { atVersion } from "../document/connections";
+import type { GraphNode } from "../document/types";
 import { t } from "../i18n";
 
+/** The newest version of each type, and beside them every version known: nodes that are workflows stay with theirs. */
 const types = new Map<string, NodeType>();
+const versions = new Map<string, NodeType>();
 const models = new Map<string, Model>();
 
 export function catalogueFill(nodeTypes: readonly NodeType[], modelList: readonly Model[]): void {
-  nodeTypes.forEach((each) => types.set(each.type, each));
+  for (const each of nodeTypes) {
+    versions.set(each.type, each);
+    versions.set(`${each.type}@${each.version}`, each);
+    if (each.version >= (types.get(each.type)?.version ?? 0)) types.set(each.type, each);
+  }
   modelList.forEach((each) => models.set(each.id, each));
 }
 
-export const nodeTypes = (): ReadonlyMap<string, NodeType> => types;
+export const nodeTypes = (): ReadonlyMap<string, NodeType> => versions;
 export const nodeType = (type: string): NodeType | undefined => types.get(type);
+/** The type of a node in the version it has. */
+export const typeOfNode = (node: GraphNode | undefined): NodeType | undefined => (node ? atVersion(versions, node) : undefined);
 export const model = (id: unknown): Model | undefined => (typeof id === "string" ? models.get(id) : undefined);
 export const modelsOfKind = (kind: string | undefined): Model[] =>
   [...models.values()].filter((each) => !kind || each.kind === kind);
 
-const CATEGORIES = ["input", "image", "video", "audio", "text", "flow", "data", "output", "test"];
+const CATEGORIES = ["input", "image", "video", "audio", "text", "flow", "workflow", "data", "output", "test"];
 
 export function categoryTitle(category: string): string {
   const titles: Record<string, string> = {
@@ -27,6 +37,7 @@ export function categoryTitle(category: string): string {
     audio: t("Audio"),
     text: t("Text"),
     flow: t("Flow"),
+    workflow: t("Workflows"),
     data: t("Data"),
     output: t("Output"),
     test: t("Test"),

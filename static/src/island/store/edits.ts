@@ -4,7 +4,7 @@ import type { NodeType } from "../boot";
 import { connectionProblem, portsOf, typesFit, type Ends } from "../document/connections";
 import { newId } from "../document/ids";
 import type { GraphNode, Json, Operation, Params, Position } from "../document/types";
-import { nodeType, nodeTypes, schemaOf, modelsOfKind } from "./catalogue";
+import { nodeTypes, schemaOf, modelsOfKind, typeOfNode } from "./catalogue";
 import { documentNow } from "./document";
 import { selectedEdges, selectedNodes, useFlow } from "./flow";
 import { toast, type Connecting } from "./ui";
@@ -33,7 +33,7 @@ export function modelOf(type: NodeType | undefined, params: Params): Json | unde
 
 /** A node's params with the defaults of its type and model filled in. */
 export function paramsShown(node: GraphNode): Params {
-  const type = nodeType(node.type);
+  const type = typeOfNode(node);
   const schema = schemaOf(type, modelOf(type, node.params)).properties ?? {};
   const defaults = Object.entries(schema).flatMap(([name, field]) => (field.default === undefined ? [] : [[name, field.default] as const]));
   return { ...Object.fromEntries(defaults), ...node.params };
@@ -135,6 +135,10 @@ export function titleSet(id: string, title: string): void {
   commit([{ op: "set", id, path: ["title"], value: [...title].slice(0, 200).join("") }], { merge: `${id}.title` });
 }
 
+export function versionSet(id: string, version: number): void {
+  commit([{ op: "set", id, path: ["type_version"], value: version }]);
+}
+
 export function variableSet(name: string, value: Json | undefined): void {
   commit([{ op: "set_variable", name, ...(value === undefined ? {} : { value }) }], { merge: `variable.${name}` });
 }
@@ -144,7 +148,7 @@ export function variableSet(name: string, value: Json | undefined): void {
  * Answers the titles of what went, so that the form can say it.
  */
 export function modelSet(node: GraphNode, name: string, id: string): string[] {
-  const type = nodeType(node.type);
+  const type = typeOfNode(node);
   const before = schemaOf(type, node.params[name]).properties ?? {};
   const after = schemaOf(type, id).properties ?? {};
   const dropped = Object.keys(node.params).filter((param) => param in before && !paramFits(after[param], node.params[param]!));
@@ -155,7 +159,7 @@ export function modelSet(node: GraphNode, name: string, id: string): string[] {
 
 /** Sets a node's model and settings to those of an earlier moment; what was not set then is unset again. */
 export function settingsRestore(node: GraphNode, model: string, then: Params): void {
-  const type = nodeType(node.type);
+  const type = typeOfNode(node);
   const name = Object.entries(type?.params.properties ?? {}).find(([, schema]) => schema.format === "model")?.[0];
   const known = schemaOf(type, model).properties ?? {};
   const ops = Object.keys(known)

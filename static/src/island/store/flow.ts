@@ -7,7 +7,7 @@ import type { PortType } from "../boot";
 import { portsOf } from "../document/connections";
 import type { GraphDocument, GraphEdge, GraphNode } from "../document/types";
 import { t } from "../i18n";
-import { nodeType, nodeTypes } from "./catalogue";
+import { nodeTypes, typeOfNode } from "./catalogue";
 
 export type StepNode = Node<{ node: GraphNode }, "step">;
 export type FlowEdge = Edge<{ edge: GraphEdge; portType: PortType }, "flow">;
@@ -19,7 +19,7 @@ interface FlowState {
 
 export const useFlow = create<FlowState>(() => ({ nodes: [], edges: [] }));
 
-const nodeName = (node: GraphNode): string => node.title || nodeType(node.type)?.title || node.type;
+const nodeName = (node: GraphNode): string => node.title || typeOfNode(node)?.title || node.type;
 
 /** What it is, said to screen readers: React Flow's own words are English. */
 const role = (word: string): { "aria-roledescription": string } => ({ "aria-roledescription": word });
