@@ -217,10 +217,11 @@ class Timeline:
         seconds = (group.end - group.start).total_seconds() if group.start and group.end and not open_ else None
         shown = list(made.values())[: ITEMS_GLIMPSED if open_ else ITEMS_SHOWN]
         outputs = {port: [short(one.get(port)) for one in shown] for port in shown[0]} if shown else {}
+        told = self.told.get(step.node) if group.state == StepState.RUNNING else None
         return RowView(
             step.position, step.node, 0, step.title, step.type.type, group.state, 1, bars, seconds, group.cost,
             group.error, "", items=sum(group.counts.values()), spread=_spread(group.counts),
-            outputs=json.dumps(outputs, separators=(",", ":")), told=self.told.get(step.node) if group.state == StepState.RUNNING else None,
+            outputs=json.dumps(outputs, separators=(",", ":")), told=told,
         )  # fmt: skip
 
 
