@@ -78,7 +78,6 @@ def test_version_is_kept_published_and_used(
         graph_replace(workflow=workflow, base_seq=workflow.last_seq, graph=top(shouting), actor_id=alice.id)
     page.reload()
     page.get_by_role("button", name=re.compile("^Run( ·|$)")).click()
-    steps = page.locator("#run-console .step")
     expect(page.locator("#run-console .run-head")).to_contain_text("3 of 3 steps", timeout=30_000)
     look(page, "console")
     page.locator(".run-rows > li", has_text="Shout").get_by_role("link").click()
