@@ -18,6 +18,7 @@ from django_htmx.http import trigger_client_event
 from apps.common.described import described
 from apps.common.paging import keyset_page
 from apps.common.problems import Problem
+from apps.engine.policy import SETTINGS
 from apps.nodes.registry import catalogue_json
 from apps.projects import services
 from apps.projects.forms import NameForm
@@ -54,6 +55,7 @@ def _boot(request: MemberRequest, workflow: Workflow) -> dict[str, Any]:
     return {
         "workflow": {"id": workflow.id, "name": workflow.name, "seq": seq, "graph": document},
         "nodeTypes": described(catalogue_json()),
+        "settings": described(SETTINGS),
         "models": described([model.to_json() for model in MODELS.values()]),
         "user": {"id": request.user.id, "name": request.user.get_full_name()},
         "csrf": get_token(request),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -27,7 +27,11 @@ _IDENTIFIER = re.compile(r"\s*[(（][0-9a-f-]{36}[)）]")
 
 @dataclass(frozen=True)
 class ItemView:
-    """One item of a step: a row of its own when a list mapped the node. Times in milliseconds from the run's start."""
+    """One item of a step: a row of its own when a list mapped the node. Times in milliseconds from the run's start.
+
+    ``reason`` says why it was reused or had to run; ``again_at`` when the next try begins; ``would`` what it would have
+    done, in a dry run; ``request`` is the JSON of what an answer may come from while it waits.
+    """
 
     item: int
     state: str
@@ -38,6 +42,10 @@ class ItemView:
     cost: int
     error: str
     note: str
+    reason: str = ""
+    again_at: datetime | None = None
+    would: str = ""
+    request: str = ""
 
 
 @dataclass(frozen=True)
@@ -113,6 +121,7 @@ def _item(run: Run, step: Step) -> ItemView:
     told = gettext(stored) if stored else ""
     start = _ms(run, step.started_at) if step.started_at else None
     length = _ms(run, step.finished_at) - (start or 0) if start is not None and step.finished_at else None
+    reason = "" if step.state == StepState.SKIPPED else _IDENTIFIER.sub("", reason_text(step.cache_reason))
     return ItemView(
         step.item,
         step.state,
@@ -122,7 +131,11 @@ def _item(run: Run, step: Step) -> ItemView:
         length / 1000 if length is not None else None,
         step.cost,
         told if step.state in (StepState.FAILED, StepState.CANCELLED) else "",
-        told if step.state == StepState.SKIPPED else _IDENTIFIER.sub("", reason_text(step.cache_reason)),
+        told if step.state == StepState.SKIPPED else reason,
+        reason,
+        step.wake_at if step.state == StepState.PENDING and step.attempt > 1 else None,
+        "",
+        json.dumps(step.request) if step.request and step.state == StepState.WAITING else "",
     )
 
 
@@ -142,7 +155,7 @@ def _whole(items: list[ItemView]) -> ItemView:
     length = max(ends) - start if start is not None and len(ends) == len(items) else None
     seconds = length / 1000 if length is not None else None
     cost = sum(item.cost for item in items)
-    return ItemView(0, first.state, first.attempt, start, length, seconds, cost, first.error, first.note)
+    return replace(first, item=0, start_ms=start, length_ms=length, seconds=seconds, cost=cost)
 
 
 def step_views(run: Run, steps: Iterable[Step], told: Mapping[str, Told] | None = None) -> list[StepView]:
