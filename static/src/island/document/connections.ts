@@ -2,7 +2,8 @@
 
 import type { InputPort, NodeType, OutputPort, PortType } from "../boot";
 import { t } from "../i18n";
-import type { GraphDocument, GraphEdge } from "./types";
+import { typeTreated } from "./treatment";
+import type { GraphDocument, GraphEdge, GraphNode } from "./types";
 
 const ASSETS: readonly PortType[] = ["image", "video", "audio"];
 
@@ -45,7 +46,11 @@ export interface Ports {
 
 /** Ports of the nodes of a document, by the catalogue of node types. */
 export function portsOf(doc: GraphDocument, types: ReadonlyMap<string, NodeType>): Ports {
-  const byId = new Map(doc.nodes.map((node) => [node.id, types.get(node.type)]));
+  const typeOf = (node: GraphNode): NodeType | undefined => {
+    const type = types.get(node.type);
+    return type && typeTreated(type, node.params);
+  };
+  const byId = new Map(doc.nodes.map((node) => [node.id, typeOf(node)]));
   return {
     output: (node, port) => byId.get(node)?.ports.outputs.find((each) => each.name === port),
     input: (node, port) => byId.get(node)?.ports.inputs.find((each) => each.name === port),

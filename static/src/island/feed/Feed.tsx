@@ -4,7 +4,7 @@ import { Preview } from "../canvas/Preview";
 import { NodeIcon, StateMark, stateName } from "../icons";
 import { t } from "../i18n";
 import { formatCredits } from "../runbar/credits";
-import { nodeType } from "../store/catalogue";
+import { nodeTitle, nodeType } from "../store/catalogue";
 import { useDocument } from "../store/document";
 import { useRun } from "../store/run";
 import type { GraphNode } from "../document/types";
@@ -16,7 +16,7 @@ function Entry({ node }: { node: GraphNode }): React.ReactElement | null {
     <li className="feed-entry">
       <div className="node-header">
         <NodeIcon name={nodeType(node.type)?.icon} />
-        <span className="grow truncate font-medium">{node.title || nodeType(node.type)?.title || node.type}</span>
+        <span className="grow truncate font-medium">{nodeTitle(node)}</span>
         <span className="text-xs text-base-content/70">{status.cost ? formatCredits(status.cost) : stateName(status.state)}</span>
         <StateMark state={status.state} />
       </div>

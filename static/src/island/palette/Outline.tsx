@@ -5,7 +5,7 @@ import { useState } from "react";
 
 import { NodeIcon, StateMark } from "../icons";
 import { t } from "../i18n";
-import { nodeType } from "../store/catalogue";
+import { nodeTitle, nodeType } from "../store/catalogue";
 import { useDocument } from "../store/document";
 import { selectionKey, selectionSet, useFlow } from "../store/flow";
 import { useRun } from "../store/run";
@@ -33,7 +33,7 @@ export function Outline(): React.ReactElement {
           <li key={node.id}>
             <button type="button" className="palette-item" aria-pressed={selected.includes(node.id)} onClick={() => show(node.id)}>
               <NodeIcon name={nodeType(node.type)?.icon} size={15} />
-              <span className="grow truncate text-left">{node.title || nodeType(node.type)?.title || node.type}</span>
+              <span className="grow truncate text-left">{nodeTitle(node)}</span>
               {status[node.id] ? <StateMark state={status[node.id]!.state} size={13} /> : null}
             </button>
           </li>

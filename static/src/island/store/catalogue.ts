@@ -1,18 +1,35 @@
 /** Node types and models: what there is to build with. It does not change while the page is open. */
 
-import type { Model, NodeType, ParamsSchema, PortType } from "../boot";
+import type { Model, NodeType, ParamSchema, ParamsSchema, PortType } from "../boot";
+import { typeTreated } from "../document/treatment";
+import type { GraphNode } from "../document/types";
 import { t } from "../i18n";
 
 const types = new Map<string, NodeType>();
 const models = new Map<string, Model>();
+let settings: Record<string, ParamSchema> = {};
 
-export function catalogueFill(nodeTypes: readonly NodeType[], modelList: readonly Model[]): void {
+export function catalogueFill(nodeTypes: readonly NodeType[], modelList: readonly Model[], treatment: Record<string, ParamSchema> = {}): void {
+  settings = treatment;
   nodeTypes.forEach((each) => types.set(each.type, each));
   modelList.forEach((each) => models.set(each.id, each));
 }
 
 export const nodeTypes = (): ReadonlyMap<string, NodeType> => types;
 export const nodeType = (type: string): NodeType | undefined => types.get(type);
+
+/** The type of this very node: its settings may give it an error output. */
+export function nodeTypeOf(node: GraphNode): NodeType | undefined {
+  const type = types.get(node.type);
+  return type && typeTreated(type, node.params);
+}
+
+/** What people read for a node: its title, else its type's. */
+export const nodeTitle = (node: GraphNode | undefined): string => node?.title || types.get(node?.type ?? "")?.title || node?.type || "?";
+
+/** Schemas of how any node may be treated: retries, time limit, failure, reuse. */
+export const settingSchemas = (): Record<string, ParamSchema> => settings;
+
 export const model = (id: unknown): Model | undefined => (typeof id === "string" ? models.get(id) : undefined);
 export const modelsOfKind = (kind: string | undefined): Model[] =>
   [...models.values()].filter((each) => !kind || each.kind === kind);

@@ -1,0 +1,34 @@
+/** What there is to say about a step beyond its state: why it was reused, which try it is, what it would have done. */
+
+import { t } from "../i18n";
+import { requestKind, type NodeStatus } from "../store/run";
+
+function timeOf(at: string): string {
+  const date = new Date(at);
+  return Number.isNaN(date.getTime()) ? at : date.toLocaleTimeString(document.documentElement.lang || undefined);
+}
+
+/** “Reused: …” is a sentence of its own; what made a step run is a part of one. */
+export function reasonLine({ state, reason }: NodeStatus): string {
+  if (!reason) return "";
+  return state === "cached" ? reason : t("Ran because: %(reason)s", { reason });
+}
+
+export function retryLine({ attempt = 1, againAt, state }: NodeStatus): string {
+  if (againAt && state === "pending") return t("Attempt %(attempt)s begins at %(time)s", { attempt, time: timeOf(againAt) });
+  return attempt > 1 ? t("Attempt %(attempt)s", { attempt }) : "";
+}
+
+export function waitingLine({ state, request }: NodeStatus): string {
+  if (state !== "waiting") return "";
+  const kind = requestKind(request);
+  if (kind === null) return "";
+  if (kind === "approval") return t("Waits for an approval");
+  return kind === "callback" ? t("Waits for a call from outside") : t("Waits for an answer");
+}
+
+/** Everything, one line each, what presses most first. */
+export function statusLines(status: NodeStatus): string[] {
+  const message = status.message === status.reason ? "" : status.message;
+  return [...new Set([status.error, message, status.would ?? "", waitingLine(status), retryLine(status), reasonLine(status)])].filter(Boolean);
+}
