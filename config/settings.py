@@ -236,6 +236,9 @@ UNFOLD = {
 WATCH_INTERVAL_S = 10
 # How long a driver may be silent before a sweeper lets another take its run; renewed with every batch.
 RUN_LEASE_S = 10
+# Results a workspace may keep for reuse; the least recently used go first.
+CACHE_MAX_ENTRIES = 100_000
+CACHE_MAX_BYTES = 10 * 1024**3
 # How long a running run may go without its driver looking; covers a lost poke.
 RUN_QUIET_S = 20
 # How long a lane's worker may miss its heartbeat (every 3 s) before the step is given to another.

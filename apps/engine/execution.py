@@ -150,6 +150,11 @@ class Execution:
         self._progress[step.position] = _Progress(False, 0, [{}], [state])
         self._settle(step, state)
 
+    def abandon(self, step: PlanStep) -> None:
+        """Of a step that was started: its outputs will not be known here."""
+        self._progress[step.position] = _Progress(False, 0, [{}], [StepState.PENDING])
+        self._settle(step, StepState.PENDING)
+
     def stop(self, reason: str) -> None:
         """Start nothing more; what runs may end."""
         self.stopped = self.stopped or reason

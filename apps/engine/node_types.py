@@ -171,6 +171,8 @@ class NodeType:
     model_kind: str | None = None
     # Of a node that acts outside: one sentence that says what it would do, for plans and dry runs.
     would: Callable[[Mapping[str, Any], Mapping[str, Any]], str] | None = None
+    # Takes no time and reads nothing that is not given to it: a plan may compute it.
+    instant: bool = False
     limits: Limits = Limits()
     # At most so many of its steps run at once in one workspace.
     parallel: int | None = None

@@ -48,6 +48,11 @@ class Plan:
     steps: tuple[PlanStep, ...]
     variables: Mapping[str, Any]
 
+    @property
+    def paid(self) -> bool:
+        """Whether a step may cost something."""
+        return any(step.type.quote is not None for step in self.steps)
+
     def quote(self, variables: Mapping[str, Any]) -> list[tuple[PlanStep, Quote]]:
         """Each step's price. A paid step that is skipped costs nothing, so its low is 0 behind a condition."""
         return [(step, _quote(step, variables, self._conditional)) for step in self.steps]

@@ -64,6 +64,23 @@ class WorkspaceAssets:
         asset_publish(workspace_id=self.workspace_id, asset_id=UUID(str(ref[ASSET_KEY])), title=title)
 
 
+class PreviewContext(WorkspaceAssets):
+    """What a step that takes no time may ask for while a run is only planned."""
+
+    attempt = 1
+
+    def __init__(self, workspace_id: UUID, variables: Mapping[str, Any]) -> None:
+        super().__init__(workspace_id, None)
+        self.variables = variables
+        self.now = timezone.now()
+
+    def progress(self, fraction: float, message: str = "") -> None:
+        """Nobody watches."""
+
+    def log(self, message: str) -> None:
+        """Nothing happened."""
+
+
 class InlineContext(WorkspaceAssets):
     """What a node may ask for while it runs inside the driver; its log goes with the journal's batch."""
 

@@ -27,7 +27,7 @@ from apps.projects.schemas import rfc3339
 from apps.projects.services import workflow_document
 from apps.providers.catalogue import MODELS
 from apps.runs import schemas, services, watch
-from apps.runs.listing import step_json, steps_page
+from apps.runs.listing import attempts_of, step_json, steps_page
 from apps.runs.models import Run, RunEvent, RunState
 from apps.runs.refusals import as_problems
 from apps.runs.watch import Event, events_after, follow
@@ -74,10 +74,25 @@ def _held(runs: list[Run]) -> dict[UUID, int]:
 
 def run_json(request: ApiRequest, run: Run, held: int) -> dict[str, Any]:
     """A run as the API shows it."""
-    fields = ("id", "version", "state", "created_at", "started_at", "finished_at", "cost", "error", "last_seq")
+    fields = (
+        "id",
+        "version",
+        "dry_run",
+        "max_credits",
+        "state",
+        "created_at",
+        "started_at",
+        "finished_at",
+        "cost",
+        "error",
+        "last_seq",
+    )
     return {
         **{name: getattr(run, name) for name in fields},
         "workflow": run.workflow_id,
+        "from_run": run.from_run_id,
+        "from_node": run.from_node or None,
+        "parent": run.parent_id,
         "held": held,
         **run_links(request.workspace.slug, run),
     }
@@ -134,19 +149,33 @@ def _schema(document: dict[str, Any]) -> dict[str, Any]:
 
 
 @router.post("/workflows/{workflow_id}/estimate", auth=read, response=schemas.Estimate)
-def workflow_estimate(request: ApiRequest, workflow_id: UUID, body: schemas.DocumentIn | None = None) -> Any:
-    """What a run would cost, low and high, per node."""
-    body = body or schemas.DocumentIn()
-    document = _document(_workflow(workflow_id), body)
+def workflow_estimate(request: ApiRequest, workflow_id: UUID, body: schemas.PartIn | None = None) -> Any:
+    """What a run would do and cost, low and high, per node: what runs, what is reused, what is written outside."""
+    body = body or schemas.PartIn()
+    workflow = _workflow(workflow_id)
     with as_problems():
-        return services.estimate(document=document, variables=body.variables, targets=body.targets)
+        return services.estimate(workflow=workflow, document=body.graph, variables=body.variables, part=_part(body))
+
+
+@router.delete("/workflows/{workflow_id}/cache", auth=write, response={204: None})
+def workflow_cache_clear(request: ApiRequest, workflow_id: UUID, node: str = "") -> Status[None]:
+    """Forbid reuse of what this workflow, or one node of it, made up to now."""
+    workflow = _workflow(workflow_id)
+    services.cache_clear(workspace_id=request.workspace.id, workflow=workflow, node=node[:64])
+    return Status(204, None)
+
+
+@router.delete("/cache", auth=write, response={204: None})
+def cache_clear(request: ApiRequest) -> Status[None]:
+    """Forbid reuse of everything the workspace made up to now."""
+    services.cache_clear(workspace_id=request.workspace.id)
+    return Status(204, None)
 
 
 @router.post("/workflows/{workflow_id}/runs", auth=write, response={202: schemas.RunStarted})
 def run_create(request: ApiRequest, workflow_id: UUID, body: schemas.RunIn | None = None) -> HttpResponse:
     """Start a run. With `Idempotency-Key` the first answer is replayed to every repeat."""
     body = body or schemas.RunIn()
-    _whole_run(body)
     workflow = _workflow(workflow_id)
     with idempotent(request, body) as answer:
         if answer.known:
@@ -158,18 +187,15 @@ def run_create(request: ApiRequest, workflow_id: UUID, body: schemas.RunIn | Non
                 document=_versioned(workflow, body),
                 version=body.version,
                 variables=body.variables,
-                targets=body.targets,
+                part=_part(body),
                 max_credits=body.max_credits,
+                dry_run=body.dry_run,
             )
         return answer.keep(202, {"id": run.id, "state": run.state, **run_links(request.workspace.slug, run)})
 
 
-def _whole_run(body: schemas.RunIn) -> None:
-    """A run does everything for real. Whoever asks for less must not get more than they asked for."""
-    for name in ("dry_run", "from_run", "from_node"):
-        if getattr(body, name):
-            detail = _("`%(name)s` is not available yet. Leave it out to run for real, from the beginning.")
-            raise Problem("not-available", 422, _("Not available"), detail % {"name": name})
+def _part(body: schemas.PartIn) -> services.Part:
+    return services.Part(body.targets, body.from_run, body.from_node or "", body.inputs)
 
 
 def _versioned(workflow: Workflow, body: schemas.RunIn) -> dict[str, Any] | None:
@@ -221,7 +247,9 @@ def step_list(
     """A run's steps in running order, those still to come included."""
     run = _run(run_id)
     steps, following = steps_page(run, limit=limit, cursor=cursor)
-    return {"items": [step_json(run, step) for step in steps], "next": following}
+    tries = attempts_of(run, steps)
+    items = [step_json(run, step, tries.get((step.position, step.item), [])) for step in steps]
+    return {"items": items, "next": following}
 
 
 @router.get("/runs/{run_id}/steps/{node}/{item}/logs", auth=read)

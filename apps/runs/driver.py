@@ -30,7 +30,7 @@ from apps.runs.journal import FenceLost, Journal
 from apps.runs.lease import Lease, lease_look, lease_release, lease_take
 from apps.runs.plans import plan_of_graph
 from apps.runs.records import CANCELLED, Records, error_of
-from apps.runs.reuse import Reuse
+from apps.runs.reuse import Past, Reuse
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +58,16 @@ class Driver:
         variables = {**plan.variables, **lease.variables}
         cancelled = lease.cancel_requested_at is not None
         self.now = Drive(lease, plan, journal, Records(journal), variables, lease.wakes, cancelled)
-        self.reuse = Reuse(lease)
+        self.reuse = Reuse(
+            Past(
+                lease.workspace_id,
+                lease.created_at,
+                lease.from_run_id,
+                lease.from_node,
+                lease.previous_id,
+                lease.cleared,
+            )
+        )
 
     def drive(self) -> None:
         """Pass after pass until the run is over or only waiting is left."""

@@ -11,6 +11,23 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 
+# Of a row called "run": the workflow's last finished run before it, and where and when reuse was forbidden.
+PAST_SQL = """(
+    SELECT before.id FROM runs_run AS before
+    WHERE before.workspace_id = run.workspace_id AND before.workflow_id = run.workflow_id
+        AND before.created_at < run.created_at AND before.finished_at IS NOT NULL AND NOT before.dry_run
+    ORDER BY before.created_at DESC LIMIT 1
+), (
+    SELECT json_agg(json_build_array(clearing.node, clearing.at))::text FROM runs_cacheclearing AS clearing
+    WHERE clearing.workspace_id = run.workspace_id
+        AND (clearing.workflow_id IS NULL OR clearing.workflow_id = run.workflow_id)
+)"""
+
+
+def past_read(row: tuple[Any, ...]) -> tuple[UUID | None, list[tuple[str, datetime]]]:
+    """The two columns of :data:`PAST_SQL`."""
+    return row[0], [(node, datetime.fromisoformat(at)) for node, at in json.loads(row[1] or "[]")]
+
 
 @dataclass(frozen=True)
 class Lease:
@@ -47,26 +64,15 @@ def lease_take(run_id: UUID) -> Lease | None:
     """Take the run when nobody drives it; None when somebody does or it is over."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """
-            UPDATE runs_run SET fence = fence + 1, touched_at = statement_timestamp(),
+            f"""
+            UPDATE runs_run AS run SET fence = fence + 1, touched_at = statement_timestamp(),
                 lease_until = statement_timestamp() + make_interval(secs => %(lease)s)
             WHERE id = %(run)s AND state IN ('pending', 'running', 'waiting')
                 AND (lease_until IS NULL OR lease_until < statement_timestamp())
             RETURNING id, workspace_id, workflow_id, project_id, graph_id, actor_id, fence, wakes, state,
                 started_at IS NOT NULL, variables::text, targets::text, price_high, cancel_requested_at, created_at,
-                cost, max_credits, dry_run, from_run_id, from_node, overrides::text, (
-                    SELECT before.id FROM runs_run AS before
-                    WHERE before.workspace_id = runs_run.workspace_id AND before.workflow_id = runs_run.workflow_id
-                        AND before.created_at < runs_run.created_at AND before.finished_at IS NOT NULL
-                        AND NOT before.dry_run
-                    ORDER BY before.created_at DESC LIMIT 1
-                ), (
-                    SELECT json_agg(json_build_array(clearing.node, clearing.at))::text
-                    FROM runs_cacheclearing AS clearing
-                    WHERE clearing.workspace_id = runs_run.workspace_id
-                        AND (clearing.workflow_id IS NULL OR clearing.workflow_id = runs_run.workflow_id)
-                )
-            """,
+                cost, max_credits, dry_run, from_run_id, from_node, overrides::text, {PAST_SQL}
+            """,  # noqa: S608 (a constant of ours)
             {"run": run_id, "lease": settings.RUN_LEASE_S},
         )
         row = cursor.fetchone()
@@ -75,8 +81,7 @@ def lease_take(run_id: UUID) -> Lease | None:
 
 def _lease(row: tuple[Any, ...]) -> Lease:
     variables, targets = json.loads(row[10]), json.loads(row[11] or "null")
-    cleared = [(node, datetime.fromisoformat(at)) for node, at in json.loads(row[22] or "[]")]
-    return Lease(*[*row[:10], variables, targets, *row[12:20], json.loads(row[20]), row[21], cleared])
+    return Lease(*[*row[:10], variables, targets, *row[12:20], json.loads(row[20]), *past_read(row[21:])])
 
 
 def lease_release(lease: Lease, *, wakes: int, state: str, wake_at: datetime | None) -> bool:

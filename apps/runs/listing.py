@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import F
 
 from apps.common.paging import bad_cursor, cursor_decode, cursor_encode, limit_check
 from apps.engine.states import StepState
-from apps.runs.models import Run, Step
+from apps.runs.models import Attempt, Run, Step
 from apps.runs.plans import plan_of_graph
 from apps.runs.reasons import reason_text
 
 
-def step_json(run: Run, step: Step) -> dict[str, Any]:
-    """A step as the API shows it."""
+def attempts_of(run: Run, steps: Sequence[Step]) -> dict[tuple[int, int], list[Attempt]]:
+    """The earlier tries of these steps, by position and item, oldest first."""
+    tried = {step.position for step in steps if step.attempt > 1 or step.wake_at}
+    found: dict[tuple[int, int], list[Attempt]] = {}
+    if tried:
+        for one in Attempt.objects.filter(run_id=run.id, position__in=tried).order_by("attempt"):
+            found.setdefault((one.position, one.item), []).append(one)
+    return found
+
+
+def step_json(run: Run, step: Step, attempts: Sequence[Attempt] = ()) -> dict[str, Any]:
+    """A step as the API shows it. ``attempts`` are the failed tries before the present one."""
     return {
         "node": step.node,
         "item": step.item,
@@ -25,6 +36,12 @@ def step_json(run: Run, step: Step) -> dict[str, Any]:
         "cache_reason": reason_text(step.cache_reason) or None,
         "started_at": step.started_at,
         "finished_at": step.finished_at,
+        "attempts": [
+            {name: getattr(one, name) for name in ("attempt", "error", "cost", "started_at", "finished_at")}
+            for one in attempts
+        ],
+        "again_at": step.wake_at if step.state == StepState.PENDING else None,
+        "request": step.request,
         "inputs": step.inputs,
         "outputs": step.outputs,
         "cost": step.cost,

@@ -34,6 +34,11 @@ _FILLED: dict[str, Callable[[list[str]], str]] = {
 }
 
 
+def is_reuse(stored: str) -> bool:
+    """Whether it says that the step was reused."""
+    return stored in ("hit", "pinned") or stored.startswith("kept ")
+
+
 def reason_text(stored: str) -> str:
     """One line for people; empty when there is nothing to say."""
     return "; ".join(_line(code) for code in stored.split("\n")) if stored else ""

@@ -105,6 +105,8 @@ class Records:
         kept = {name: fields[name] for name in ("inputs", "cache_key", "cache_reason") if name in fields}
         self.record(step, item, StepState.PENDING, attempt=attempt, error=error, wake_at=again, **kept)
         body = {"node": step.node, "item": item, "type": step.type.type, "state": "pending", "attempt": attempt}
+        if started:
+            self.journal.event("step_started", started, {**body, "state": StepState.RUNNING.value})
         self.journal.event("step_retrying", now, {**body, "error": error, "again_at": again.isoformat()})
         return again
 

@@ -7,10 +7,17 @@ from contextlib import contextmanager
 
 from django.utils.translation import gettext as _
 
-from apps.common.money import credits_text
-from apps.common.problems import Problem
+from apps.common.problems import Problem, not_found
 from apps.engine.documents import DocumentError
-from apps.runs.services import InsufficientCredits, InvalidGraph, RunNotFailed, RunOverLimit, WorkflowTrashed
+from apps.runs.services import (
+    InsufficientCredits,
+    InvalidGraph,
+    NoEarlierRun,
+    NoSuchNode,
+    NoSuchRun,
+    RunNotFailed,
+    WorkflowTrashed,
+)
 
 
 def invalid_graph(error: InvalidGraph) -> Problem:
@@ -26,13 +33,6 @@ def malformed_graph(error: DocumentError) -> Problem:
     return Problem("malformed-graph", status, _("Malformed graph"), error.detail, errors=errors)
 
 
-def over_limit(error: RunOverLimit) -> Problem:
-    """The run may cost more than its caller allows."""
-    detail = _("This run may cost %(high)s, more than its limit of %(limit)s. Raise `max_credits` or run less.")
-    detail %= {"high": credits_text(error.high), "limit": credits_text(error.limit)}
-    return Problem("over-limit", 402, _("Over the limit"), detail, high=error.high, limit=error.limit)
-
-
 @contextmanager
 def as_problems() -> Iterator[None]:
     """Turn what a service refuses into the problem that the API answers."""
@@ -44,8 +44,12 @@ def as_problems() -> Iterator[None]:
         raise malformed_graph(error) from error
     except InsufficientCredits as error:
         raise error.problem() from error
-    except RunOverLimit as error:
-        raise over_limit(error) from error
+    except NoSuchNode as error:
+        raise Problem("no-such-node", 422, _("No such node"), str(error)) from error
+    except NoSuchRun as error:
+        raise not_found() from error
+    except NoEarlierRun as error:
+        raise Problem("no-earlier-run", 422, _("No earlier run"), str(error)) from error
     except RunNotFailed as error:
         raise Problem("not-failed", 409, _("Nothing to retry"), str(error)) from error
     except WorkflowTrashed as error:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -20,13 +20,13 @@ from threading import Lock
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection
 
 from apps.assets.models import Asset
 from apps.engine.node_types import Effect, Lane, NodeFailure
 from apps.engine.plan import PlanStep, step_params
 from apps.engine.values import ASSET_KEY, is_asset
-from apps.runs.lease import Lease
 from apps.runs.plans import InvalidGraph, plan_of_graph
 
 # Sentences are made of these codes when they are read, in the reader's language: see apps.runs.reasons.
@@ -118,19 +118,31 @@ def rough_size(outputs: Mapping[str, Any]) -> int:
     return 200 + sum(len(value) if isinstance(value, str | list) else 100 for value in outputs.values())
 
 
-class Reuse:
-    """What one drive may reuse."""
+@dataclass(frozen=True)
+class Past:
+    """What a run may look back at. ``cleared`` is when reuse was forbidden: by node, "" for the whole workflow."""
 
-    def __init__(self, lease: Lease) -> None:
-        self.lease = lease
+    workspace_id: UUID
+    created_at: datetime
+    from_run_id: UUID | None
+    from_node: str
+    previous_id: UUID | None
+    cleared: Sequence[tuple[str, datetime]]
+
+
+class Reuse:
+    """What one run may reuse."""
+
+    def __init__(self, past: Past) -> None:
+        self.past = past
 
     def find(self, step: PlanStep, item: int, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> Found:
         """The outputs of the same work done before, or the reason why it must be done."""
-        key = fingerprint(self.lease.workspace_id, step, inputs, params)
-        forced = step.node == self.lease.from_node
+        key = fingerprint(self.past.workspace_id, step, inputs, params)
+        forced = step.node == self.past.from_node
         kept = None if forced else self._source.get((step.node, item))
         if kept and kept.key == key and kept.emitted and _assets_live(kept.outputs):
-            return Found(key, kept.outputs, f"kept {self.lease.from_run_id}")
+            return Found(key, kept.outputs, f"kept {self.past.from_run_id}")
         if step.type.effect not in (Effect.PURE, Effect.PAID):
             return Found(key, None, "effect" if step.type.effect is Effect.WRITE else "")
         if step.policy.always_new or forced:
@@ -151,20 +163,20 @@ class Reuse:
         same = before is not None and before.key == key
         found: tuple[Mapping[str, Any] | None, datetime | None] | None = None
         if step.type.lane is Lane.INLINE and step.type.effect is Effect.PURE:
-            found = MEMORY.get(key, before=self.lease.created_at)
+            found = MEMORY.get(key, before=self.past.created_at)
         if found is None and before is not None and same and before.emitted:
             found = before.outputs, before.settled_at
         if found is None and self._worth_asking(step, before):
-            found, asked = _entry_use(self.lease.workspace_id, key), True
+            found, asked = _entry_use(self.past.workspace_id, key), True
         # What this run itself has made does not count: two equal nodes of one graph both run.
-        if found is None or found[0] is None or (found[1] and found[1] > self.lease.created_at):
+        if found is None or found[0] is None or (found[1] and found[1] > self.past.created_at):
             return None, _why_same(before) if same and before else ""
         if found[1] is not None and found[1] <= self._cleared_at(step.node):
             return None, "cleared"
         if not _assets_live(found[0]):
             return None, "gone"
         if not asked and step.type.lane is not Lane.INLINE:
-            _entry_touch(self.lease.workspace_id, key)
+            _entry_touch(self.past.workspace_id, key)
         return found[0], ""
 
     @staticmethod
@@ -173,7 +185,7 @@ class Reuse:
         return not inline or (before is not None and before.took_s >= WORTH_ASKING_S)
 
     def _cleared_at(self, node: str) -> datetime:
-        moments = [at for place, at in self.lease.cleared if place in ("", node)]
+        moments = [at for place, at in self.past.cleared if place in ("", node)]
         return max(moments, default=NEVER)
 
     def _difference(self, step: PlanStep, item: int, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> str:
@@ -193,20 +205,20 @@ class Reuse:
 
     @cached_property
     def _previous(self) -> Mapping[tuple[str, int], Earlier]:
-        return earlier_steps(self.lease.previous_id) if self.lease.previous_id else {}
+        return earlier_steps(self.past.previous_id) if self.past.previous_id else {}
 
     @cached_property
     def _source(self) -> Mapping[tuple[str, int], Earlier]:
-        if self.lease.from_run_id is None:
+        if self.past.from_run_id is None:
             return {}
-        same = self.lease.from_run_id == self.lease.previous_id
-        return self._previous if same else earlier_steps(self.lease.from_run_id)
+        same = self.past.from_run_id == self.past.previous_id
+        return self._previous if same else earlier_steps(self.past.from_run_id)
 
     @cached_property
     def _previous_plan(self) -> tuple[Mapping[str, PlanStep], Mapping[str, Any]]:
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT graph_id, targets::text, variables::text FROM runs_run WHERE id = %s", [self.lease.previous_id]
+                "SELECT graph_id, targets::text, variables::text FROM runs_run WHERE id = %s", [self.past.previous_id]
             )
             graph_id, targets, variables = cursor.fetchone()
         try:
@@ -317,3 +329,22 @@ def _assets_live(outputs: Any) -> bool:
     """Whether every file in the outputs is still there."""
     ids = set(asset_ids(outputs))
     return not ids or Asset.objects.filter(id__in=ids, trashed_at=None, state="ready").count() == len(ids)
+
+
+def entries_evict() -> int:
+    """Drop the least recently used entries of every workspace that has more than its limits; how many went."""
+    limits = {"entries": settings.CACHE_MAX_ENTRIES, "bytes": settings.CACHE_MAX_BYTES}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            DELETE FROM runs_cacheentry AS entry USING (
+                SELECT workspace_id, key,
+                    row_number() OVER newest AS place, sum(size) OVER newest AS used
+                FROM runs_cacheentry WINDOW newest AS (PARTITION BY workspace_id ORDER BY used_at DESC, key)
+            ) AS ranked
+            WHERE entry.workspace_id = ranked.workspace_id AND entry.key = ranked.key
+                AND (ranked.place > %(entries)s OR ranked.used > %(bytes)s)
+            """,
+            limits,
+        )
+        return int(cursor.rowcount)

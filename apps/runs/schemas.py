@@ -21,13 +21,19 @@ class DocumentIn(Schema):
     targets: list[str] | None = None
 
 
-class RunIn(DocumentIn):
+class PartIn(DocumentIn):
+    """A graph, and which part of it: from an earlier run, from a node, with inputs edited by node and port."""
+
+    from_run: UUID | None = None
+    from_node: str | None = None
+    inputs: dict[str, JsonObject] = Field(default_factory=dict)
+
+
+class RunIn(PartIn):
     """What to run."""
 
     version: int | None = None
     max_credits: int | None = Field(default=None, ge=0, le=AMOUNT_MAX)
-    from_run: UUID | None = None
-    from_node: str | None = None
     dry_run: bool = False
 
 
@@ -49,14 +55,17 @@ class Validation(Schema):
     schema_: dict[str, Any] = Field(alias="schema")
 
 
-class StepQuote(Schema):
-    """One node's price."""
+class StepPreview(Schema):
+    """What would happen to a node, and its price. ``action`` is ``run, reuse, skip`` or ``maybe``."""
 
     node: str
     low: int
     high: int
     cached: bool
     effect: str
+    action: str
+    reason: str
+    would: str | None
 
 
 class Estimate(Schema):
@@ -64,7 +73,7 @@ class Estimate(Schema):
 
     low: int
     high: int
-    steps: list[StepQuote]
+    steps: list[StepPreview]
 
 
 class RunStarted(Schema):
@@ -82,6 +91,11 @@ class RunOut(Schema):
     id: UUID
     workflow: UUID | None
     version: int | None
+    dry_run: bool
+    from_run: UUID | None
+    from_node: str | None
+    parent: UUID | None
+    max_credits: int | None
     state: str
     created_at: datetime
     started_at: datetime | None
@@ -101,6 +115,16 @@ class RunPage(Schema):
     next: str | None
 
 
+class AttemptOut(Schema):
+    """A try that failed and was followed by another."""
+
+    attempt: int
+    error: dict[str, Any]
+    cost: int
+    started_at: datetime | None
+    finished_at: datetime
+
+
 class StepOut(Schema):
     """One step, or one item of it."""
 
@@ -113,6 +137,9 @@ class StepOut(Schema):
     cache_reason: str | None
     started_at: datetime | None
     finished_at: datetime | None
+    attempts: list[AttemptOut]
+    again_at: datetime | None
+    request: dict[str, Any] | None
     inputs: Any
     outputs: Any
     cost: int

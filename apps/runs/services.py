@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -21,21 +21,13 @@ from apps.engine.plan import Plan
 from apps.projects.models import Workflow
 from apps.projects.services import workflow_document
 from apps.runs.journal import events_record
-from apps.runs.models import RUN_LIVE, Run, RunState, Step, StepState
+from apps.runs.models import RUN_LIVE, CacheClearing, CacheEntry, Run, RunState
 from apps.runs.plans import InvalidGraph as InvalidGraph
 from apps.runs.plans import document_digest, graph_keep, plan_of
+from apps.runs.preview import StepPreview, past_of, preview
 from apps.runs.tasks import advance_run
 
 log = structlog.get_logger(__name__)
-
-
-class RunOverLimit(ValueError):
-    """The highest price of the run is above the ``max_credits`` it was given. Micro-credits."""
-
-    def __init__(self, high: int, limit: int) -> None:
-        super().__init__(_("This run may cost more than its limit."))
-        self.high = high
-        self.limit = limit
 
 
 class RunNotFailed(ValueError):
@@ -46,24 +38,43 @@ class WorkflowTrashed(ValueError):
     """The workflow of this run is in the trash. Restore it, then retry the run."""
 
 
-@dataclass(frozen=True)
-class StepQuote:
-    """One node's price in micro-credits, and what it does to the world."""
+class NoSuchNode(ValueError):
+    """The graph has no node of that name."""
 
-    node: str
-    low: int
-    high: int
-    cached: bool
-    effect: str
+
+class NoSuchRun(LookupError):
+    """There is no run with the id given in ``from_run``."""
+
+
+class NoEarlierRun(ValueError):
+    """There is no finished run of this workflow to go on from."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """The price of a run before it starts, micro-credits."""
+    """The price of a run before it starts, micro-credits, and what would happen to each node."""
 
     low: int
     high: int
-    steps: tuple[StepQuote, ...]
+    steps: tuple[StepPreview, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which part of a workflow is run, and what is taken from where.
+
+    ``targets``: these nodes and what they need. ``from_run``: what it made is kept where the work is the same.
+    ``from_node``: this node runs again in any case (the source is the last finished run, unless ``from_run`` is given).
+    ``inputs``: values by node and port that take the place of what arrives there.
+    """
+
+    targets: list[str] | None = None
+    from_run: UUID | None = None
+    from_node: str = ""
+    inputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+WHOLE = Part()
 
 
 def document_read(raw: Any) -> dict[str, Any]:
@@ -76,18 +87,49 @@ def document_read(raw: Any) -> dict[str, Any]:
 
 
 def estimate(
-    *, document: Mapping[str, Any], variables: Mapping[str, Any] | None = None, targets: Iterable[str] | None = None
+    *,
+    workflow: Workflow,
+    document: Mapping[str, Any] | None = None,
+    variables: Mapping[str, Any] | None = None,
+    part: Part = WHOLE,
 ) -> Estimate:
-    """What a run of this document would cost; :class:`InvalidGraph` when it cannot run."""
-    return _estimate(plan_of(document, document_digest(document), targets), variables)
+    """What a run would do and cost; raises what :func:`run_start` raises about the graph and the part."""
+    document = workflow_document(workflow)[0] if document is None else document_read(document)
+    plan = plan_of(document, document_digest(document), part.targets)
+    return _estimate(workflow, plan, variables, part_resolve(workflow, plan, part))
 
 
-def _estimate(plan: Plan, variables: Mapping[str, Any] | None) -> Estimate:
-    steps = tuple(
-        StepQuote(step.node, quote.low, quote.high, False, step.type.effect.value)
-        for step, quote in plan.quote({**plan.variables, **(variables or {})})
+def _estimate(workflow: Workflow, plan: Plan, variables: Mapping[str, Any] | None, part: Part) -> Estimate:
+    past = past_of(
+        workspace_id=workflow.workspace_id,
+        workflow_id=workflow.id,
+        from_run_id=part.from_run,
+        from_node=part.from_node,
     )
+    steps = tuple(preview(plan=plan, past=past, variables=variables or {}, overrides=part.inputs))
     return Estimate(sum(step.low for step in steps), sum(step.high for step in steps), steps)
+
+
+def part_resolve(workflow: Workflow, plan: Plan, part: Part) -> Part:
+    """The part with its source run filled in; :class:`NoSuchNode`, :class:`NoSuchRun`, :class:`NoEarlierRun`."""
+    nodes = {step.node: step for step in plan.steps}
+    for node in [*part.inputs, *([part.from_node] if part.from_node else [])]:
+        if node not in nodes:
+            raise NoSuchNode(_("There is no node %(node)s in the part that runs.") % {"node": node})
+        for port in part.inputs.get(node, ()):
+            if nodes[node].type.input(port) is None:
+                raise NoSuchNode(_("%(node)s has no input %(port)s.") % {"node": nodes[node].title, "port": port})
+    if part.from_run is not None:
+        if not Run.objects.filter(id=part.from_run).exists():
+            raise NoSuchRun(NoSuchRun.__doc__)
+        return part
+    if not part.from_node:
+        return part
+    runs = Run.objects.filter(workflow=workflow, dry_run=False, finished_at__isnull=False)
+    last = runs.order_by("-created_at").values_list("id", flat=True).first()
+    if last is None:
+        raise NoEarlierRun(_("This workflow has not finished a run yet. Run it from the beginning first."))
+    return replace(part, from_run=last)
 
 
 def run_start(
@@ -97,34 +139,37 @@ def run_start(
     document: Mapping[str, Any] | None = None,
     version: int | None = None,
     variables: Mapping[str, Any] | None = None,
-    targets: list[str] | None = None,
+    part: Part = WHOLE,
     max_credits: int | None = None,
+    dry_run: bool = False,
 ) -> Run:
-    """Freeze the graph, hold its highest price, and queue the run.
+    """Freeze the graph, hold its highest price (``max_credits`` at most), and queue the run.
 
     ``document`` defaults to the workflow's own. Raises :class:`InvalidGraph`, :class:`DocumentError`,
-    :class:`InsufficientCredits` (nothing was submitted or held then), :class:`RunOverLimit`.
+    :class:`NoSuchNode`, :class:`NoSuchRun`, :class:`NoEarlierRun`, :class:`InsufficientCredits` (nothing was
+    submitted or held then).
     """
-    if document is None:
-        document, _seq = workflow_document(workflow)
-    else:
-        document = document_read(document)
+    document = workflow_document(workflow)[0] if document is None else document_read(document)
     digest = document_digest(document)
-    quote = _estimate(plan_of(document, digest, targets), variables)
-    if max_credits is not None and quote.high > max_credits:
-        raise RunOverLimit(quote.high, max_credits)
+    plan = plan_of(document, digest, part.targets)
+    part = part_resolve(workflow, plan, part)
     run = Run(
         workspace_id=workflow.workspace_id,
         workflow_id=workflow.id,
         project_id=workflow.project_id,
         version=version,
+        from_run_id=part.from_run,
+        from_node=part.from_node,
+        overrides={node: dict(ports) for node, ports in part.inputs.items()},
         actor_id=actor_id,
         variables=dict(variables or {}),
-        targets=targets,
+        targets=part.targets,
         max_credits=max_credits,
-        price_low=quote.low,
-        price_high=quote.high,
+        dry_run=dry_run,
     )
+    if plan.paid and not dry_run:
+        quote = _estimate(workflow, plan, variables, part)
+        run.price_low, run.price_high = quote.low, quote.high
     with transaction.atomic():
         run.graph_id = graph_keep(workflow.workspace_id, document, digest)
         _queue(run, workflow.name)
@@ -133,11 +178,12 @@ def run_start(
 
 def _queue(run: Run, name: str) -> None:
     run.save(force_insert=True)
-    if run.price_high:
+    held = run.price_high if run.max_credits is None else min(run.price_high, run.max_credits)
+    if held:
         credits_hold(
             workspace_id=run.workspace_id,
             hold_id=run.id,
-            amount=run.price_high,
+            amount=held,
             description=_("Run of %(workflow)s") % {"workflow": name},
             project_id=run.project_id,
             run_id=run.id,
@@ -165,19 +211,9 @@ def run_retry(*, run: Run, actor_id: UUID | None) -> Run:
     """A new run of the same graph that takes what succeeded from ``run`` and does the rest again."""
     if run.state not in (RunState.FAILED, RunState.CANCELLED):
         raise RunNotFailed(_("Only a run that failed or was cancelled can be retried."))
-    if not Workflow.objects.filter(id=run.workflow_id, trashed_at=None, project__trashed_at=None).exists():
+    workflow = Workflow.objects.filter(id=run.workflow_id, trashed_at=None, project__trashed_at=None).first()
+    if workflow is None:
         raise WorkflowTrashed(_("The workflow of this run is in the trash. Restore it, then retry the run."))
-    plan = plan_of(run.graph.document, bytes(run.graph.digest), run.targets)
-    done = set(
-        Step.objects.filter(run=run, state__in=[StepState.COMPLETED, StepState.CACHED]).values_list("node", flat=True)
-    )
-    open_ = set(
-        Step.objects.filter(run=run)
-        .exclude(state__in=[StepState.COMPLETED, StepState.CACHED])
-        .values_list("node", flat=True)
-    )
-    quotes = _estimate(plan, run.variables).steps
-    again = [quote for quote in quotes if quote.node not in done or quote.node in open_]
     new = Run(
         workspace_id=run.workspace_id,
         workflow_id=run.workflow_id,
@@ -185,15 +221,30 @@ def run_retry(*, run: Run, actor_id: UUID | None) -> Run:
         graph_id=run.graph_id,
         version=run.version,
         from_run=run,
+        overrides=run.overrides,
         actor_id=actor_id,
         variables=run.variables,
         targets=run.targets,
-        price_low=sum(quote.low for quote in again),
-        price_high=sum(quote.high for quote in again),
+        max_credits=run.max_credits,
+        dry_run=run.dry_run,
     )
+    plan = plan_of(run.graph.document, bytes(run.graph.digest), run.targets)
+    if plan.paid and not run.dry_run:
+        part = Part(run.targets, run.id, "", run.overrides)
+        quote = _estimate(workflow, plan, run.variables, part)
+        new.price_low, new.price_high = quote.low, quote.high
     with transaction.atomic():
-        _queue(new, run.workflow.name if run.workflow else "")
+        _queue(new, workflow.name)
     return new
+
+
+def cache_clear(*, workspace_id: UUID, workflow: Workflow | None = None, node: str = "") -> None:
+    """Forbid reuse of what was made up to now: of a node, of a workflow, or of the whole workspace."""
+    place = {"workspace_id": workspace_id, "workflow": workflow, "node": node}
+    with transaction.atomic():
+        CacheClearing.objects.update_or_create(**place, defaults={"at": timezone.now()})
+        if workflow is None:
+            CacheEntry.objects.filter(workspace_id=workspace_id).delete()
 
 
 __all__ = [
@@ -201,9 +252,13 @@ __all__ = [
     "Estimate",
     "InsufficientCredits",
     "InvalidGraph",
+    "NoEarlierRun",
+    "NoSuchNode",
+    "NoSuchRun",
+    "Part",
     "RunNotFailed",
-    "RunOverLimit",
     "WorkflowTrashed",
+    "cache_clear",
     "document_read",
     "estimate",
     "run_cancel",

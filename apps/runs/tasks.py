@@ -6,10 +6,11 @@ from uuid import UUID
 
 from apps.common.lanes import lane_task
 from apps.engine.node_types import Lane
-from apps.runs import driver, execution, sweeps
+from apps.runs import driver, execution, reuse, sweeps
 from apps.runs.drive import Dispatch
 
 BEAT = {
+    "runs-reuse-limits": {"task": "apps.runs.tasks.evict_results", "schedule": 600.0},
     "runs-timers-and-dead-drivers": {"task": "apps.runs.tasks.sweep_runs", "schedule": 1.0},
     "runs-dead-workers": {"task": "apps.runs.tasks.sweep_steps", "schedule": 3.0},
 }
@@ -53,3 +54,9 @@ def sweep_steps(**_: object) -> None:
     """Hand out again what a dead worker held."""
     for dispatch in sweeps.steps_due():
         _send(dispatch)
+
+
+@lane_task("control")
+def evict_results(**_: object) -> None:
+    """Keep what may be reused within its limits."""
+    reuse.entries_evict()

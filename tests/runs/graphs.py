@@ -7,7 +7,7 @@ from typing import Any
 Edge = tuple[str, str, str, str]
 
 
-def node(name: str, kind: str = "test.pass", **params: Any) -> dict[str, Any]:
+def node(name: str, kind: Any = "test.pass", **params: Any) -> dict[str, Any]:
     return {"id": name, "type": kind, "params": params}
 
 

@@ -66,6 +66,7 @@ NODE = NodeType(
     lane=Lane.INLINE,
     icon="split",
     run=run,
+    instant=True,
     check=check,
     inputs=(Port("value", PortType.ANY, "Value"),),
     outputs=(Port("true", PortType.ANY, "True"), Port("false", PortType.ANY, "False")),

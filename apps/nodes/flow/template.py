@@ -77,6 +77,7 @@ NODE = NodeType(
     lane=Lane.INLINE,
     icon="braces",
     run=run,
+    instant=True,
     check=check,
     inputs=(Port("values", PortType.ANY, "Values", required=False, many=True),),
     outputs=(Port("text", PortType.TEXT, "Text"),),

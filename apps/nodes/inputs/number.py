@@ -24,6 +24,7 @@ NODE = NodeType(
     lane=Lane.INLINE,
     icon="hash",
     run=run,
+    instant=True,
     outputs=(Port("number", PortType.NUMBER, "Number"),),
     params={"properties": {"number": {"type": "number", "title": "Number", "default": 0, "x-primary": True}}},
 )

@@ -24,6 +24,7 @@ NODE = NodeType(
     lane=Lane.INLINE,
     icon="type",
     run=run,
+    instant=True,
     outputs=(Port("text", PortType.TEXT, "Text"),),
     params={
         "properties": {

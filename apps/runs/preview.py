@@ -1,0 +1,190 @@
+"""What a run would do, before it does it: what runs, what is reused, what it costs, what is written outside.
+
+The plan is walked as a driver would walk it, with reuse but without work: only steps that take no time (texts, numbers,
+templates, conditions) are really computed. What depends on a step that would run is not known, and is said to run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from apps.engine.execution import Execution, Skip, Work
+from apps.engine.node_types import Effect, NodeFailure, Quote, WaitUntil
+from apps.engine.plan import Plan, PlanStep, step_params
+from apps.engine.states import StepState
+from apps.runs.adapters import PreviewContext
+from apps.runs.lease import PAST_SQL, past_read
+from apps.runs.reasons import is_reuse, reason_text
+from apps.runs.reuse import Past, Reuse
+
+
+class Action(StrEnum):
+    """What would happen to a node. ``maybe``: what runs before it decides."""
+
+    RUN = "run"
+    REUSE = "reuse"
+    SKIP = "skip"
+    MAYBE = "maybe"
+
+
+@dataclass(frozen=True)
+class StepPreview:
+    """One node of the preview. Prices in micro-credits; ``would`` is what it would do outside, in words."""
+
+    node: str
+    low: int
+    high: int
+    cached: bool
+    effect: str
+    action: Action
+    reason: str
+    would: str | None = None
+
+
+@dataclass
+class _Walk:
+    plan: Plan
+    variables: Mapping[str, Any]
+    reuse: Reuse
+    context: PreviewContext
+    execution: Execution
+    quotes: Mapping[int, Quote]
+    unknown: set[int] = field(default_factory=set)
+    found: list[StepPreview] = field(default_factory=list)
+
+
+def past_of(
+    *, workspace_id: UUID, workflow_id: UUID | None, from_run_id: UUID | None = None, from_node: str = ""
+) -> Past:
+    """What a run of this workflow that started now could reuse."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT {PAST_SQL}
+            FROM (SELECT %s::uuid AS workspace_id, %s::uuid AS workflow_id, clock_timestamp() AS created_at) AS run
+            """,  # noqa: S608 (a constant of ours)
+            [workspace_id, workflow_id],
+        )
+        previous_id, cleared = past_read(cursor.fetchone())
+    return Past(workspace_id, timezone.now(), from_run_id, from_node, previous_id, cleared)
+
+
+def preview(
+    *, plan: Plan, past: Past, variables: Mapping[str, Any], overrides: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[StepPreview]:
+    """Each node of the plan in running order, with what would happen to it."""
+    variables = {**plan.variables, **variables}
+    walk = _Walk(
+        plan,
+        variables,
+        Reuse(past),
+        PreviewContext(past.workspace_id, variables),
+        Execution(plan, overrides or {}),
+        {step.position: quote for step, quote in plan.quote(variables)},
+    )
+    while (step := walk.execution.next_ready()) is not None:
+        walk.found.append(_look(walk, step))
+    return walk.found
+
+
+def _look(walk: _Walk, step: PlanStep) -> StepPreview:
+    sources = {position for item in step.inputs for position, _port in item.sources}
+    if sources & walk.unknown and not set(walk.execution.overrides.get(step.node, ())) >= {
+        item.port.name for item in step.inputs
+    }:
+        return _unknown(walk, step, reason=_("What comes before it runs first"))
+    try:
+        work = walk.execution.resolve(step)
+    except NodeFailure as failure:
+        return _unknown(walk, step, reason=str(failure))
+    if isinstance(work, Skip):
+        walk.execution.skip(step)
+        return StepPreview(step.node, 0, 0, False, step.type.effect.value, Action.SKIP, work.reason)
+    return _items(walk, step, work)
+
+
+def _items(walk: _Walk, step: PlanStep, work: Work) -> StepPreview:
+    """A step whose inputs are known: item by item."""
+    walk.execution.start(step, work)
+    if step.policy.pin is not None:
+        for item in range(len(work.items)):
+            walk.execution.settle(step, item, StepState.CACHED, step.policy.pin)
+        return _reused(step, "pinned")
+    reasons: list[str] = []
+    would, price = None, Quote()
+    known: list[Mapping[str, Any] | None] = []
+    for item, inputs in enumerate(work.items):
+        try:
+            params = step_params(step, walk.variables)
+            result = walk.reuse.find(step, item, inputs, params)
+            outputs = result.outputs if result.outputs is not None else _instant(walk, step, inputs, params)
+        except NodeFailure as failure:
+            return _unknown(walk, step, reason=str(failure))
+        reasons.append(result.reason)
+        if result.outputs is None:
+            would = would or (step.type.would(inputs, params) if step.type.would else None)
+            quote = step.type.quote(params) if step.type.quote else Quote()
+            price = Quote(price.low + quote.low, price.high + quote.high)
+        known.append(outputs)
+    if all(outputs is not None for outputs in known):
+        for item, outputs in enumerate(known):
+            walk.execution.settle(step, item, StepState.CACHED, outputs)
+        if all(is_reuse(reason) for reason in reasons):
+            return _reused(step, reasons[0] if reasons else "")
+    else:
+        walk.unknown.add(step.position)
+        walk.execution.abandon(step)
+    first = next(reason for reason in reasons if not is_reuse(reason))
+    effect = step.type.effect.value
+    return StepPreview(step.node, price.low, price.high, False, effect, Action.RUN, reason_text(first), would)
+
+
+def _reused(step: PlanStep, code: str) -> StepPreview:
+    return StepPreview(step.node, 0, 0, True, step.type.effect.value, Action.REUSE, reason_text(code))
+
+
+def _unknown(walk: _Walk, step: PlanStep, *, reason: str) -> StepPreview:
+    """A step that hangs on others that would run: it runs too, unless they decide otherwise."""
+    quote = walk.quotes[step.position]
+    walk.execution.skip(step, StepState.PENDING)
+    walk.unknown.add(step.position)
+    would = _would_of(step, walk.variables)
+    action = Action.MAYBE if _behind_branch(walk, step) else Action.RUN
+    return StepPreview(step.node, quote.low, quote.high, False, step.type.effect.value, action, reason, would)
+
+
+def _behind_branch(walk: _Walk, step: PlanStep) -> bool:
+    """Whether an unknown step before it may leave this one out."""
+    steps = walk.plan.steps
+    return any(
+        position in walk.unknown and len(steps[position].type.outputs) > 1
+        for item in step.inputs
+        for position, _port in item.sources
+    )
+
+
+def _would_of(step: PlanStep, variables: Mapping[str, Any]) -> str | None:
+    if step.type.would is None:
+        return None
+    try:
+        return step.type.would({}, step_params(step, variables))
+    except NodeFailure:
+        return None
+
+
+def _instant(
+    walk: _Walk, step: PlanStep, inputs: Mapping[str, Any], params: Mapping[str, Any]
+) -> Mapping[str, Any] | None:
+    """The outputs of a step that takes no time; None for any other."""
+    if not step.type.instant or step.type.effect is not Effect.PURE:
+        return None
+    result = step.type.run(walk.context, inputs, params)
+    return None if isinstance(result, WaitUntil) else result  # type: ignore[return-value]
