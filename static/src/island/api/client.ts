@@ -73,14 +73,16 @@ export interface RunAsk {
   max_credits?: number;
 }
 
+export type StepAction = "run" | "reuse" | "skip" | "maybe";
+
 export interface PlannedStep {
   node: string;
   low: number;
   high: number;
   cached: boolean;
   effect: string;
-  /** `reuse`: comes from the cache, a pin or an earlier run; `maybe`: depends on what runs before it. */
-  action?: "run" | "reuse" | "maybe";
+  /** `reuse`: from the cache, a pin or an earlier run; `skip`: a branch leaves it out; `maybe`: what runs before it decides. */
+  action?: StepAction;
   reason?: string | null;
   /** What it would do outside, and to whom. */
   would?: string | null;
@@ -107,7 +109,7 @@ export interface StepRow {
   attempt?: number;
   inputs?: Record<string, Json> | null;
   request?: unknown;
-  would?: string | null;
+  again_at?: string | null;
   outputs: unknown;
   cost: number | null;
   error: unknown;

@@ -7,6 +7,7 @@ import { Keyboard, Maximize, Minus, Plus } from "lucide-react";
 import { useCallback, useState } from "react";
 
 import { t } from "../i18n";
+import { nodeMenuOpen } from "../menu/NodeMenu";
 import { DRAG_TYPE } from "../palette/Palette";
 import { portsOf } from "../document/connections";
 import { nodeType, nodeTypes as catalogueTypes } from "../store/catalogue";
@@ -140,6 +141,10 @@ export function Canvas({ narrow }: { narrow: boolean }): React.ReactElement {
         onEdgesChange={edgesChange}
         onNodeDragStop={(_, __, moved) => positionsSet(moved)}
         onSelectionDragStop={(_, moved) => positionsSet(moved)}
+        onNodeContextMenu={(event, { id }) => {
+          event.preventDefault();
+          nodeMenuOpen(id, event.clientX || event.clientY ? { x: event.clientX, y: event.clientY } : undefined);
+        }}
         onConnectStart={(_, params) => useUi.setState({ connecting: connectingFrom(params) })}
         onConnect={({ source, sourceHandle, target, targetHandle }) => portsConnect({ source, source_port: sourceHandle ?? "", target, target_port: targetHandle ?? "" })}
         onConnectEnd={connectEnd}

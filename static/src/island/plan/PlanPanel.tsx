@@ -36,11 +36,12 @@ function Scope(): React.ReactElement | null {
 }
 
 function Counts({ plan }: { plan: Estimate }): React.ReactElement {
-  const { run, reuse, maybe } = planSummary(plan);
+  const { run, reuse, skip, maybe } = planSummary(plan);
   return (
     <ul className="plan-counts" aria-label={t("In sum")}>
       <li data-action="run"><ActionIcon action="run" /> {tn("%(count)s runs", "%(count)s run", run)}</li>
       <li data-action="reuse"><ActionIcon action="reuse" /> {tn("%(count)s reused", "%(count)s reused", reuse)}</li>
+      {skip ? <li data-action="skip"><ActionIcon action="skip" /> {tn("%(count)s left out", "%(count)s left out", skip)}</li> : null}
       {maybe ? <li data-action="maybe"><ActionIcon action="maybe" /> {tn("%(count)s perhaps", "%(count)s perhaps", maybe)}</li> : null}
     </ul>
   );

@@ -1,12 +1,12 @@
 /** Above a node while a plan is shown: whether it runs, why not, what it costs, what it writes outside. */
 
-import { CircleHelp, CircleSlash2, Play, Send, Zap } from "lucide-react";
+import { CircleHelp, CircleSlash2, Play, Send, SkipForward, Zap } from "lucide-react";
 
 import { usePlan, plannedOf } from "../store/plan";
 import { actionName, planAction, planPrice, type PlanAction } from "./words";
 
 export function ActionIcon({ action, size = 12 }: { action: PlanAction; size?: number }): React.ReactElement {
-  const Icon = { run: Play, reuse: Zap, maybe: CircleHelp, outside: CircleSlash2 }[action];
+  const Icon = { run: Play, reuse: Zap, skip: SkipForward, maybe: CircleHelp, outside: CircleSlash2 }[action];
   return <Icon size={size} aria-hidden="true" className="shrink-0" {...(action === "run" ? { fill: "currentColor" } : {})} />;
 }
 
@@ -24,7 +24,7 @@ export function PlanTag({ id }: { id: string }): React.ReactElement | null {
         {reason ? <span className="truncate grow">{reason}</span> : <span className="grow" />}
         {price ? <span className="tabular-nums whitespace-nowrap">{price}</span> : null}
       </p>
-      {would && action !== "reuse" ? <p className="plan-tag-would"><Send size={11} aria-hidden="true" className="shrink-0" /><span>{would}</span></p> : null}
+      {would && (action === "run" || action === "maybe") ? <p className="plan-tag-would"><Send size={11} aria-hidden="true" className="shrink-0" /><span>{would}</span></p> : null}
     </div>
   );
 }

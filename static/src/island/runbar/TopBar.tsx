@@ -2,9 +2,20 @@
 
 import { createPortal } from "react-dom";
 
+import { PlanButton, RunMenu } from "../menu/RunMenu";
 import { Presence } from "./Presence";
 import { RunButton } from "./RunButton";
 import { SavedMark } from "./SavedMark";
+
+function RunControls(): React.ReactElement {
+  return (
+    <div className="run-controls">
+      <PlanButton />
+      <RunButton />
+      <RunMenu />
+    </div>
+  );
+}
 
 const slot = (name: string): Element | null => document.getElementById(`island-${name}`);
 
@@ -17,7 +28,7 @@ export function TopBar(): React.ReactElement | null {
         <SavedMark />
         <span className="grow" />
         <Presence />
-        <RunButton />
+        <RunControls />
       </div>
     );
   }
@@ -25,7 +36,7 @@ export function TopBar(): React.ReactElement | null {
     <>
       {createPortal(<SavedMark />, saved)}
       {presence ? createPortal(<Presence />, presence) : null}
-      {createPortal(<RunButton />, run)}
+      {createPortal(<RunControls />, run)}
     </>
   );
 }

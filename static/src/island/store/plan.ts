@@ -2,7 +2,7 @@
 
 import { create } from "zustand";
 
-import { ApiError, type Estimate, type PlannedStep, type RunAsk } from "../api/client";
+import { ApiError, type Estimate, type PlannedStep, type RunAsk, type StepAction } from "../api/client";
 import { runsSame } from "../document/parts";
 import { t } from "../i18n";
 import { documentNow, useDocument } from "./document";
@@ -92,7 +92,7 @@ useDocument.subscribe(({ document }, { document: before }) => {
 });
 
 /** What is done with a step: said by the server, or by an older one only as a hit or not. */
-export const actionOf = ({ action, cached }: PlannedStep): "run" | "reuse" | "maybe" => action ?? (cached ? "reuse" : "run");
+export const actionOf = ({ action, cached }: PlannedStep): StepAction => action ?? (cached ? "reuse" : "run");
 
 const index = new WeakMap<Estimate, Map<string, PlannedStep>>();
 
@@ -110,11 +110,12 @@ export function plannedOf({ open, plan }: PlanState, node: string): Planned | un
 export interface PlanSummary {
   run: number;
   reuse: number;
+  skip: number;
   maybe: number;
   writes: PlannedStep[];
 }
 
 export function planSummary({ steps }: Estimate): PlanSummary {
-  const count = (action: string): number => steps.filter((step) => actionOf(step) === action).length;
-  return { run: count("run"), reuse: count("reuse"), maybe: count("maybe"), writes: steps.filter((step) => step.would && actionOf(step) !== "reuse") };
+  const count = (action: StepAction): number => steps.filter((step) => actionOf(step) === action).length;
+  return { run: count("run"), reuse: count("reuse"), skip: count("skip"), maybe: count("maybe"), writes: steps.filter((step) => step.would && ["run", "maybe"].includes(actionOf(step))) };
 }

@@ -95,11 +95,15 @@ function statusOf(rows: StepRow[]): NodeStatus {
     ...said({
       reason: ordered.find((row) => row.cache_reason)?.cache_reason ?? "",
       attempt: Math.max(...ordered.map((row) => row.attempt ?? 1)),
-      would: ordered.find((row) => row.would)?.would ?? "",
+      would: ordered.map(({ error }) => wouldRead(error)).find(Boolean) ?? "",
+      againAt: ordered.find((row) => row.state === "pending" && row.again_at)?.again_at ?? "",
       request: ordered.find((row) => row.request && row.state === "waiting")?.request,
     }),
   };
 }
+
+/** A dry run ends a step that acts outside with what it would have done. */
+const wouldRead = (error: unknown): string => ((error as { code?: unknown } | null)?.code === "dry-run" ? errorRead(error) : "");
 
 async function stepsRead(run: string): Promise<void> {
   const rows: StepRow[] = [];
