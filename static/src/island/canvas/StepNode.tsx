@@ -83,7 +83,6 @@ function Header({ node, type }: { node: GraphNode; type: NodeType | undefined })
       <span className="text-base-content/70 text-xs whitespace-nowrap">
         <Price id={node.id} />
       </span>
-      <NodeMarks params={node.params} />
       {status && attempt > 1 ? <span className="node-attempt" title={retryLine(status)}>{t("try %(attempt)s", { attempt })}</span> : null}
       {status ? <StateMark state={shownState(status)} why={[stateName(shownState(status)), ...statusLines(status)].join("\n")} /> : null}
       <NodeMenuButton id={node.id} />
@@ -146,6 +145,7 @@ export const StepNode = memo(function StepNode({ data, selected }: NodeProps<Ste
       <Progress id={node.id} />
       {type ? <Ports node={node} type={type} errors={errors} /> : <p className="node-reason">{t("This node type is not known here.")}</p>}
       <NodeBody node={node} type={type} />
+      <NodeMarks params={node.params} />
       {general.map((error) => (
         <p key={error.code + error.message} className="node-reason" style={{ color: "var(--state-failed)" }}>
           {error.message}

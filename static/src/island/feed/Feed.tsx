@@ -7,6 +7,7 @@ import { Preview } from "../canvas/Preview";
 import { statusLines } from "../canvas/statusWords";
 import { NodeIcon, StateMark, stateName } from "../icons";
 import { t } from "../i18n";
+import { Said } from "../Said";
 import { nodeMenuOpen } from "../menu/NodeMenu";
 import { PlanPanel } from "../plan/PlanPanel";
 import { formatCredits } from "../runbar/credits";
@@ -31,7 +32,7 @@ function Entry({ node }: { node: GraphNode }): React.ReactElement | null {
         <StateMark state={shownState(status)} />
         <button type="button" className="btn btn-ghost btn-sm btn-square" aria-haspopup="menu" aria-label={t("Menu of %(node)s", { node: nodeTitle(node) })} onClick={menu}><Ellipsis size={16} aria-hidden="true" /></button>
       </div>
-      {statusLines(status).map((line) => <p key={line} className="node-reason">{line}</p>)}
+      {statusLines(status).map((line) => <p key={line} className="node-reason"><Said text={line} /></p>)}
       <AnswerLink status={status} />
       <Preview outputs={status.outputs} large />
     </li>

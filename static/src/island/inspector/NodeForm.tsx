@@ -13,6 +13,7 @@ import { nodeType, nodeTypeOf, schemaOf, settingSchemas } from "../store/catalog
 import { selectionDuplicate } from "../store/clipboard";
 import { modelOf, modelSet, paramSet, selectionRemove, titleSet } from "../store/edits";
 import { errorsOf, shownState, useRun } from "../store/run";
+import { Said } from "../Said";
 import { AnswerLink } from "../canvas/AnswerLink";
 import { statusLines } from "../canvas/statusWords";
 import { Connections } from "./Connections";
@@ -48,7 +49,7 @@ function Result({ id }: { id: string }): React.ReactElement | null {
         {status.cost ? <span className="font-normal text-base-content/70">{formatCredits(status.cost)}</span> : null}
       </h3>
       {status.error ? <p className="field-problem">{status.error}</p> : null}
-      {statusLines(status).filter((line) => line !== status.error).map((line) => <p key={line} className="field-about pt-0">{line}</p>)}
+      {statusLines(status).filter((line) => line !== status.error).map((line) => <p key={line} className="field-about pt-0"><Said text={line} /></p>)}
       <AnswerLink status={status} />
       {status.outputs.length ? <div className="rounded-md overflow-hidden bg-base-200"><Preview outputs={status.outputs} large /></div> : null}
     </section>

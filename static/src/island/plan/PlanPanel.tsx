@@ -12,6 +12,7 @@ import { useRunHindrance } from "../runbar/RunButton";
 import { nodeTitle } from "../store/catalogue";
 import { nodeNow, useDocument } from "../store/document";
 import { selectionSet } from "../store/flow";
+import { Said } from "../Said";
 import { actionOf, planClose, planSummary, usePlan } from "../store/plan";
 import { isLive, useRun } from "../store/run";
 import { runStart } from "../store/runs";
@@ -80,7 +81,7 @@ function Steps({ plan }: { plan: Estimate }): React.ReactElement {
           <li key={step.node}>
             <button type="button" className="plan-row" data-action={actionOf(step)} onClick={() => show(step.node)}>
               <ActionIcon action={actionOf(step)} />
-              <span className="grow min-w-0"><span className="block truncate">{nodeTitle(nodeNow(step.node))}</span><small>{step.reason || actionName(actionOf(step))}</small></span>
+              <span className="grow min-w-0"><span className="block truncate">{nodeTitle(nodeNow(step.node))}</span><small><Said text={step.reason || actionName(actionOf(step))} /></small></span>
               <span className="tabular-nums whitespace-nowrap">{planPrice(step)}</span>
             </button>
           </li>
@@ -128,7 +129,7 @@ function Go({ plan }: { plan: Estimate }): React.ReactElement {
       <Limit high={plan.high} />
       <button type="button" className="btn btn-sm btn-primary" aria-disabled={hindrance !== null || pressing} title={hindrance ?? undefined} onClick={() => run(false)}>
         <Play size={13} fill="currentColor" aria-hidden="true" />
-        {most ? t("Run for at most %(price)s", { price: formatCredits(most) }) : t("Run, free")}
+        {most ? t("Run for at most %(price)s", { price: formatCredits(most) }) : t("Run · %(price)s", { price: t("free") })}
       </button>
       <button type="button" className="btn btn-sm" aria-disabled={hindrance !== null || pressing} title={t("Runs what costs and changes nothing, and says what the others would do")} onClick={() => run(true)}>
         <FlaskConical size={13} aria-hidden="true" /> {t("Dry run")}

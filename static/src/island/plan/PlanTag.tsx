@@ -2,12 +2,13 @@
 
 import { CircleHelp, CircleSlash2, Play, Send, SkipForward, Zap } from "lucide-react";
 
+import { Said } from "../Said";
 import { usePlan, plannedOf } from "../store/plan";
-import { actionName, planAction, planPrice, type PlanAction } from "./words";
+import { actionName, planAction, planPrice, reusedWhy, type PlanAction } from "./words";
 
 export function ActionIcon({ action, size = 12 }: { action: PlanAction; size?: number }): React.ReactElement {
   const Icon = { run: Play, reuse: Zap, skip: SkipForward, maybe: CircleHelp, outside: CircleSlash2 }[action];
-  return <Icon size={size} aria-hidden="true" className="shrink-0" {...(action === "run" ? { fill: "currentColor" } : {})} />;
+  return <Icon size={size} aria-hidden="true" className="action-icon shrink-0" {...(action === "run" ? { fill: "currentColor" } : {})} />;
 }
 
 export function PlanTag({ id }: { id: string }): React.ReactElement | null {
@@ -20,11 +21,11 @@ export function PlanTag({ id }: { id: string }): React.ReactElement | null {
     <div className="plan-tag" data-action={action} title={[actionName(action), reason, would].filter(Boolean).join(" · ")}>
       <p className="plan-tag-line">
         <ActionIcon action={action} />
-        <b>{actionName(action)}</b>
-        {reason ? <span className="truncate grow">{reason}</span> : <span className="grow" />}
+        <b className="truncate">{actionName(action)}</b>
+        <span className="plan-tag-reason"><Said text={(action === "reuse" ? reusedWhy(reason) : reason) ?? ""} /></span>
         {price ? <span className="tabular-nums whitespace-nowrap">{price}</span> : null}
       </p>
-      {would && (action === "run" || action === "maybe") ? <p className="plan-tag-would"><Send size={11} aria-hidden="true" className="shrink-0" /><span>{would}</span></p> : null}
+      {would && (action === "run" || action === "maybe") ? <p className="plan-tag-would"><Send aria-hidden="true" className="shrink-0" /><span>{would}</span></p> : null}
     </div>
   );
 }

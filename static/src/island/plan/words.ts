@@ -14,6 +14,12 @@ export function actionName(action: PlanAction): string {
   return names[action];
 }
 
+/** The reason of a reuse without the word that already stands before it: “Reused: nothing changed” says it twice. */
+export function reusedWhy(reason: string | null | undefined): string {
+  const [first, ...rest] = (reason ?? "").split(/[:：]\s*/);
+  return rest.length && first === actionName("reuse") ? rest.join(": ") : (reason ?? "");
+}
+
 /** What it costs, where there is something to say about it. */
 export function planPrice(step: PlannedStep): string {
   if (["reuse", "skip"].includes(actionOf(step))) return "";
