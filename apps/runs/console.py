@@ -133,8 +133,8 @@ def _item(run: Run, step: Step) -> ItemView:
         told if step.state in (StepState.FAILED, StepState.CANCELLED) else "",
         told if step.state == StepState.SKIPPED else reason,
         reason,
-        step.wake_at if step.state == StepState.PENDING and step.attempt > 1 else None,
-        "",
+        step.wake_at if step.state == StepState.PENDING else None,
+        told if error.get("code") == "dry-run" else "",
         json.dumps(step.request) if step.request and step.state == StepState.WAITING else "",
     )
 

@@ -21,7 +21,7 @@ import { useUi } from "../store/ui";
 import { NodeBody } from "./NodeBody";
 import { NodeMarks } from "./NodeMarks";
 import { Port } from "./Port";
-import { retryLine, statusLines } from "./statusWords";
+import { retryLine, statusLines, tryOf } from "./statusWords";
 
 function Ports({ node, type, errors }: { node: GraphNode; type: NodeType; errors: GraphError[] }): React.ReactElement {
   const problemAt = (port: string): string | undefined => errors.find((error) => error.port === port)?.message;
@@ -75,7 +75,7 @@ function Progress({ id }: { id: string }): React.ReactElement | null {
 
 function Header({ node, type }: { node: GraphNode; type: NodeType | undefined }): React.ReactElement {
   const status = useRun((run) => run.status[node.id]);
-  const attempt = status?.attempt ?? 1;
+  const attempt = status ? tryOf(status) : 1;
   return (
     <header className="node-header">
       <NodeIcon name={type?.icon} size={15} />
@@ -83,7 +83,7 @@ function Header({ node, type }: { node: GraphNode; type: NodeType | undefined })
       <span className="text-base-content/70 text-xs whitespace-nowrap">
         <Price id={node.id} />
       </span>
-      {status && attempt > 1 ? <span className="node-attempt" title={retryLine(status)}>{t("try %(attempt)s", { attempt })}</span> : null}
+      {status && attempt > 1 && status.state !== "cached" ? <span className="node-attempt" title={retryLine(status)}>{t("try %(attempt)s", { attempt })}</span> : null}
       {status ? <StateMark state={shownState(status)} why={[stateName(shownState(status)), ...statusLines(status)].join("\n")} /> : null}
       <NodeMenuButton id={node.id} />
     </header>

@@ -1,7 +1,7 @@
 /** What there is to say about a step beyond its state: why it was reused, which try it is, what it would have done. */
 
 import { t } from "../i18n";
-import { requestKind, type NodeStatus } from "../store/run";
+import { requestKind, shownState, type NodeStatus } from "../store/run";
 
 function timeOf(at: string): string {
   const date = new Date(at);
@@ -14,8 +14,12 @@ export function reasonLine({ state, reason }: NodeStatus): string {
   return state === "cached" ? reason : t("Ran because: %(reason)s", { reason });
 }
 
-export function retryLine({ attempt = 1, againAt, state }: NodeStatus): string {
-  if (againAt && state === "pending") return t("Attempt %(attempt)s begins at %(time)s", { attempt, time: timeOf(againAt) });
+/** Which try is under way or comes next; 1 is the first. */
+export const tryOf = (status: NodeStatus): number => (status.attempt ?? 1) + (shownState(status) === "retrying" ? 1 : 0);
+
+export function retryLine(status: NodeStatus): string {
+  const attempt = tryOf(status);
+  if (shownState(status) === "retrying") return t("Attempt %(attempt)s begins at %(time)s", { attempt, time: timeOf(status.againAt ?? "") });
   return attempt > 1 ? t("Attempt %(attempt)s", { attempt }) : "";
 }
 
