@@ -11,6 +11,7 @@ from bench.site import ROOT, Site, open_site, prepare_environment, stack
 NAMES = (
     "chain", "first_step", "live", "page", "island", "memory", "up",
     "fan", "layers", "growth", "small", "small_http", "bytes", "crash",
+    "fair", "branches",
 )  # fmt: skip
 
 
@@ -40,7 +41,7 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
 
     django.setup()
     from apps.common.logs import configure
-    from bench import engine, pages, processes, runs
+    from bench import engine, lanes, pages, processes, runs
 
     configure("WARNING")
     return {
@@ -58,6 +59,8 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
         "small_http": engine.bench_small_http,
         "bytes": engine.bench_bytes,
         "crash": engine.bench_crash,
+        "fair": lanes.bench_fair,
+        "branches": lanes.bench_branches,
     }
 
 

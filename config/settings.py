@@ -243,11 +243,10 @@ CACHE_MAX_BYTES = 10 * 1024**3
 RUN_QUIET_S = 20
 # How long a lane's worker may miss its heartbeat (every 3 s) before the step is given to another.
 STEP_LEASE_S = 12
-# How long a step may stay queued before its message is sent again; a repeat of a live message is harmless.
-STEP_RESEND_S = 60
-# How long a step may stay queued while no message waits in its lane: then its own was lost (a queue that was emptied,
-# a worker that died with it).
-STEP_LOST_S = 8
+# So many steps of one workspace may run at once in a lane, on all hosts together. Fewer than the `io` worker has
+# threads: where one workspace waits for slow hosts, there is room for others and for what is no step.
+WORKSPACE_IO_STEPS = number("WORKSPACE_IO_STEPS", 24)
+WORKSPACE_WORK_STEPS = number("WORKSPACE_WORK_STEPS", 16)
 # Address and key of the sandbox vendor; it is served by this same site unless told otherwise.
 SANDBOX_URL = text("SANDBOX_URL", f"http://127.0.0.1:{PORT}")
 SANDBOX_KEY = text("SANDBOX_KEY", SECRET_KEY)

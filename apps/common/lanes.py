@@ -1,4 +1,8 @@
-"""Tasks with their lane: ``control`` (short, always fast), ``io`` (waits for others), ``work`` (needs a processor)."""
+"""Tasks with their lane: ``control`` (short, always fast), ``io`` (waits for others), ``work`` (needs a processor).
+
+``io-steps`` and ``work-steps`` are further queues of the same workers, which take from both in turn. Their messages say
+only "there is something to do"; what, is looked up in PostgreSQL, so a few of them are enough for any number of steps.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,10 @@ from redis import RedisError
 
 log = structlog.get_logger(__name__)
 P = ParamSpec("P")
-Lane = Literal["control", "io", "work"]
+Lane = Literal["control", "io", "work", "io-steps", "work-steps"]
+# So many messages of one queue of steps may wait for a free place. Each that is begun sends another if there is more
+# to do, so that a few fill any number of places.
+MESSAGES_WAITING = 4
 
 
 class Message(DjangoTask[..., Any]):
@@ -55,18 +62,29 @@ class LaneTask(Protocol[P]):
         """Send it with options."""
 
 
+def lane_length(queue: Lane | str) -> int | None:
+    """How many messages wait in this queue; None when it cannot be asked."""
+    pool: Any = current_app.pool
+    try:
+        with pool.acquire(block=True, timeout=2) as connection:
+            return int(connection.default_channel.client.llen(queue))
+    except (OperationalError, RedisError, OSError) as error:
+        log.warning("lane not asked", action="lane_length", lane=queue, error=str(error))
+        return None
+
+
 def lane_idle(lane: str) -> bool:
     """Whether no message waits in this lane: then a row that was handed out and not begun has lost its own.
 
     False when the queue cannot be asked.
     """
-    pool: Any = current_app.pool
-    try:
-        with pool.acquire(block=True, timeout=2) as connection:
-            return bool(connection.default_channel.client.llen(lane) == 0)
-    except (OperationalError, RedisError, OSError) as error:
-        log.warning("lane not asked", action="lane_idle", lane=lane, error=str(error))
-        return False
+    return lane_length(lane) == 0
+
+
+def messages_wanted(queue: str, count: int) -> int:
+    """How many of ``count`` messages are of use where each says only "look": those that wait are looks as well."""
+    waiting = lane_length(queue)
+    return min(count, max(0, MESSAGES_WAITING - waiting)) if waiting is not None else min(count, 1)
 
 
 def lane_task(queue: Lane, **options: Any) -> Callable[[Callable[P, None]], LaneTask[P]]:

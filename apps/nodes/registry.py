@@ -15,11 +15,13 @@ NODES = {
     "flow.template": "apps.nodes.flow.template",
     "flow.condition": "apps.nodes.flow.condition",
     "flow.wait": "apps.nodes.flow.wait",
+    "flow.split": "apps.nodes.flow.split",
     "image.generate": "apps.nodes.generate.image",
     "image.resize": "apps.nodes.media.resize",
     "video.generate": "apps.nodes.generate.video",
     "output.gallery": "apps.nodes.output.gallery",
     "test.pass": "apps.nodes.testing.pass_on",
+    "test.work": "apps.nodes.testing.work",
 }
 
 

@@ -77,7 +77,8 @@ def _fail(now: Drive, one: Try, error: Mapping[str, Any], **fields: Any) -> None
 
 def _hand_out(now: Drive, one: Try) -> None:
     dispatch = Dispatch(now.lease.run_id, one.step.position, one.item, one.step.type.lane)
-    now.records.record(one.step, one.item, StepState.READY, **_known(one, dispatched_at=timezone.now()))
+    fields = _known(one, dispatched_at=timezone.now(), lane=dispatch.lane.value)
+    now.records.record(one.step, one.item, StepState.READY, **fields)
     now.journal.after(lambda: now.dispatched.append(dispatch))
     now.take_place(one.step)
     now.busy = True

@@ -29,6 +29,7 @@ from apps.providers.catalogue import MODELS
 from apps.runs import schemas, services, watch
 from apps.runs.listing import attempts_of, step_json, steps_page
 from apps.runs.models import Run, RunEvent, RunState
+from apps.runs.reasons import reason_text
 from apps.runs.refusals import as_problems
 from apps.runs.watch import Event, events_after, follow
 from apps.workspaces.access import ApiRequest
@@ -304,7 +305,10 @@ def run_events(
 
 def _event_json(event: Event) -> dict[str, Any]:
     # Written out here, because JsonResponse would cut it to milliseconds.
-    return {"seq": event.seq, "kind": event.kind, "at": rfc3339(event.at), **event.body}
+    body = event.body
+    if "cache_reason" in body:
+        body = {**body, "cache_reason": reason_text(body["cache_reason"])}
+    return {"seq": event.seq, "kind": event.kind, "at": rfc3339(event.at), **body}
 
 
 def _seq(cursor: str) -> int:

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from apps.billing.services import hold_close
@@ -31,6 +31,7 @@ from apps.runs.lease import Lease, lease_look, lease_release, lease_take
 from apps.runs.plans import plan_of_graph
 from apps.runs.records import CANCELLED, Records, error_of
 from apps.runs.reuse import Past, Reuse
+from apps.runs.trouble import trouble_note
 
 log = structlog.get_logger(__name__)
 
@@ -41,12 +42,17 @@ def advance(run_id: UUID) -> list[Dispatch]:
     if lease is None:
         return []
     with structlog.contextvars.bound_contextvars(run=str(run_id)), scope(lease.workspace_id):
-        driver = Driver(lease)
+        driver = None
         try:
+            driver = Driver(lease)
             driver.drive()
         except FenceLost:
             log.info("another driver took the run", action="fence_lost", fence=lease.fence)
-        return driver.now.dispatched
+        except (InterfaceError, OperationalError):
+            raise  # the database's troubles pass; the run is taken up when they have
+        except Exception as accident:
+            trouble_note(lease, accident)
+        return driver.now.dispatched if driver else []
 
 
 class Driver:
@@ -197,9 +203,9 @@ class Driver:
         error = self._why(now.execution.failed) if now.execution.failed else None
         now.journal.event("run_finished", timezone.now(), {"state": state.value, "error": error})
         # Without a hold the last batch is one statement, which needs no transaction around it.
-        with transaction.atomic() if now.lease.price_high else nullcontext():
+        with transaction.atomic() if now.lease.has_hold else nullcontext():
             now.journal.flush(state=state.value, error=error, ended=True)
-            if now.lease.price_high:
+            if now.lease.has_hold:
                 hold_close(hold_id=now.lease.run_id)
         log.info("run finished", action="run_finished", state=state.value)
 

@@ -1,29 +1,34 @@
-"""A step in a lane: claimed, run with a heartbeat, settled under its fence. A copy without a claim changes nothing."""
+"""A place in a lane: the fairest step is claimed, run with a heartbeat, settled under its fence; then the next one.
+
+``io`` steps run in the worker's thread; ``work`` steps run in a child process that the worker watches. A result
+without a claim changes nothing.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 from uuid import UUID
 
 import structlog
-from django.conf import settings
-from django.db import connection, transaction
+from django.db import DataError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.common.heartbeat import heartbeat
 from apps.common.live import poke
 from apps.common.tenancy import scope
-from apps.engine.node_types import ChildRun, NodeFailure, ProviderCall, WaitUntil
+from apps.engine.node_types import ChildRun, Lane, NodeFailure, ProviderCall, Result, WaitUntil
 from apps.engine.plan import PlanStep, step_params
 from apps.engine.states import StepState
-from apps.runs.acts import internal
+from apps.runs.acts import internal, timed_out
 from apps.runs.adapters import LaneContext
+from apps.runs.child import Child, ChildBroke, Ended
+from apps.runs.claims import Claim, claim_held, claim_next, claim_renew, claim_tell
 from apps.runs.journal import events_record
 from apps.runs.models import Attempt
 from apps.runs.plans import plan_of_graph
@@ -33,90 +38,51 @@ from apps.runs.reuse import entry_keep, rough_size
 log = structlog.get_logger(__name__)
 
 MAX_CLAIMS = 3
-BEAT_S = 3.0
+# A claim is renewed this often; a child whose step was taken back is ended this soon.
+RENEW_S, LOOK_S, TICK_S = 3.0, 0.75, 0.25
+# A place is given back after so long, so that the others of its queue have their turn.
+PLACE_S = 1.0
 
 
 @dataclass(frozen=True)
-class Claim:
-    """A step that this worker, and no other, may settle while ``fence`` is current."""
+class Bells:
+    """Whom to tell: ``settled`` that a step of this run has ended, ``more`` that a free place should look."""
 
-    run_id: UUID
-    position: int
-    item: int
-    fence: int
-    claims: int
-    attempt: int
-    inputs: Mapping[str, Any]
-    workspace_id: UUID
-    project_id: UUID | None
-    graph_id: UUID
-    targets: list[str] | None
-    variables: Mapping[str, Any]
-    node: str
-    type: str
-    cache_key: str | None
+    settled: Callable[[UUID], None]
+    more: Callable[[], None]
 
 
-def execute(run_id: UUID, position: int, item: int) -> bool:
-    """Run one dispatched step; answers whether it settled here (then the driver is due)."""
-    with transaction.atomic():
-        claim = _claim(run_id, position, item)
-    if claim is None:
-        return False
-    with structlog.contextvars.bound_contextvars(run=str(run_id), node=claim.node), scope(claim.workspace_id):
+def place_fill(lane: Lane, bells: Bells) -> None:
+    """Run the lane's fairest steps one after the other for about a second, then leave the rest to the next place."""
+    until = time.monotonic() + PLACE_S
+    while (claim := claim_next(lane)) is not None:
+        if claim.more:
+            bells.more()
+        execute(claim, bells)
+        if time.monotonic() >= until:
+            # Whether another step waits is for the next one to see: it may be one that a limit held back until now.
+            bells.more()
+            return
+
+
+def execute(claim: Claim, bells: Bells) -> None:
+    """Run a claimed step to its end."""
+    with structlog.contextvars.bound_contextvars(run=str(claim.run_id), node=claim.node), scope(claim.workspace_id):
+        if not claim_tell(claim):
+            return
         if claim.claims > MAX_CLAIMS:
             message = _("The worker died several times while running this step; it was given up.")
-            return _fail(claim, {"code": "poison", "message": message, "permanent": True})
-        with heartbeat(partial(_renew, claim), every_s=BEAT_S):
-            outputs, error = _run(claim)
-        return _fail(claim, error) if error is not None else _complete(claim, outputs or {})
+            done = _fail(claim, {"code": "poison", "message": message, "permanent": True})
+        else:
+            ended = _run(claim, bells)
+            done = ended.error is not None and _fail(claim, ended.error)
+            done = done or (ended.outputs is not None and _complete(claim, ended.outputs))
+    if done:
+        bells.settled(claim.run_id)
 
 
-def _claim(run_id: UUID, position: int, item: int) -> Claim | None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE runs_step AS step SET state = 'running', fence = step.fence + 1, claims = step.claims + 1,
-                lease_until = statement_timestamp() + make_interval(secs => %(lease)s),
-                started_at = COALESCE(step.started_at, statement_timestamp())
-            FROM runs_run AS run
-            WHERE step.run_id = %(run)s AND step.position = %(position)s AND step.item = %(item)s
-                AND run.id = step.run_id AND step.dispatched_at IS NOT NULL AND run.cancel_requested_at IS NULL
-                AND (step.state = 'ready' OR (step.state = 'running' AND step.lease_until < statement_timestamp()))
-            RETURNING step.run_id, step.position, step.item, step.fence, step.claims, step.attempt, step.inputs::text,
-                run.workspace_id, run.project_id, run.graph_id, run.targets::text, run.variables::text,
-                step.node, step.type, encode(step.cache_key, 'hex')
-            """,
-            {"lease": settings.STEP_LEASE_S, "run": run_id, "position": position, "item": item},
-        )
-        row = cursor.fetchone()
-    if row is None:
-        return None
-    inputs, targets, variables = json.loads(row[6] or "{}"), json.loads(row[10] or "null"), json.loads(row[11])
-    claim = Claim(*[*row[:6], inputs, *row[7:10], targets, variables, *row[12:]])
-    body = {**_place(claim), "state": StepState.RUNNING.value}
-    seq = events_record(run_id, [("step_started", body)])
-    poke(f"run.{run_id}", seq=seq)
-    return claim
-
-
-def _place(claim: Claim) -> dict[str, Any]:
-    return {"node": claim.node, "item": claim.item, "type": claim.type, "attempt": claim.attempt}
-
-
-def _renew(claim: Claim) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE runs_step SET lease_until = statement_timestamp() + make_interval(secs => %s)
-            WHERE run_id = %s AND position = %s AND item = %s AND fence = %s AND state = 'running'
-            """,
-            [settings.STEP_LEASE_S, claim.run_id, claim.position, claim.item, claim.fence],
-        )
-
-
-def _run(claim: Claim) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
-    """The outputs, or the error."""
+def _run(claim: Claim, bells: Bells) -> Ended:
+    """The outputs, or the error; neither when the step was taken back while it ran."""
     step = _step(claim)
     plan = plan_of_graph(claim.graph_id, claim.targets)
     variables = {**plan.variables, **claim.variables}
@@ -124,15 +90,73 @@ def _run(claim: Claim) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | No
         claim.run_id, claim.workspace_id, claim.project_id, claim.node, claim.item, claim.attempt, variables
     )
     try:
-        result = step.type.run(context, claim.inputs, step_params(step, variables))
-        if isinstance(result, ProviderCall | WaitUntil | ChildRun):
-            raise TypeError(f"{step.type.type} must answer outputs in its lane")
-        return dict(result), None
+        params = step_params(step, variables)
+        if not connection.in_atomic_block:
+            connection.close()  # what takes its time holds no connection
+        if step.type.lane is Lane.WORK:
+            return _in_child(claim, step, context, params)
+        with heartbeat(_Watch(claim, step, bells=bells).tick, every_s=TICK_S):
+            return Ended(outputs=_outputs(step, step.type.run(context, claim.inputs, params)))
     except NodeFailure as failure:
-        return None, error_of(failure)
+        return Ended(error=error_of(failure))
+    except ChildBroke as accident:
+        log.error("node crashed", action="node_crashed", type=claim.type, kind=accident.kind, traceback=str(accident))
+        return Ended(error={**internal(accident), "kind": accident.kind})
     except Exception as accident:  # a bug in a node must fail its step, not lose it
         log.exception("node crashed", action="node_crashed", type=claim.type)
-        return None, internal(accident)
+        return Ended(error=internal(accident))
+
+
+def _in_child(claim: Claim, step: PlanStep, context: LaneContext, params: Mapping[str, Any]) -> Ended:
+    # Before the heartbeat: a process is best copied while none of its threads is in the middle of something.
+    child = Child(
+        lambda confined: _outputs(step, step.type.run(confined, claim.inputs, params)),
+        context,
+        step.type.limits,
+        timeout_s=step.policy.timeout_s,
+    )
+    with heartbeat(_Watch(claim, step, child=child).tick, every_s=TICK_S):
+        return child.follow()
+
+
+def _outputs(step: PlanStep, result: Result) -> Mapping[str, Any]:
+    if isinstance(result, ProviderCall | WaitUntil | ChildRun):
+        raise TypeError(f"{step.type.type} must answer outputs in its lane")
+    return dict(result)
+
+
+class _Watch:
+    """Beside a running step: keeps its claim, ends its child when the step was taken back, its thread's step in time.
+
+    A thread cannot be ended from outside: past its time limit its step fails, and what it brings later is dropped.
+    """
+
+    def __init__(self, claim: Claim, step: PlanStep, *, bells: Bells | None = None, child: Child | None = None) -> None:
+        self._claim, self._bells, self._child = claim, bells, child
+        self._limit_s = None if child else step.policy.timeout_s
+        now = time.monotonic()
+        self._began, self._renew_at, self._look_at = now, now + RENEW_S, now + LOOK_S
+
+    def tick(self) -> None:
+        """Do what is due."""
+        now = time.monotonic()
+        if now >= self._renew_at:
+            self._renew_at, self._look_at = now + RENEW_S, now + LOOK_S
+            self._keep(claim_renew(self._claim))
+        elif self._child and now >= self._look_at:
+            self._look_at = now + LOOK_S
+            self._keep(claim_held(self._claim))
+        if self._limit_s is not None and now - self._began > self._limit_s:
+            limit, self._limit_s = self._limit_s, None
+            with scope(self._claim.workspace_id):
+                done = _fail(self._claim, error_of(timed_out(limit)))
+            if done and self._bells:
+                self._bells.settled(self._claim.run_id)
+                self._bells.more()
+
+    def _keep(self, held: bool) -> None:
+        if not held and self._child:
+            self._child.kill()
 
 
 def _step(claim: Claim) -> PlanStep:
@@ -140,15 +164,19 @@ def _step(claim: Claim) -> PlanStep:
 
 
 def _complete(claim: Claim, outputs: Mapping[str, Any]) -> bool:
-    body = {**_place(claim), "state": StepState.COMPLETED.value, "outputs": outputs}
-    return _settle(claim, StepState.COMPLETED, ("step_succeeded", body), outputs=outputs)
+    body = {**claim.place, "state": StepState.COMPLETED.value, "outputs": outputs}
+    try:
+        return _settle(claim, StepState.COMPLETED, ("step_succeeded", body), outputs=outputs)
+    except (DataError, ValueError) as refusal:  # not JSON as PostgreSQL knows it: a zero byte, a number that is none
+        log.exception("outputs refused", action="outputs_refused", type=claim.type)
+        return _fail(claim, internal(refusal))
 
 
 def _fail(claim: Claim, error: Mapping[str, Any]) -> bool:
     """The try failed: another follows after a pause if the node's policy says so."""
     tries = 1 + Attempt.objects.filter(run_id=claim.run_id, position=claim.position, item=claim.item).count()
     pause = _step(claim).policy.pause_s(tries, permanent=error.get("permanent", True))
-    body = {**_place(claim), "error": error}
+    body = {**claim.place, "error": error}
     if pause is None:
         body["state"] = StepState.FAILED.value
         return _settle(claim, StepState.FAILED, ("step_failed", body), error=error)

@@ -36,21 +36,22 @@ WITH run AS (
 ), steps AS (
     INSERT INTO runs_step AS old (
         workspace_id, run_id, position, item, node, type, version, state, attempt, fence, claims, dispatched_at,
-        wake_at, inputs, outputs, request, error, cost, cache_key, cache_reason, started_at, finished_at
+        lane, wake_at, inputs, outputs, request, error, cost, cache_key, cache_reason, started_at, finished_at
     )
     SELECT run.workspace_id, run.id, s.position, s.item, s.node, s.type, s.version, s.state, s.attempt, 0, 0,
-           s.dispatched_at, s.wake_at, s.inputs, s.outputs, s.request, s.error, s.cost, decode(s.cache_key, 'hex'),
-           COALESCE(s.cache_reason, ''), s.started_at, s.finished_at
+           s.dispatched_at, COALESCE(s.lane, ''), s.wake_at, s.inputs, s.outputs, s.request, s.error, s.cost,
+           decode(s.cache_key, 'hex'), COALESCE(s.cache_reason, ''), s.started_at, s.finished_at
     FROM run, jsonb_to_recordset(%(steps)s::jsonb) AS s(
         position int, item int, node text, type text, version smallint, state text, attempt smallint,
-        dispatched_at timestamptz, wake_at timestamptz, inputs jsonb, outputs jsonb, request jsonb, error jsonb,
-        cost bigint, cache_key text, cache_reason text, started_at timestamptz, finished_at timestamptz
+        dispatched_at timestamptz, lane text, wake_at timestamptz, inputs jsonb, outputs jsonb, request jsonb,
+        error jsonb, cost bigint, cache_key text, cache_reason text, started_at timestamptz, finished_at timestamptz
     )
     ON CONFLICT (run_id, position, item) DO UPDATE SET
         state = EXCLUDED.state,
         attempt = EXCLUDED.attempt,
         claims = CASE WHEN EXCLUDED.attempt > old.attempt THEN 0 ELSE old.claims END,
         dispatched_at = EXCLUDED.dispatched_at,
+        lane = EXCLUDED.lane,
         wake_at = EXCLUDED.wake_at,
         inputs = COALESCE(EXCLUDED.inputs, old.inputs),
         outputs = COALESCE(EXCLUDED.outputs, old.outputs),

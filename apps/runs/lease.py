@@ -59,6 +59,11 @@ class Lease:
     # When reuse was forbidden: by node, "" for the whole workflow or workspace.
     cleared: list[tuple[str, datetime]]
 
+    @property
+    def has_hold(self) -> bool:
+        """Whether credits are held under the run's id: its price, at most its limit."""
+        return min(self.price_high, self.price_high if self.max_credits is None else self.max_credits) > 0
+
 
 def lease_take(run_id: UUID) -> Lease | None:
     """Take the run when nobody drives it; None when somebody does or it is over."""

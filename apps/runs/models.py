@@ -141,7 +141,9 @@ class Step(_OfRun):
     fence = models.BigIntegerField(default=0)
     claims = models.PositiveSmallIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
+    # Since when it lies in its lane, and which one: whoever has a free place there claims the fairest such step.
     dispatched_at = models.DateTimeField(null=True)
+    lane = models.CharField(max_length=6, blank=True, default="", db_default="")
     wake_at = models.DateTimeField(null=True)
     inputs = models.JSONField(null=True)
     outputs = models.JSONField(null=True)
@@ -157,14 +159,33 @@ class Step(_OfRun):
     class Meta:
         indexes = [
             models.Index(
-                fields=["lease_until"],
-                condition=models.Q(state__in=["ready", "running"], dispatched_at__isnull=False),
-                name="runs_step_dispatched",
-            )
+                fields=["lane", "workspace", "type", "dispatched_at"],
+                condition=models.Q(state="ready", dispatched_at__isnull=False),
+                name="runs_step_queued",
+            ),
+            models.Index(
+                fields=["lane", "workspace", "type", "lease_until"],
+                condition=models.Q(state="running", dispatched_at__isnull=False),
+                name="runs_step_claimed",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.node}[{self.item}] {self.state}"
+
+
+class LaneTurn(TenantRow):
+    """When a workspace was last served in a lane: of those with as many steps at work, the longest unserved is next."""
+
+    pk = models.CompositePrimaryKey("lane", "workspace")
+    lane = models.CharField(max_length=6)
+    workspace = models.ForeignKey(
+        "workspaces.Workspace", on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
+    served_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.lane} {self.workspace_id} {self.served_at}"
 
 
 class RunEvent(_OfRun):

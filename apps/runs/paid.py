@@ -60,7 +60,7 @@ def _start(lease: Lease, step: PlanStep, item: int, attempt: int, call: Provider
             node=step.node,
             item=item,
             attempt=attempt,
-            parent_hold_id=lease.run_id if lease.price_high else None,
+            parent_hold_id=lease.run_id if lease.has_hold else None,
             actor_id=lease.actor_id,
         )
     except InsufficientCredits as error:

@@ -96,11 +96,10 @@ def preview(
 
 
 def _look(walk: _Walk, step: PlanStep) -> StepPreview:
-    sources = {position for item in step.inputs for position, _port in item.sources}
-    if sources & walk.unknown and not set(walk.execution.overrides.get(step.node, ())) >= {
-        item.port.name for item in step.inputs
-    }:
-        return _unknown(walk, step, reason=_("What comes before it runs first"))
+    if _waits_for_unknown(walk, step):
+        if step.policy.pin is None:
+            return _unknown(walk, step, reason=_("What comes before it runs first"))
+        return _items(walk, step, Work(({},), False))
     try:
         work = walk.execution.resolve(step)
     except NodeFailure as failure:
@@ -109,6 +108,17 @@ def _look(walk: _Walk, step: PlanStep) -> StepPreview:
         walk.execution.skip(step)
         return StepPreview(step.node, 0, 0, False, step.type.effect.value, Action.SKIP, work.reason)
     return _items(walk, step, work)
+
+
+def _waits_for_unknown(walk: _Walk, step: PlanStep) -> bool:
+    """Whether an input, not edited, comes from a step that would run."""
+    edited = walk.execution.overrides.get(step.node, {})
+    return any(
+        position in walk.unknown
+        for item in step.inputs
+        if item.port.name not in edited
+        for position, _port in item.sources
+    )
 
 
 def _items(walk: _Walk, step: PlanStep, work: Work) -> StepPreview:

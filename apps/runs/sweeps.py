@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
 
-from apps.common.lanes import lane_idle
 from apps.engine.node_types import Lane
-from apps.nodes.registry import NODES, node_type_get
-from apps.runs.drive import Dispatch
 
 BATCH = 500
+LOOKS = 4
+LANES = [Lane.IO.value, Lane.WORK.value]
 
 
 def runs_due() -> list[UUID]:
@@ -40,36 +38,34 @@ def runs_due() -> list[UUID]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def steps_due() -> list[Dispatch]:
-    """Steps whose worker died (claim run out), or whose message seems lost: to be handed out again."""
-    idle = [lane for lane in (Lane.IO, Lane.WORK) if lane_idle(lane.value)]
+def lanes_due() -> dict[Lane, int]:
+    """Lanes in which steps wait, with how many places could look (at most ``LOOKS``), dead workers' steps among them.
+
+    What a worker held whose claim ran out waits again: under a higher fence, so that a worker that lives after all
+    changes nothing.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE runs_step AS step SET dispatched_at = statement_timestamp() FROM (
+            UPDATE runs_step AS step SET state = 'ready', fence = step.fence + 1, lease_until = NULL FROM (
                 SELECT run_id, position, item FROM runs_step
-                WHERE dispatched_at IS NOT NULL AND state IN ('ready', 'running') AND (
-                    (state = 'running' AND lease_until < statement_timestamp())
-                    OR (state = 'ready' AND dispatched_at < statement_timestamp() - make_interval(secs => %s))
-                    OR (state = 'ready' AND type = ANY(%s)
-                        AND dispatched_at < statement_timestamp() - make_interval(secs => %s))
-                )
-                ORDER BY dispatched_at LIMIT %s FOR UPDATE SKIP LOCKED
+                WHERE lane = ANY(%s) AND state = 'running' AND dispatched_at IS NOT NULL
+                    AND lease_until < statement_timestamp()
+                LIMIT %s FOR UPDATE SKIP LOCKED
             ) AS due
             WHERE step.run_id = due.run_id AND step.position = due.position AND step.item = due.item
-            RETURNING step.run_id, step.position, step.item, step.type
             """,
-            [settings.STEP_RESEND_S, types_of(idle), settings.STEP_LOST_S, BATCH],
+            [LANES, BATCH],
         )
-        rows = cursor.fetchall()
-    return [Dispatch(row[0], row[1], row[2], _lane(row[3])) for row in rows]
-
-
-def types_of(lanes: Collection[Lane]) -> list[str]:
-    """The names of the node types that run in these lanes."""
-    return [name for name in NODES if (node_type := node_type_get(name)) and node_type.lane in lanes]
-
-
-def _lane(type_name: str) -> Lane:
-    node_type = node_type_get(type_name)
-    return node_type.lane if node_type else Lane.WORK
+        cursor.execute(
+            """
+            SELECT wanted, count FROM unnest(%s::text[]) AS wanted CROSS JOIN LATERAL (
+                SELECT count(*) AS count FROM (
+                    SELECT 1 FROM runs_step
+                    WHERE lane = wanted AND state = 'ready' AND dispatched_at IS NOT NULL LIMIT %s
+                ) AS waiting
+            ) AS found WHERE count > 0
+            """,
+            [LANES, LOOKS],
+        )
+        return {Lane(lane): count for lane, count in cursor.fetchall()}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from uuid import UUID
 
-from apps.common.lanes import lane_task
+from apps.common.lanes import lane_task, messages_wanted
 from apps.engine.node_types import Lane
 from apps.runs import driver, execution, reuse, sweeps
-from apps.runs.drive import Dispatch
+from apps.runs.execution import Bells
 
 BEAT = {
     "runs-reuse-limits": {"task": "apps.runs.tasks.evict_results", "schedule": 600.0},
@@ -18,28 +19,34 @@ BEAT = {
 
 @lane_task("control")
 def advance_run(*, run_id: str, **_: object) -> None:
-    """Drive a run, then hand out what it dispatched."""
-    for dispatch in driver.advance(UUID(run_id)):
-        _send(dispatch)
+    """Drive a run, then let lanes look for the steps that it dispatched."""
+    for lane, count in Counter(dispatch.lane for dispatch in driver.advance(UUID(run_id))).items():
+        _call(lane, count)
 
 
-def _send(dispatch: Dispatch) -> None:
-    task = execute_io_step if dispatch.lane is Lane.IO else execute_work_step
-    task.delay(run_id=str(dispatch.run_id), position=dispatch.position, item=dispatch.item)
+def _call(lane: Lane, count: int = 1) -> None:
+    """Let up to ``count`` free places of a lane look for a step; no more messages than are of use wait for one."""
+    task = execute_io_step if lane is Lane.IO else execute_work_step
+    for _message in range(messages_wanted(f"{lane.value}-steps", count)):
+        task.delay()
 
 
-@lane_task("io")
-def execute_io_step(*, run_id: str, position: int, item: int, **_: object) -> None:
-    """A step that waits for others: in a thread."""
-    if execution.execute(UUID(run_id), position, item):
-        advance_run.delay(run_id=run_id)
+def _fill(lane: Lane) -> None:
+    execution.place_fill(lane, Bells(lambda run_id: advance_run.delay(run_id=str(run_id)), lambda: _call(lane)))
 
 
-@lane_task("work")
-def execute_work_step(*, run_id: str, position: int, item: int, **_: object) -> None:
-    """A step that needs a processor: in a process."""
-    if execution.execute(UUID(run_id), position, item):
-        advance_run.delay(run_id=run_id)
+@lane_task("io-steps")
+def execute_io_step(**_: object) -> None:
+    """A place for steps that wait for others: in a thread."""
+    _fill(Lane.IO)
+
+
+# The step's own limits end it; these are for a worker that hangs. A message that the broker delivers again meanwhile
+# is one more look.
+@lane_task("work-steps", soft_time_limit=4 * 3600, time_limit=4 * 3600 + 60)
+def execute_work_step(**_: object) -> None:
+    """A place for steps that need a processor: each in a child of a process."""
+    _fill(Lane.WORK)
 
 
 @lane_task("control")
@@ -51,9 +58,9 @@ def sweep_runs(**_: object) -> None:
 
 @lane_task("control")
 def sweep_steps(**_: object) -> None:
-    """Hand out again what a dead worker held."""
-    for dispatch in sweeps.steps_due():
-        _send(dispatch)
+    """Take from dead workers what they held, and call where steps wait and nobody is called."""
+    for lane, count in sweeps.lanes_due().items():
+        _call(lane, count)
 
 
 @lane_task("control")

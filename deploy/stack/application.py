@@ -20,6 +20,8 @@ LANES = {
     "io": ("--pool=threads", "--concurrency=32"),
     "work": ("--pool=prefork", "--concurrency=2"),
 }
+# A worker takes from its queues in turn, so neither steps nor what is no step can keep the other waiting.
+QUEUES = {"control": "control", "io": "io,io-steps", "work": "work,work-steps"}
 
 
 def application_programs(layout: Layout) -> dict[str, Program]:
@@ -83,7 +85,7 @@ def _web(layout: Layout) -> Program:
 def _worker(layout: Layout, lane: str, options: tuple[str, ...]) -> Program:
     return _python(
         layout, lane, f"The {lane} worker (Celery)",
-        "-m", "celery", "-A", "config.celery:app", "worker", f"--queues={lane}",
+        "-m", "celery", "-A", "config.celery:app", "worker", f"--queues={QUEUES[lane]}",
         f"--hostname={lane}-{layout.web_port}@%h", *options,
         # A worker alone on its queue has nobody to compare notes with, which would take a second.
         "--without-gossip", "--without-mingle", "--loglevel=INFO",

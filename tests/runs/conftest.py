@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from apps.accounts.models import User
 from apps.billing.services import credits_grant
@@ -43,3 +44,9 @@ def inside(workspace: Workspace) -> Iterator[None]:
     """The tenant scope of the workspace, for the whole test."""
     with scope(workspace.id):
         yield
+
+
+@pytest.fixture
+def alice_api(api: Callable[..., Client], funded: Workspace) -> Client:
+    """A token of Alice's with every scope, and 100 credits to spend."""
+    return api()

@@ -26,12 +26,6 @@ TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"
 PROBLEM = "application/problem+json"
 
 
-@pytest.fixture
-def alice_api(api: Callable[..., Client], funded: Workspace) -> Client:
-    """A token of Alice's with every scope, and 100 credits to spend."""
-    return api()
-
-
 def post(client: Client, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
     answer = client.post(f"/api/v1{path}", json.dumps(body or {}), content_type="application/json", headers=headers)
     return answer.status_code, _read(answer)

@@ -16,16 +16,16 @@ from apps.accounts.models import User
 from apps.billing.services import balance_get
 from apps.engine.node_types import Lane
 from apps.projects.models import Workflow
-from apps.runs import acts, execution, services, sweeps
-from apps.runs.drive import Dispatch
+from apps.runs import acts, execution, services, sweeps, trouble
+from apps.runs.claims import claim_next
 from apps.runs.driver import Driver, advance
-from apps.runs.execution import execute
 from apps.runs.journal import FenceLost
 from apps.runs.lease import lease_take
 from apps.runs.models import Run, RunEvent, Step
 from apps.workspaces.models import Workspace
 from tests.runs.conftest import GRANTED
 from tests.runs.graphs import chain, graph, image, node
+from tests.runs.lanes import take
 
 pytestmark = pytest.mark.usefixtures("inside")
 Make = Callable[[dict[str, Any]], Workflow]
@@ -170,6 +170,7 @@ def dispatched(run: Run, position: int, type_name: str = "image.resize") -> None
         type=type_name,
         state="ready",
         inputs={},
+        lane=Lane.WORK,
         dispatched_at=timezone.now(),
     )
 
@@ -177,8 +178,8 @@ def dispatched(run: Run, position: int, type_name: str = "image.resize") -> None
 def test_claim_is_taken_once(make_workflow: Make) -> None:
     run = start(make_workflow(chain(1)))
     dispatched(run, 0, "test.pass")
-    assert execute(run.id, 0, 0)
-    assert not execute(run.id, 0, 0), "a repeated message finds the step settled"
+    assert take()
+    assert not take(), "a repeated message finds nothing"
     assert states(run) == {"n0": "completed"}
 
 
@@ -187,10 +188,12 @@ def test_dead_workers_step_is_handed_out_again(make_workflow: Make) -> None:
     dispatched(run, 0)
     past = timezone.now() - timedelta(seconds=1)
     Step.objects.filter(run=run).update(state="running", lease_until=past, fence=1, claims=1)
-    assert sweeps.steps_due() == [Dispatch(run.id, 0, 0, Lane.WORK)]
-    assert execute(run.id, 0, 0)
+    assert not take(), "not before it is taken from the dead one"
+    assert sweeps.lanes_due() == {Lane.WORK: 1}
+    assert take()
     step = Step.objects.get(run=run)
-    assert (step.fence, step.claims, step.state) == (2, 2, "completed")
+    assert (step.fence, step.claims, step.state) == (3, 2, "completed")
+    assert sweeps.lanes_due() == {}
 
 
 def test_cancel_takes_a_step_back_from_its_lane(make_workflow: Make) -> None:
@@ -199,7 +202,7 @@ def test_cancel_takes_a_step_back_from_its_lane(make_workflow: Make) -> None:
     services.run_cancel(run=run)
     advance(run.id)
     assert states(run) == {"n0": "cancelled", "n1": "cancelled"}
-    assert not execute(run.id, 0, 0), "its late message finds nothing to claim"
+    assert not take(), "nothing is left to claim"
 
 
 def test_step_that_settled_before_the_cancel_stays_settled(make_workflow: Make) -> None:
@@ -207,7 +210,7 @@ def test_step_that_settled_before_the_cancel_stays_settled(make_workflow: Make) 
     dispatched(run, 0)
     lease = lease_take(run.id)
     assert lease
-    assert execute(run.id, 0, 0)
+    assert take()
     now = Driver(lease).now
     assert not acts._take_back(now, now.plan.steps[0], 0), "the worker was first"
 
@@ -217,7 +220,8 @@ def test_step_that_kills_workers_is_given_up(make_workflow: Make) -> None:
     dispatched(run, 0, "test.pass")
     past = timezone.now() - timedelta(seconds=1)
     Step.objects.filter(run=run).update(state="running", lease_until=past, claims=3)
-    assert execute(run.id, 0, 0)
+    sweeps.lanes_due()
+    assert take()
     step = Step.objects.get(run=run)
     assert step.state == "failed"
     assert step.error and step.error["code"] == "poison"
@@ -315,23 +319,6 @@ def test_graph_is_stored_once(make_workflow: Make) -> None:
     assert start(workflow).graph_id == start(workflow).graph_id
 
 
-def test_step_whose_message_was_lost_is_handed_out_again_soon(make_workflow: Make) -> None:
-    run = start(make_workflow(chain(1)))
-    dispatched(run, 0, "image.resize")
-    # The driver's own tests run without workers, so a message that is there stays there.
-    queue = redis.Redis.from_url(settings.REDIS_URL)
-    queue.delete("millrace:work")
-    lost = timezone.now() - timedelta(seconds=settings.STEP_LOST_S + 1)
-    Step.objects.filter(run=run).update(dispatched_at=lost)
-    queue.lpush("millrace:work", "{}")
-    try:
-        assert sweeps.steps_due() == [], "its message may be behind the one that waits"
-    finally:
-        queue.delete("millrace:work")
-    assert sweeps.steps_due() == [Dispatch(run.id, 0, 0, Lane.WORK)]
-    assert sweeps.steps_due() == [], "not again at once"
-
-
 def test_cancel_whose_message_was_lost_is_heard(make_workflow: Make) -> None:
     nodes = [node("n", "input.number", number=1), node("wait", "flow.wait", seconds=3600)]
     run = start(make_workflow(graph(nodes, ("n", "number", "wait", "value"))))
@@ -355,7 +342,7 @@ def test_step_that_ends_while_it_is_cancelled_ends_once(make_workflow: Make) -> 
 
     run = start(make_workflow(chain(2)))
     dispatched(run, 0, "test.pass")
-    claim = execution._claim(run.id, 0, 0)
+    claim = claim_next(Lane.WORK)
     assert claim is not None
     services.run_cancel(run=run)
     lease = lease_take(run.id)
@@ -369,3 +356,25 @@ def test_step_that_ends_while_it_is_cancelled_ends_once(make_workflow: Make) -> 
         "step_cancelled",
     ]
     assert [seq for seq, _kind in events(run)] == list(range(1, run.last_seq + 1))
+
+
+def test_run_whose_driver_breaks_each_time_ends(make_workflow: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = start(make_workflow(chain(2)))
+    dispatched(run, 0)
+
+    def broken(_self: Driver) -> None:
+        raise KeyError("a mistake of ours")
+
+    monkeypatch.setattr(Driver, "drive", broken)
+    for _ in range(trouble.TRIES):
+        run.refresh_from_db()
+        assert run.finished_at is None
+        Run.objects.filter(id=run.id).update(lease_until=timezone.now() - timedelta(seconds=1))
+        advance(run.id)
+    run.refresh_from_db()
+    assert run.error
+    assert (run.state, run.error["code"], run.lease_until) == ("failed", "internal", None)
+    assert states(run)["n0"] == "cancelled"
+    assert [kind for _seq, kind in events(run)][-2:] == ["step_cancelled", "run_finished"]
+    advance(run.id)
+    assert events(run)[-1][0] == run.last_seq

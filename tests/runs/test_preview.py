@@ -1,0 +1,141 @@
+"""What a plan says before the run, and whether the run then does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+
+from apps.accounts.models import User
+from apps.common.tenancy import scope
+from apps.projects.models import Workflow
+from apps.projects.services import project_create, workflow_create
+from apps.runs import services
+from apps.runs.driver import advance
+from apps.runs.models import Run, Step
+from apps.runs.services import Part
+from apps.workspaces.models import Workspace
+from tests.runs.graphs import chain, graph, image, node
+from tests.runs.test_api import post
+
+Make = Callable[[dict[str, Any]], Workflow]
+Edges = list[tuple[str, str, str, str]]
+
+
+@pytest.fixture
+def plan(workspace: Any) -> Callable[..., dict[str, tuple[str, int, int]]]:
+    """``plan(workflow, **part)``: action and price by node."""
+
+    def look(
+        workflow: Workflow, document: dict[str, Any] | None = None, **part: Any
+    ) -> dict[str, tuple[str, int, int]]:
+        with scope(workspace.id):
+            found = services.estimate(workflow=workflow, document=document, part=Part(**part))
+        return {step.node: (step.action.value, step.low, step.high) for step in found.steps}
+
+    return look
+
+
+def run_of(workflow: Workflow, **options: Any) -> Run:
+    with scope(workflow.workspace_id):
+        run = services.run_start(workflow=workflow, actor_id=None, **options)
+        advance(run.id)
+    return run
+
+
+def test_what_runs_and_what_is_reused(make_workflow: Make, plan: Any) -> None:
+    workflow = make_workflow(chain(3))
+    assert set(plan(workflow).values()) == {("run", 0, 0)}
+    run_of(workflow)
+    assert set(plan(workflow).values()) == {("reuse", 0, 0)}
+    changed = chain(3)
+    changed["nodes"][1]["params"] = {"sleep_ms": 1}
+    assert [action for action, _low, _high in plan(workflow, changed).values()] == ["reuse", "run", "run"]
+    assert [action for action, _low, _high in plan(workflow, from_node="n1").values()] == ["reuse", "run", "run"]
+    assert list(plan(workflow, targets=["n0"])) == ["n0"]
+
+
+def test_the_branch_not_taken_is_known_where_the_value_is(make_workflow: Make, plan: Any) -> None:
+    def branches(source: dict[str, Any], port: str) -> dict[str, Any]:
+        paid = image(width=1024, height=1024)["nodes"][1]["params"]
+        nodes = [source, node("if", "flow.condition", expression="value == 'sea'")]
+        nodes += [node("yes", "image.generate", **paid), node("no", "image.generate", **{**paid, "seed": 2})]
+        edges: Edges = [(source["id"], port, "if", "value")]
+        return graph(nodes, *edges, ("if", "true", "yes", "prompt"), ("if", "false", "no", "prompt"))
+
+    known = plan(make_workflow(branches(node("t", "input.text", text="sea"), "text")))
+    assert (known["yes"], known["no"]) == (("run", 4_000_000, 4_000_000), ("skip", 0, 0))
+    unknown = plan(make_workflow(branches(node("t"), "value")))
+    assert unknown["yes"] == unknown["no"] == ("maybe", 0, 4_000_000)
+
+
+def test_pinned_and_edited_inputs_are_known(make_workflow: Make, plan: Any) -> None:
+    document = chain(3)
+    document["nodes"][1]["params"] = {"$pin": {"value": 7}}
+    assert [found[0] for found in plan(make_workflow(document)).values()] == ["run", "reuse", "run"]
+    workflow = make_workflow(chain(2))
+    run_of(workflow)
+    edited = plan(workflow, inputs={"n1": {"value": 5}}, from_node="n1", targets=["n1"])
+    assert [found[0] for found in edited.values()] == ["reuse", "run"]
+
+
+def test_a_plan_runs_nothing_and_keeps_nothing(make_workflow: Make, plan: Any) -> None:
+    workflow = make_workflow(chain(2, sleep_ms=5000))
+    plan(workflow)
+    assert not Run.objects.for_workspace(workflow.workspace_id).exists()
+    assert not Step.objects.for_workspace(workflow.workspace_id).exists()
+
+
+def test_what_would_be_written_outside_is_said(alice_api: Client, make_workflow: Make) -> None:
+    document = image()
+    document["nodes"].append(node("show", "output.gallery"))
+    document["edges"].append(
+        {"id": "s", "source": "img", "source_port": "image", "target": "show", "target_port": "asset"}
+    )
+    _status, answer = post(alice_api, f"/workflows/{make_workflow(document).id}/estimate")
+    assert answer["steps"][2]["would"] == "It would show the file in the gallery."
+    assert (answer["steps"][2]["effect"], answer["steps"][2]["action"]) == ("write", "run")
+
+
+# Over HTTP: each kind of bad input
+
+
+@pytest.mark.parametrize("path", ["estimate", "runs"])
+@pytest.mark.parametrize(
+    ("body", "status", "problem"),
+    [
+        ({"from_node": "nobody"}, 422, "/problems/no-such-node"),
+        ({"from_node": "n0"}, 422, "/problems/no-earlier-run"),
+        ({"from_run": str(uuid4())}, 404, "/problems/not-found"),
+        ({"from_run": "yesterday"}, 422, "/problems/invalid-request"),
+        ({"inputs": {"nobody": {"value": 1}}}, 422, "/problems/no-such-node"),
+        ({"inputs": {"n0": {"nothing": 1}}}, 422, "/problems/no-such-node"),
+        ({"inputs": {"n0": 1}}, 422, "/problems/invalid-request"),
+        ({"inputs": []}, 422, "/problems/invalid-request"),
+        ({"targets": ["n0"], "from_node": "n1"}, 422, "/problems/no-such-node"),
+    ],
+)
+def test_bad_parts_are_refused(
+    alice_api: Client, make_workflow: Make, path: str, body: dict[str, Any], status: int, problem: str
+) -> None:
+    workflow = make_workflow(chain(2))
+    found, answer = post(alice_api, f"/workflows/{workflow.id}/{path}", body)
+    assert (found, answer["type"]) == (status, problem)
+    assert answer["detail"]
+    assert not Run.objects.for_workspace(workflow.workspace_id).exists()
+
+
+def test_foreign_run_is_no_source(
+    alice_api: Client, make_workflow: Make, charlie: User, foreign_workspace: Workspace
+) -> None:
+    with scope(foreign_workspace.id):
+        project = project_create(workspace_id=foreign_workspace.id, name="Theirs", actor_id=charlie.id)
+        theirs = workflow_create(
+            workspace_id=foreign_workspace.id, project_id=project.id, name="F", graph=chain(1), actor_id=charlie.id
+        )
+        run = services.run_start(workflow=theirs, actor_id=None)
+    status, answer = post(alice_api, f"/workflows/{make_workflow(chain(1)).id}/runs", {"from_run": str(run.id)})
+    assert (status, answer["type"]) == (404, "/problems/not-found")
