@@ -9,6 +9,7 @@ import { NodeIcon, StateMark, stateName } from "../icons";
 import { t } from "../i18n";
 import { Said } from "../Said";
 import { nodeMenuOpen } from "../menu/NodeMenu";
+import { PlanButton, RunMenu } from "../menu/RunMenu";
 import { PlanPanel } from "../plan/PlanPanel";
 import { formatCredits } from "../runbar/credits";
 import { nodeTitle, nodeType } from "../store/catalogue";
@@ -45,7 +46,11 @@ export function Feed(): React.ReactElement {
   return (
     <section className="feed" aria-label={t("Results")} tabIndex={0}>
       <PlanPanel />
-      <h2 className="panel-heading px-4 pt-3">{t("Results")}</h2>
+      <header className="flex items-center gap-1 pl-4 pr-3 pt-2">
+        <h2 className="panel-heading grow">{t("Results")}</h2>
+        <PlanButton />
+        <RunMenu />
+      </header>
       {any ? <ul className="feed-list">{[...nodes].reverse().map((node) => <Entry key={node.id} node={node} />)}</ul> : <p className="field-about px-4 pb-6">{t("Results of a run appear here. To change the workflow, open it on a wider screen.")}</p>}
     </section>
   );

@@ -16,13 +16,22 @@ const FILES = new Set<PortType>(["image", "video", "audio", "asset"]);
 
 /** True where a value is what the port is about, and not a list of it or something else altogether. */
 function plain(type: PortType, value: Json | undefined): boolean {
-  if (value === undefined || value === null) return true;
+  if (value === undefined || value === null) return type !== "asset" || value === undefined;
   if (FILES.has(type)) return isFields(value) && typeof value["$asset"] === "string";
   return { text: "string", number: "number", boolean: "boolean" }[type as string] === typeof value;
 }
 
+/** What a port that takes anything is about: what it was given. */
+function typeOf(type: PortType, value: Json | undefined): PortType {
+  if (type !== "any") return type;
+  if (value === undefined || typeof value === "string") return "text";
+  if (typeof value === "number" || typeof value === "boolean") return typeof value as PortType;
+  return plain("asset", value) ? "asset" : "json";
+}
+
 /** The schema of a field for this port. Lists, data and tables are written as JSON. */
-export function valueSchema({ type, title }: ValuePort, value: Json | undefined, many = false): ParamSchema {
+export function valueSchema({ type: declared, title }: ValuePort, value: Json | undefined, many = false): ParamSchema {
+  const type = typeOf(declared, value);
   if (many || !plain(type, value)) return { type: "object", title };
   if (FILES.has(type)) return { format: "asset", title, ...(type === "asset" ? {} : { "x-asset": type }) };
   if (type === "text") return { type: "string", format: "multiline", title };

@@ -3,16 +3,19 @@
 import { createPortal } from "react-dom";
 
 import { PlanButton, RunMenu } from "../menu/RunMenu";
+import { useUi } from "../store/ui";
 import { Presence } from "./Presence";
 import { RunButton } from "./RunButton";
 import { SavedMark } from "./SavedMark";
 
+/** On a narrow screen there is room for one button; the others stand above the results. */
 function RunControls(): React.ReactElement {
+  const narrow = useUi((state) => state.narrow);
   return (
     <div className="run-controls">
-      <PlanButton />
+      {narrow ? null : <PlanButton />}
       <RunButton />
-      <RunMenu />
+      {narrow ? null : <RunMenu />}
     </div>
   );
 }
