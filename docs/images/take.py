@@ -143,7 +143,7 @@ def plan(browser: Browser, found: dict[str, str]) -> None:
     page.goto(SITE + found["workflow"])
     page.wait_for_selector(".react-flow__node")
     fit(page)
-    page.click("[data-node=size] header")
+    page.locator("article.node", has_text="Postcard size").locator("header").click()
     page.get_by_label("Width", exact=True).last.fill("640")
     page.keyboard.press("Escape")
     page.click(".react-flow__pane", position={"x": 20, "y": 20})

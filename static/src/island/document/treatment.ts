@@ -59,7 +59,7 @@ const setting = (id: string, name: string, value: Json | undefined): Operation =
 
 /** A first value of each output that has an obvious one, so that the choice of a default is right at once. */
 function defaultFirst(type: NodeType): Fields | undefined {
-  const firsts: Record<string, Json> = { text: "", number: 0, boolean: false };
+  const firsts: Record<string, Json> = { text: "", any: "", number: 0, boolean: false };
   const found = type.ports.outputs.flatMap((port) => (port.type in firsts ? [[port.name, firsts[port.type]!] as const] : []));
   return found.length ? Object.fromEntries(found) : undefined;
 }

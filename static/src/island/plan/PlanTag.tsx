@@ -18,12 +18,12 @@ export function PlanTag({ id }: { id: string }): React.ReactElement | null {
   const { reason, would } = planned;
   const price = planPrice(planned);
   return (
-    <div className="plan-tag" data-action={action} title={[actionName(action), reason, would].filter(Boolean).join(" · ")}>
+    <div className="plan-tag" data-action={action} data-priced={price !== ""} title={[actionName(action), reason, would].filter(Boolean).join(" · ")}>
       <p className="plan-tag-line">
         <ActionIcon action={action} />
         <b className="truncate">{actionName(action)}</b>
         <span className="plan-tag-reason"><Said text={(action === "reuse" ? reusedWhy(reason) : reason) ?? ""} /></span>
-        {price ? <span className="tabular-nums whitespace-nowrap">{price}</span> : null}
+        {price ? <span className="plan-tag-price">{price}</span> : null}
       </p>
       {would && (action === "run" || action === "maybe") ? <p className="plan-tag-would"><Send aria-hidden="true" className="shrink-0" /><span>{would}</span></p> : null}
     </div>
