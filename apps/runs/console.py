@@ -2,78 +2,43 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db import connection
+from django.db.models import Count, Q
 from django.utils import timezone
-from django.utils.translation import gettext
 
+from apps.common.states import look_of
 from apps.engine.states import RunState, StepState
-from apps.runs.listing import run_titles, steps_page
+from apps.runs.listing import run_titles
 from apps.runs.models import Run, RunEvent, Step
-from apps.runs.reasons import reason_text
+from apps.runs.timeline import Timeline, Told, longest_path
 
 STEPS_SHOWN = 500
-ITEMS_SHOWN = 50
 LOG_SHOWN = 500
 TOLD_READ = 200
-# The API names the run something was taken from; to a person its identifier says nothing.
-_IDENTIFIER = re.compile(r"\s*[(（][0-9a-f-]{36}[)）]")
+_OPEN = [state.value for state in StepState if not state.settled]
 
 
 @dataclass(frozen=True)
-class ItemView:
-    """One item of a step: a row of its own when a list mapped the node. Times in milliseconds from the run's start.
+class Counts:
+    """Steps (their items counted one by one) by how they ended, and what reuse saved in micro-credits."""
 
-    ``reason`` says why it was reused or had to run; ``again_at`` when the next try begins; ``would`` what it would have
-    done, in a dry run; ``request`` is the JSON of what an answer may come from while it waits.
-    """
-
-    item: int
-    state: str
-    attempt: int
-    start_ms: int | None
-    length_ms: int | None
-    seconds: float | None
-    cost: int
-    error: str
-    note: str
-    reason: str = ""
-    again_at: datetime | None = None
-    would: str = ""
-    request: str = ""
-
-
-@dataclass(frozen=True)
-class Told:
-    """What a running step told last: how far it is, 0 to 1, and in words."""
-
-    fraction: float
-    message: str
-
-
-@dataclass(frozen=True)
-class StepView:
-    """A node's row: the whole of its items, and the items where there are several."""
-
-    position: int
-    node: str
-    title: str
-    type: str
-    whole: ItemView
-    items: tuple[ItemView, ...]
-    hidden: int
-    outputs: str
-    told: Told | None
+    reused: int = 0
+    failed: int = 0
+    skipped: int = 0
+    cancelled: int = 0
+    retried: int = 0
+    would: int = 0
+    saved: int = 0
 
 
 @dataclass(frozen=True)
 class RunView:
-    """A run's head."""
+    """A run's head. ``path`` is the chain of positions its length hangs on, once it is over."""
 
     run: Run
     done: int
@@ -81,11 +46,24 @@ class RunView:
     span_ms: int
     live: bool
     cancelling: bool
+    counts: Counts
+    path: str
+    from_title: str
 
     @property
-    def percent(self) -> int:
-        """How much of the run is settled, 0 to 100."""
-        return round(100 * self.done / self.total) if self.total else 100
+    def mark(self) -> str:
+        """The state whose shape is shown."""
+        return "cancelled" if self.cancelling else self.run.state
+
+    @property
+    def shape(self) -> str:
+        """The name of the state's hue."""
+        return look_of(self.mark).shape
+
+    @property
+    def word(self) -> str:
+        """The state in words."""
+        return str(look_of(self.run.state).word)
 
     @property
     def seconds(self) -> float | None:
@@ -99,126 +77,84 @@ def _ms(run: Run, at: datetime) -> int:
 
 def run_view(run: Run) -> RunView:
     """The head of a run as it is now."""
-    now = timezone.now()
-    settled = [state.value for state in StepState if state.settled]
-    total = len(run_titles(run))
-    done = Step.objects.filter(run_id=run.id, state__in=settled).values("position").distinct().count()
-    end = run.finished_at or now
+    titles = run_titles(run)
+    ended = RunState(run.state).ended
+    done, counts = _counted(run)
     return RunView(
         run,
-        min(done, total),
-        total,
-        max(1, _ms(run, end)),
-        not RunState(run.state).ended,
+        min(done, len(titles)),
+        len(titles),
+        max(1, _ms(run, run.finished_at or timezone.now())),
+        not ended,
         run.cancel_requested_at is not None and run.finished_at is None,
+        counts,
+        " ".join(map(str, longest_path(run))) if ended else "",
+        titles.get(run.from_node, run.from_node),
     )
 
 
-def _item(run: Run, step: Step) -> ItemView:
-    error = step.error or {}
-    # Stored in the site's own language; what has nothing filled in can be said in the reader's.
-    stored = error.get("message")
-    told = gettext(stored) if stored else ""
-    start = _ms(run, step.started_at) if step.started_at else None
-    length = _ms(run, step.finished_at) - (start or 0) if start is not None and step.finished_at else None
-    reason = "" if step.state == StepState.SKIPPED else _IDENTIFIER.sub("", reason_text(step.cache_reason))
-    return ItemView(
-        step.item,
-        step.state,
-        step.attempt,
-        start,
-        length,
-        length / 1000 if length is not None else None,
-        step.cost,
-        told if step.state in (StepState.FAILED, StepState.CANCELLED) else "",
-        told if step.state == StepState.SKIPPED else reason,
-        reason,
-        step.wake_at if step.state == StepState.PENDING else None,
-        told if error.get("code") == "dry-run" else "",
-        json.dumps(step.request) if step.request and step.state == StepState.WAITING else "",
+def _counted(run: Run) -> tuple[int, Counts]:
+    """How many positions are settled, and the steps by how they ended."""
+    found = Step.objects.filter(run_id=run.id).aggregate(
+        seen=Count("position", distinct=True),
+        open=Count("position", distinct=True, filter=Q(state__in=_OPEN)),
+        reused=Count("item", filter=Q(state=StepState.CACHED)),
+        failed=Count("item", filter=Q(state=StepState.FAILED)),
+        skipped=Count("item", filter=Q(state=StepState.SKIPPED) & ~Q(error__code="dry-run")),
+        would=Count("item", filter=Q(state=StepState.SKIPPED, error__code="dry-run")),
+        cancelled=Count("item", filter=Q(state=StepState.CANCELLED)),
+        retried=Count("item", filter=Q(attempt__gt=1)),
     )
+    seen, open_ = found.pop("seen"), found.pop("open")
+    saved = reuse_saved(run) if found["reused"] and run.finished_at else 0
+    return seen - open_, Counts(**found, saved=saved)
 
 
-# When items differ, the row shows the most pressing state.
-_PRESSING = ["failed", "running", "waiting", "ready", "cancelled", "pending", "completed", "cached", "skipped"]
-
-
-def _whole(items: list[ItemView]) -> ItemView:
-    if len(items) == 1:
-        return items[0]
-    first = min(items, key=lambda item: _PRESSING.index(item.state))
-    starts = [item.start_ms for item in items if item.start_ms is not None]
-    ends = [
-        item.start_ms + item.length_ms for item in items if item.start_ms is not None and item.length_ms is not None
-    ]
-    start = min(starts) if starts else None
-    length = max(ends) - start if start is not None and len(ends) == len(items) else None
-    seconds = length / 1000 if length is not None else None
-    cost = sum(item.cost for item in items)
-    return replace(first, item=0, start_ms=start, length_ms=length, seconds=seconds, cost=cost)
-
-
-def step_views(run: Run, steps: Iterable[Step], told: Mapping[str, Told] | None = None) -> list[StepView]:
-    """Rows for these steps; those of one position must all be there. Only what still runs shows what it told."""
-    titles = run_titles(run)
-    groups: dict[int, list[Step]] = {}
-    for step in steps:
-        groups.setdefault(step.position, []).append(step)
-    views = []
-    for position, group in sorted(groups.items()):
-        items = [_item(run, step) for step in group]
-        several = tuple(items[:ITEMS_SHOWN]) if len(items) > 1 else ()
-        head, whole = group[0], _whole(items)
-        views.append(
-            StepView(
-                position,
-                head.node,
-                titles.get(head.node, head.node),
-                head.type,
-                whole,
-                several,
-                max(0, len(items) - len(several)) if several else 0,
-                _outputs(group),
-                (told or {}).get(head.node) if whole.state == StepState.RUNNING else None,
-            )
+def reuse_saved(run: Run) -> int:
+    """What the reused steps of a run cost when they were made, micro-credits."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT COALESCE(sum(made.cost), 0)::bigint FROM runs_step AS step
+            JOIN runs_cacheentry AS entry ON entry.workspace_id = step.workspace_id AND entry.key = step.cache_key
+            JOIN runs_step AS made
+                ON made.run_id = entry.run_id AND made.position = entry.position AND made.item = entry.item
+            WHERE step.run_id = %s AND step.state = 'cached' AND made.run_id <> step.run_id
+            """,
+            [run.id],
         )
-    return views
+        return int(cursor.fetchone()[0])
 
 
-def _outputs(group: list[Step]) -> str:
-    """What the node made, as the canvas takes it: `{port: value}`, lists where a list mapped the node."""
-    made = [step.outputs for step in group if step.outputs and step.state in (StepState.COMPLETED, StepState.CACHED)]
-    if not made:
-        return "{}"
-    if len(group) == 1:
-        return json.dumps(_short(made[0]))
-    return json.dumps({port: [_short(one.get(port)) for one in made[:ITEMS_SHOWN]] for port in made[0]})
-
-
-def _short(value: Any) -> Any:
-    """Long texts are cut: the canvas shows a glimpse, the API has the whole."""
-    if isinstance(value, str) and len(value) > 2000:
-        return value[:2000] + "…"
-    if isinstance(value, dict):
-        return {key: _short(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_short(item) for item in value[:ITEMS_SHOWN]]
-    return value
+def steps_shown(run: Run, first: int = 0, count: int = STEPS_SHOWN) -> dict[str, Any]:
+    """A page of the steps: so many positions from ``first`` on, and where the next page begins."""
+    total = len(run_titles(run))
+    end = min(total, first + count)
+    return {
+        "steps": Timeline(run, range(first, end), _told(run)).rows(),
+        "more": end if end < total else None,
+        "shown": end,
+        "total": total,
+    }
 
 
 def console_context(run: Run) -> dict[str, Any]:
     """Everything the console shows at once."""
-    steps, more = steps_page(run, limit=STEPS_SHOWN, cursor=None)
     logs = RunEvent.objects.filter(run_id=run.id, kind="step_log").order_by("-seq")[:LOG_SHOWN]
     titles = run_titles(run)
     return {
         "view": run_view(run),
         "run": run,
-        "steps": step_views(run, steps, _told(run)),
-        "more": more is not None,
+        "short": short_id(run),
+        **steps_shown(run),
         "logs": [log_line(event.at, event.body, titles) for event in reversed(logs)],
         "seq": run.last_seq,
     }
+
+
+def short_id(run: Run) -> str:
+    """What tells this run's rows from another's on a page; the whole id in every row would be most of the bytes."""
+    return run.id.hex[-8:]
 
 
 def _told(run: Run) -> dict[str, Told]:

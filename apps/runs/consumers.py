@@ -15,6 +15,7 @@ from django.conf import settings
 
 from apps.common.sockets import socket_language
 from apps.common.tenancy import scope
+from apps.runs.console import STEPS_SHOWN
 from apps.runs.fragments import batch_shared
 from apps.runs.models import Run
 from apps.runs.watch import RECHECK_S
@@ -25,6 +26,8 @@ NOT_FOUND = 4404
 FAILED = 1011
 # A reader is sent at most this many batches a second; what happens in between is coalesced.
 PAUSE_S = 0.1
+# A page that has loaded more steps than this hears of the first ones only.
+MOST_SHOWN = 10_000
 
 
 class RunConsumer(AsyncWebsocketConsumer):
@@ -55,16 +58,17 @@ class RunConsumer(AsyncWebsocketConsumer):
             return membership.workspace_id if Run.objects.filter(id=self.run_id).exists() else None
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """``{"after": N}`` begins (or begins again) after event N."""
+        """``{"after": N, "shown": M}`` begins (or begins again) after event N; M steps are on the page."""
         try:
-            after = int(json.loads(text_data or "{}").get("after", 0))
+            said = json.loads(text_data or "{}")
+            after, shown = int(said.get("after", 0)), int(said.get("shown", STEPS_SHOWN))
         except (ValueError, TypeError, AttributeError):
             return
         if self.workspace_id is None:
             return
         if self.reader is not None:
             self.reader.cancel()
-        self.reader = asyncio.create_task(self._watch(max(0, after)))
+        self.reader = asyncio.create_task(self._watch(max(0, after), max(STEPS_SHOWN, min(shown, MOST_SHOWN))))
 
     async def poke(self, message: dict[str, Any]) -> None:
         """Something happened; the reader looks."""
@@ -77,20 +81,20 @@ class RunConsumer(AsyncWebsocketConsumer):
         if self.workspace_id is not None:
             await self.channel_layer.group_discard(f"run.{self.run_id}", self.channel_name)
 
-    async def _watch(self, cursor: int) -> None:
+    async def _watch(self, cursor: int, shown: int) -> None:
         try:
-            await self._read(cursor)
+            await self._read(cursor, shown)
         except Exception:
             # Nobody awaits this task: unheard, the socket would stay open and silent. Closed, the page comes back.
             log.exception("run socket failed", action="run_watch", run=str(self.run_id))
             await self.close(FAILED)
 
-    async def _read(self, cursor: int) -> None:
+    async def _read(self, cursor: int, shown: int) -> None:
         checked = asyncio.get_running_loop().time()
         while True:
             self.poked.clear()
             assert self.workspace_id is not None
-            batch = await batch_shared(self.run_id, self.workspace_id, cursor, self.language)
+            batch = await batch_shared(self.run_id, self.workspace_id, cursor, self.language, shown)
             if batch is None:
                 await self.close(NOT_FOUND)
                 return

@@ -12,9 +12,10 @@ from django.template.loader import render_to_string
 from django.utils import translation
 
 from apps.common.tenancy import scope
-from apps.runs.console import console_context, log_line, progress_told, run_view, step_views
+from apps.runs.console import STEPS_SHOWN, log_line, progress_told, run_view, short_id
 from apps.runs.listing import run_titles
-from apps.runs.models import Run, Step
+from apps.runs.models import Run
+from apps.runs.timeline import Timeline
 from apps.runs.watch import Event, events_after
 
 BATCH = 2000
@@ -29,8 +30,8 @@ class Batch:
     ended: bool
 
 
-def batch_render(run_id: UUID, workspace_id: UUID, after: int, language: str) -> Batch | None:
-    """Everything that changed after ``after``; None when the run is gone."""
+def batch_render(run_id: UUID, workspace_id: UUID, after: int, language: str, shown: int = STEPS_SHOWN) -> Batch | None:
+    """Everything that changed after ``after``; None when the run is gone. Rows only of the first ``shown`` steps."""
     with scope(workspace_id), translation.override(language):
         run: Run | None = Run.objects.select_related("workspace").filter(id=run_id).first()
         if run is None:
@@ -42,44 +43,44 @@ def batch_render(run_id: UUID, workspace_id: UUID, after: int, language: str) ->
         if not events:
             return Batch("", after, run.finished_at is not None)
         seq = events[-1].seq
-        html = render_to_string("runs/fragments.html", _context(run, events))
+        html = render_to_string("runs/fragments.html", _context(run, events, shown))
         return Batch(html, seq, run.finished_at is not None and seq >= run.last_seq)
 
 
-def _context(run: Run, events: list[Event]) -> dict[str, Any]:
+def _context(run: Run, events: list[Event], shown: int) -> dict[str, Any]:
     nodes = {event.body["node"] for event in events if event.kind.startswith("step_") and event.kind != "step_log"}
     titles = run_titles(run)
     positions = [position for position, node in enumerate(titles) if node in nodes]
-    steps = Step.objects.filter(run_id=run.id, position__in=positions).order_by("position", "item")
     told = progress_told(event.body for event in events if event.kind == "step_progress")
+    steps = Timeline(run, positions, told).rows() if positions else []
     return {
         "run": run,
+        "short": short_id(run),
         "workspace": run.workspace,
         "view": run_view(run),
-        "steps": step_views(run, steps, told),
+        "steps": steps,
+        "rows": [step for step in steps if step.position < shown],
         "logs": [log_line(event.at, event.body, titles) for event in events if event.kind == "step_log"],
         "seq": events[-1].seq,
+        # What may be done with the run, and what went wrong, changes with the run's own events only.
+        "whole": any(event.kind.startswith("run_") for event in events),
         "oob": True,
     }
 
 
-def console_render(run_id: UUID, workspace_id: UUID, language: str) -> str:
-    """The whole console, for a watcher too far behind to be sent every step."""
-    with scope(workspace_id), translation.override(language):
-        run = Run.objects.select_related("workspace").get(id=run_id)
-        context = {**console_context(run), "workspace": run.workspace, "oob": True}
-        return render_to_string("runs/console.html", context)
+_shared: dict[tuple[UUID, int, str, int], asyncio.Future[Batch | None]] = {}
 
 
-_shared: dict[tuple[UUID, int, str], asyncio.Future[Batch | None]] = {}
-
-
-async def batch_shared(run_id: UUID, workspace_id: UUID, after: int, language: str) -> Batch | None:
+async def batch_shared(
+    run_id: UUID, workspace_id: UUID, after: int, language: str, shown: int = STEPS_SHOWN
+) -> Batch | None:
     """:func:`batch_render` in a thread, once for all watchers of this process that ask at the same time."""
-    key = (run_id, after, language)
+    key = (run_id, after, language, shown)
     found = _shared.get(key)
     if found is None:
-        found = asyncio.ensure_future(database_sync_to_async(batch_render)(run_id, workspace_id, after, language))
+        found = asyncio.ensure_future(
+            database_sync_to_async(batch_render)(run_id, workspace_id, after, language, shown)
+        )
         _shared[key] = found
         found.add_done_callback(lambda _: _shared.pop(key, None))
     return await asyncio.shield(found)

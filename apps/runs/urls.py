@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from apps.runs import views
+from apps.runs import cache_pages, step_pages, views
 
 app_name = "runs"
 urlpatterns: list[URLPattern] = [
@@ -15,5 +15,16 @@ urlpatterns: list[URLPattern] = [
     path("runs/<uuid:run_id>/console/", views.run_console, name="run_console"),
     path("runs/<uuid:run_id>/cancel/", views.run_cancel, name="run_cancel"),
     path("runs/<uuid:run_id>/retry/", views.run_retry, name="run_retry"),
+    path("runs/<uuid:run_id>/again/", views.run_again, name="run_again"),
+    path("runs/<uuid:run_id>/steps/", step_pages.step_list, name="step_list"),
+    path("runs/<uuid:run_id>/steps/<str:node>/items/", step_pages.step_items, name="step_items"),
+    path("runs/<uuid:run_id>/steps/<str:node>/<int:item>/", step_pages.step_detail, name="step_detail"),
+    path("runs/<uuid:run_id>/steps/<str:node>/<int:item>/again/", step_pages.step_again, name="step_again"),
+    path("runs/<uuid:run_id>/steps/<str:node>/<int:item>/alone/", step_pages.step_alone, name="step_alone"),
+    path("runs/<uuid:run_id>/steps/<str:node>/<int:item>/pin/", step_pages.step_pin, name="step_pin"),
+    path("runs/<uuid:run_id>/steps/<str:node>/<int:item>/forget/", step_pages.step_forget, name="step_forget"),
+    path("runs/reuse/", cache_pages.reuse, name="reuse"),
+    path("runs/reuse/forget/", cache_pages.reuse_forget, name="reuse_forget"),
+    path("runs/reuse/<uuid:workflow_id>/forget/", cache_pages.workflow_forget, name="workflow_forget"),
     path("workflows/<uuid:workflow_id>/runs/", views.drawer, name="drawer"),
 ]

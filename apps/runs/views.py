@@ -8,6 +8,7 @@ from uuid import UUID
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.common.paging import keyset_page
@@ -22,9 +23,23 @@ from apps.workspaces.models import Role
 
 PAGE = 50
 HOME = 5
+CHOICES = 200
 
 
-def _run(run_id: UUID) -> Run:
+# What may be said against a run that somebody asks for.
+STARTING = (
+    services.RunNotFailed,
+    services.WorkflowTrashed,
+    services.InsufficientCredits,
+    services.InvalidGraph,
+    services.NoSuchNode,
+    services.NoSuchRun,
+    services.NoEarlierRun,
+)
+
+
+def run_get(run_id: UUID) -> Run:
+    """The run, or 404."""
     run: Run | None = Run.objects.select_related("workflow", "actor", "graph").filter(id=run_id).first()
     if run is None:
         raise Http404
@@ -39,15 +54,21 @@ def _context(request: MemberRequest, run: Run) -> dict[str, Any]:
 @require_GET
 @member_required()
 def run_list(request: MemberRequest) -> HttpResponse:
-    """The workspace's runs, newest first; with ``state`` only those, with ``project`` only its."""
-    runs = Run.objects.select_related("workflow", "actor").defer("variables", "targets")
-    state, project = request.GET.get("state", ""), request.GET.get("project", "")
-    if state in RunState.values:
-        runs = runs.filter(state=state)
-    if project:
-        runs = runs.filter(project_id=_uuid(project))
+    """The workspace's runs, newest first; filtered by ``state``, ``project`` and ``workflow``."""
+    asked = {name: request.GET.get(name, "") for name in ("state", "project", "workflow")}
+    runs = Run.objects.select_related("workflow", "actor").defer("variables", "targets", "overrides")
+    if asked["state"] in RunState.values:
+        runs = runs.filter(state=asked["state"])
+    if asked["project"]:
+        runs = runs.filter(project_id=_uuid(asked["project"]))
+    if asked["workflow"]:
+        runs = runs.filter(workflow_id=_uuid(asked["workflow"]))
     rows, following = keyset_page(runs, limit=PAGE, cursor=request.GET.get("cursor") or None)
-    context = {"runs": rows, "next": following, "state": state, "states": RunState.choices, "project": project}
+    for run in rows:
+        run.took = (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else None
+    context = {**asked, "runs": rows, "next": following, "states": RunState.choices}
+    if not request.htmx:
+        context["workflows"] = Workflow.objects.filter(trashed_at=None).order_by("name").only("id", "name")[:CHOICES]
     template = "runs/run_list.html#rows" if request.htmx else "runs/run_list.html"
     return render(request, template, context)
 
@@ -85,14 +106,14 @@ def last_runs(request: MemberRequest) -> HttpResponse:
 @member_required()
 def run_detail(request: MemberRequest, run_id: UUID) -> HttpResponse:
     """One page that tells the whole story of a run."""
-    return render(request, "runs/run_detail.html", _context(request, _run(run_id)))
+    return render(request, "runs/run_detail.html", _context(request, run_get(run_id)))
 
 
 @require_GET
 @member_required()
 def run_console(request: MemberRequest, run_id: UUID) -> HttpResponse:
     """The console of one run, for the drawer."""
-    return render(request, "runs/console.html", _context(request, _run(run_id)))
+    return render(request, "runs/console.html", _context(request, run_get(run_id)))
 
 
 @require_GET
@@ -115,10 +136,31 @@ def drawer(request: MemberRequest, workflow_id: UUID) -> HttpResponse:
 @member_required(Role.EDITOR)
 def run_cancel(request: MemberRequest, run_id: UUID) -> HttpResponse:
     """Ask a run to end; the socket shows the rest."""
-    run = services.run_cancel(run=_run(run_id))
+    run = services.run_cancel(run=run_get(run_id))
     if not request.htmx:
         return redirect("runs:run_detail", request.workspace.slug, run.id)
-    return render(request, "runs/head.html", _context(request, run))
+    return render(request, "runs/head.html", {**_context(request, run), "oob": True})
+
+
+def refused(request: MemberRequest, error: Exception) -> HttpResponse:
+    """Why not, at the top of the console."""
+    refusal = render(request, "runs/refused.html", {"sentence": str(error)}, status=422)
+    refusal["HX-Retarget"], refusal["HX-Reswap"] = "#run-console", "afterbegin"
+    return refusal
+
+
+def console_of(request: MemberRequest, run: Run) -> HttpResponse:
+    """The console of a run that was just started from another's; the page is told of it."""
+    url = reverse("runs:run_detail", args=[request.workspace.slug, run.id])
+    response = render(request, "runs/console.html", _context(request, run))
+    response["HX-Trigger"] = f'{{"run-retried": {{"id": "{run.id}", "url": "{url}"}}}}'
+    return response
+
+
+def _started(request: MemberRequest, run: Run) -> HttpResponse:
+    if not request.htmx:
+        return redirect("runs:run_detail", request.workspace.slug, run.id)
+    return console_of(request, run)
 
 
 @require_POST
@@ -126,19 +168,31 @@ def run_cancel(request: MemberRequest, run_id: UUID) -> HttpResponse:
 def run_retry(request: MemberRequest, run_id: UUID) -> HttpResponse:
     """A new run that does again what did not succeed."""
     try:
-        run = services.run_retry(run=_run(run_id), actor_id=request.user.id)
-    except (
-        services.RunNotFailed,
-        services.WorkflowTrashed,
-        services.InsufficientCredits,
-        services.InvalidGraph,
-    ) as error:
-        refusal = render(request, "runs/refused.html", {"sentence": str(error)}, status=422)
-        refusal["HX-Reswap"] = "afterbegin"
-        return refusal
-    url = reverse("runs:run_detail", args=[request.workspace.slug, run.id])
-    if not request.htmx:
-        return redirect(url)
-    response = render(request, "runs/console.html", _context(request, run))
-    response["HX-Trigger"] = f'{{"run-retried": {{"id": "{run.id}", "url": "{url}"}}}}'
-    return response
+        return _started(request, services.run_retry(run=run_get(run_id), actor_id=request.user.id))
+    except STARTING as error:
+        return refused(request, error)
+
+
+@require_POST
+@member_required(Role.EDITOR)
+def run_again(request: MemberRequest, run_id: UUID) -> HttpResponse:
+    """A new run of the same graph with the same values; what did not change is reused."""
+    run = run_get(run_id)
+    workflow = Workflow.objects.filter(id=run.workflow_id, trashed_at=None, project__trashed_at=None).first()
+    if workflow is None:
+        return refused(request, ValueError(_("The workflow of this run is in the trash. Restore it first.")))
+    part = services.Part(run.targets, None, "", run.overrides)
+    try:
+        new = services.run_start(
+            workflow=workflow,
+            actor_id=request.user.id,
+            document=run.graph.document,
+            version=run.version,
+            variables=run.variables,
+            part=part,
+            max_credits=run.max_credits,
+            dry_run=run.dry_run,
+        )
+    except STARTING as error:
+        return refused(request, error)
+    return _started(request, new)

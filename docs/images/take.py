@@ -1,7 +1,8 @@
 """Take the pictures of the README anew from a running stack: ``make up``, then ``python -m docs.images.take [name …]``.
 
 It signs in as the demo person, makes a few generations so that gallery and tape show something, runs the Postcard
-workflow, and keeps each page as a PNG of at most 250 kB beside this file. Needs requirements/dev.txt and a Chromium.
+workflow and one whose steps fail at first, and keeps each page as a PNG of at most 250 kB beside this file. Needs
+requirements/dev.txt and a Chromium.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 from PIL import Image
@@ -60,6 +62,54 @@ def prepare() -> dict[str, str]:
         workflows = [one for p in projects for one in api.get(f"/projects/{p['id']}/workflows").json()["items"]]
         postcard = next(one["id"] for one in workflows if one["name"] == "Postcard")
     return {"workflow": f"/w/demo/workflows/{postcard}/", "id": postcard}
+
+
+def node(name: str, kind: str, title: str, x: int, y: int, **params: Any) -> dict[str, Any]:
+    """A node of a graph."""
+    return {"id": name, "type": kind, "title": title, "params": params, "position": {"x": x, "y": y}}
+
+
+def harbour(words: str) -> dict[str, Any]:
+    """A workflow with everything that a timeline tells apart: tries, pauses, a wait, branches side by side."""
+    again = {"$retry": {"times": 3, "backoff_s": 1.2, "factor": 2}, "$timeout_s": 30}
+    once = {"$retry": {"times": 1, "backoff_s": 1}, "$on_failure": "branch"}
+    nodes = [
+        node("words", "input.text", "Words", 0, 0, text="A quiet harbour in winter fog, first light"),
+        node("frame", "flow.template", "Prompt", 336, 0, template=words),
+        node("img", "image.generate", "Picture", 672, 0, model="sandbox/image", width=512, height=384, seed=11),
+        node("small", "image.resize", "Small picture", 1008, 0, width=256, height=256),
+        node("end", "output.gallery", "Publish", 1344, 0),
+        node("fetch", "test.pass", "Fetch the prices", 336, 480, sleep_ms=420, fail_times=2, **again),
+        node("score", "test.pass", "Score", 672, 480, sleep_ms=300),
+        node("wait", "flow.wait", "Wait for the market", 336, 720, seconds=4),
+        node("doomed", "test.pass", "Send the letter", 336, 960, sleep_ms=150, fail_times=9, **once),
+        node("after", "test.pass", "Say it failed", 672, 960, sleep_ms=30),
+    ]
+    edges = [
+        ("words", "text", "frame", "values"), ("frame", "text", "img", "prompt"), ("img", "image", "small", "image"),
+        ("small", "image", "end", "asset"), ("words", "text", "fetch", "value"), ("fetch", "value", "score", "value"),
+        ("words", "text", "wait", "value"), ("words", "text", "doomed", "value"), ("doomed", "error", "after", "value"),
+    ]  # fmt: skip
+    keys = ("source", "source_port", "target", "target_port")
+    wires = [{"id": f"e{at}", **dict(zip(keys, edge, strict=True))} for at, edge in enumerate(edges)]
+    return {"format": "millrace/1", "nodes": nodes, "edges": wires, "variables": {}}
+
+
+def tried() -> list[str]:
+    """The addresses of two runs of that workflow: the first, and one after its template was changed."""
+    with httpx.Client(base_url=f"{SITE}/api/v1", headers={"Authorization": f"Bearer {demo_token()}"}) as api:
+        project = api.get("/projects").json()["items"][0]["id"]
+        api.delete("/cache").raise_for_status()
+        name = {"name": "Harbour, every hour", "graph": harbour("{{ value }}, oil on canvas")}
+        workflow = api.post(f"/projects/{project}/workflows", json=name).raise_for_status().json()["id"]
+        made = []
+        for words in ("{{ value }}, oil on canvas", "{{ value }}, watercolour"):
+            answer = api.post(f"/workflows/{workflow}/runs", json={"graph": harbour(words)}).raise_for_status()
+            made.append(answer.json())
+            while api.get(f"/runs/{made[-1]['id']}").json()["finished_at"] is None:
+                time.sleep(0.5)
+        api.delete(f"/workflows/{workflow}").raise_for_status()
+    return [str(one["url"]) for one in made]
 
 
 def keep(page: Page, name: str) -> None:
@@ -169,12 +219,26 @@ def gallery(browser: Browser, found: dict[str, str]) -> None:
     keep(phone, "phone")
 
 
+def timeline(browser: Browser, found: dict[str, str]) -> None:
+    """A run whose steps failed at first, and the next one with what it reused and why the rest ran."""
+    first, second = tried()
+    page = open_page(browser, "dark", DESKTOP)
+    page.goto(SITE + first)
+    page.get_by_text("Timeline", exact=True).click()
+    page.locator("a[href='#step=fetch.0']").locator("..").locator("b.try").last.hover()
+    keep(page, "timeline")
+    page.goto(SITE + second)
+    page.wait_for_load_state("networkidle")
+    keep(page, "reuse")
+
+
 PICTURES: dict[str, Callable[[Browser, dict[str, str]], None]] = {
     "landing": landing,
     "gallery": gallery,
     "workflow": workflow,
     "light": light,
     "plan": plan,
+    "timeline": timeline,
 }
 
 

@@ -13,8 +13,7 @@ from apps.common.logs import configure
 from apps.common.money import credits_text
 from apps.common.tenancy import scope
 from apps.console.demo import demo_seed, demo_user, demo_workflow
-from apps.runs.console import step_views
-from apps.runs.listing import steps_page
+from apps.runs.console import steps_shown
 from apps.runs.models import Run
 from apps.runs.services import InsufficientCredits, InvalidGraph, run_start
 from apps.runs.watch import Event, events_after
@@ -70,10 +69,10 @@ class Command(BaseCommand):
     def _report(self, run: Run, slug: str) -> None:
         run.refresh_from_db()
         self.stdout.write("")
-        for step in step_views(run, steps_page(run, limit=1000, cursor=None)[0]):
-            took = f"{step.whole.seconds:.1f} s" if step.whole.seconds is not None else ""
-            cost = credits_text(step.whole.cost) if step.whole.cost else ""
-            self.stdout.write(f"  {step.title:<22} {step.whole.state:<10} {took:>8}  {cost}")
+        for step in steps_shown(run)["steps"]:
+            took = f"{step.seconds:.1f} s" if step.seconds is not None else ""
+            cost = credits_text(step.cost) if step.cost else ""
+            self.stdout.write(f"  {step.title:<22} {step.state:<10} {took:>8}  {cost}")
         self.stdout.write(f"\nRun {run.state}: {credits_text(run.cost)}. {self._url(run, slug)}")
         if run.state != "completed":
             raise CommandError(str((run.error or {}).get("message", "The run did not complete.")))
