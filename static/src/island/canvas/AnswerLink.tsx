@@ -4,10 +4,12 @@ import { t } from "../i18n";
 import { requestKind, useRun, type NodeStatus } from "../store/run";
 import { workshop } from "../store/workshop";
 
-/** The page to answer on: the request's own, else the run's. */
+/** The page to answer on: the request's own, the approvals that wait, else the run's. */
 function answerUrl(request: unknown, run: string): string {
   const own = (request as { url?: unknown } | null)?.url;
-  return typeof own === "string" && own.startsWith("/") ? own : `/w/${workshop().mount.workspace}/runs/${run}/`;
+  if (typeof own === "string" && own.startsWith("/") && !own.startsWith("//")) return own;
+  const place = `/w/${workshop().mount.workspace}`;
+  return requestKind(request) === "approval" ? `${place}/approvals/` : `${place}/runs/${run}/`;
 }
 
 export function AnswerLink({ status }: { status: NodeStatus }): React.ReactElement | null {
