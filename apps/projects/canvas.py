@@ -20,6 +20,7 @@ from django_htmx.http import trigger_client_event
 from apps.common.described import described
 from apps.common.paging import keyset_page
 from apps.common.problems import Problem
+from apps.engine.policy import SETTINGS
 from apps.projects import services
 from apps.projects.forms import NameForm, VersionForm
 from apps.projects.models import Workflow, WorkflowVersion
@@ -57,6 +58,7 @@ def _boot(request: MemberRequest, workflow: Workflow) -> dict[str, Any]:
     return {
         "workflow": {"id": workflow.id, "name": workflow.name, "seq": seq, "graph": document},
         "nodeTypes": catalogue_for(workflow, document),
+        "settings": described(SETTINGS),
         "models": described([model.to_json() for model in MODELS.values()]),
         "user": {"id": request.user.id, "name": request.user.get_full_name()},
         "csrf": get_token(request),

@@ -86,6 +86,10 @@ class RowView:
     again_at: datetime | None = None
     # What it waits for while it waits: "approval", "callback" or "".
     waits: str = ""
+    # Why it was reused or had to run; what it would have done, in a dry run; JSON of what it waits for an answer to.
+    reason: str = ""
+    would: str = ""
+    request: str = ""
     # How many items the step has, when a list mapped it, and how they are, in words.
     items: int = 0
     spread: str = ""
@@ -259,6 +263,9 @@ def row_view(
         note,
         again_at=row.wake_at if row.state == StepState.PENDING else None,
         waits=(row.request or {}).get("kind", "") if row.state == StepState.WAITING else "",
+        reason="" if row.state == StepState.SKIPPED else why_text(row.cache_reason),
+        would=told if error.get("code") == "dry-run" else "",
+        request=json.dumps(row.request) if row.request and row.state == StepState.WAITING else "",
     )  # fmt: skip
 
 

@@ -187,6 +187,25 @@ def light(browser: Browser, found: dict[str, str]) -> None:
     keep(page, "workflow-light")
 
 
+def plan(browser: Browser, found: dict[str, str]) -> None:
+    """The plan after one setting has changed: what runs, what is reused, the price. The setting is put back."""
+    page = open_page(browser, "dark", DESKTOP)
+    page.goto(SITE + found["workflow"])
+    page.wait_for_selector(".react-flow__node")
+    fit(page)
+    page.locator("article.node", has_text="Postcard size").locator("header").click()
+    page.get_by_label("Width", exact=True).last.fill("640")
+    page.keyboard.press("Escape")
+    page.click(".react-flow__pane", position={"x": 20, "y": 20})
+    page.click(".plan-button")
+    page.wait_for_selector(".plan-price")
+    page.wait_for_timeout(2500)
+    keep(page, "plan")
+    page.click(".react-flow__pane", position={"x": 20, "y": 20})
+    page.keyboard.press("Control+z")
+    page.wait_for_timeout(2000)
+
+
 def gallery(browser: Browser, found: dict[str, str]) -> None:
     """The gallery, then the tape, and the gallery on a phone."""
     page = open_page(browser, "dark", DESKTOP)
@@ -218,6 +237,7 @@ PICTURES: dict[str, Callable[[Browser, dict[str, str]], None]] = {
     "gallery": gallery,
     "workflow": workflow,
     "light": light,
+    "plan": plan,
     "timeline": timeline,
 }
 

@@ -9,6 +9,8 @@ import { Feed } from "./feed/Feed";
 import { Inspector } from "./inspector/Inspector";
 import { Keys } from "./keys/Keys";
 import { useClipboard, useKeys, usePointer } from "./keys/useKeys";
+import { EditedInput } from "./menu/EditedInput";
+import { NodeMenu } from "./menu/NodeMenu";
 import { Palette } from "./palette/Palette";
 import { QuickAdd } from "./palette/QuickAdd";
 import { RunNotice } from "./runbar/RunButton";
@@ -44,6 +46,8 @@ function Workbench(): React.ReactElement {
         {narrow ? <Feed /> : <Inspector />}
       </div>
       <QuickAdd />
+      <NodeMenu />
+      <EditedInput />
       <Keys />
       <Toasts />
     </div>

@@ -33,6 +33,8 @@ export interface ParamSchema {
   enum?: Json[];
   format?: string;
   items?: ParamSchema;
+  properties?: Record<string, ParamSchema>;
+  required?: string[];
   "x-enum-titles"?: string[];
   "x-model-kind"?: string;
   "x-asset"?: string;
@@ -76,6 +78,8 @@ export interface Boot {
   workflow: { id: string; name: string; seq: number; graph: GraphDocument };
   nodeTypes: NodeType[] | { items: NodeType[] };
   models: Model[] | { items: Model[] };
+  /** Schemas of how any node may be treated, by their names with a `$`. */
+  settings?: Record<string, ParamSchema>;
   user: { id: string; name: string };
   csrf: string;
   urls?: Record<string, string>;

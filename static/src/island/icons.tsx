@@ -3,12 +3,12 @@
 import {
   AudioLines, Blocks, Box, Boxes, Braces, CheckCheck, Circle, CircleCheck, CircleDashed, CircleSlash, Clapperboard, Clock, Clock3,
   Combine, File, FileInput, FileText, FileUp, Film, FlaskConical, GalleryHorizontalEnd, GitBranch, GitFork, Hash, Hourglass,
-  Image, ImagePlus, Images, LayoutTemplate, LoaderCircle, LogIn, LogOut, type LucideIcon, Maximize, MessageSquareText, Music, OctagonX, Scaling, Send, SkipForward,
+  Image, ImagePlus, Images, LayoutTemplate, LoaderCircle, LogIn, LogOut, type LucideIcon, Maximize, MessageSquareText, Music, OctagonX, RotateCw, Scaling, Send, SkipForward,
   Sparkles, Split, Table, TestTube, TextCursorInput, Timer, Type, Upload, Video, Wand, WandSparkles, Workflow, Zap,
 } from "lucide-react";
 
 import { t } from "./i18n";
-import type { StepState } from "./store/run";
+import type { ShownState } from "./store/run";
 
 const ICONS: Record<string, LucideIcon> = {
   "audio-lines": AudioLines, blocks: Blocks, box: Box, boxes: Boxes, braces: Braces, "check-check": CheckCheck, circle: Circle,
@@ -27,7 +27,7 @@ export function NodeIcon({ name, size = 14 }: { name: string | undefined; size?:
 }
 
 /** Each state has a shape of its own as well as a hue, the same as on the pages (apps/common/states.py). */
-const STATE_ICONS: Record<StepState, LucideIcon> = {
+const STATE_ICONS: Record<ShownState, LucideIcon> = {
   pending: CircleDashed,
   ready: CircleDashed,
   running: LoaderCircle,
@@ -37,10 +37,11 @@ const STATE_ICONS: Record<StepState, LucideIcon> = {
   failed: OctagonX,
   skipped: SkipForward,
   cancelled: CircleSlash,
+  retrying: RotateCw,
 };
 
-export function stateName(state: StepState): string {
-  const names: Record<StepState, string> = {
+export function stateName(state: ShownState): string {
+  const names: Record<ShownState, string> = {
     pending: t("Queued"),
     ready: t("Next"),
     running: t("Running"),
@@ -50,14 +51,16 @@ export function stateName(state: StepState): string {
     failed: t("Failed"),
     skipped: t("Skipped"),
     cancelled: t("Cancelled"),
+    retrying: t("Trying again soon"),
   };
   return names[state];
 }
 
-export function StateMark({ state, size = 15 }: { state: StepState; size?: number }): React.ReactElement {
+/** `why`: what the pointer shows beyond the name of the state. */
+export function StateMark({ state, size = 15, why }: { state: ShownState; size?: number; why?: string }): React.ReactElement {
   const Icon = STATE_ICONS[state];
   return (
-    <span role="img" aria-label={stateName(state)} title={stateName(state)} style={{ color: `var(--state-${state})` }} className="shrink-0">
+    <span role="img" aria-label={stateName(state)} aria-description={why} title={why || stateName(state)} style={{ color: `var(--state-${state})` }} className="shrink-0">
       <Icon size={size} className={state === "running" ? "motion-safe:animate-spin" : ""} />
     </span>
   );

@@ -69,7 +69,7 @@ function start(): void {
   if (!page) return;
   const { boot, mount } = page;
   const api = new Api(mount.workspace, boot.csrf);
-  catalogueFill(listed(boot.nodeTypes), listed(boot.models));
+  catalogueFill(listed(boot.nodeTypes), listed(boot.models), boot.settings);
   useDocument.setState({ readOnly: mount.role === "viewer" });
   workshopOpen({ api, log: logOpen(boot, mount, api), mount, urls: boot.urls ?? {} });
   documentShow();

@@ -41,6 +41,8 @@ export interface Asset {
   kind: string;
   size: number;
   filename: string;
+  content_type?: string;
+  sha256?: string | null;
   title?: string;
   meta: Record<string, number | string | null>;
   url: string | null;
@@ -61,10 +63,35 @@ export interface Generation {
   outputs: AssetRef[];
 }
 
+/** What a run may be asked for beyond the whole graph. Credits in micro-credits. */
+export interface RunAsk {
+  targets?: string[];
+  from_run?: string;
+  from_node?: string;
+  inputs?: Record<string, Record<string, Json>>;
+  dry_run?: boolean;
+  max_credits?: number;
+}
+
+export type StepAction = "run" | "reuse" | "skip" | "maybe";
+
+export interface PlannedStep {
+  node: string;
+  low: number;
+  high: number;
+  cached: boolean;
+  effect: string;
+  /** `reuse`: from the cache, a pin or an earlier run; `skip`: a branch leaves it out; `maybe`: what runs before it decides. */
+  action?: StepAction;
+  reason?: string | null;
+  /** What it would do outside, and to whom. */
+  would?: string | null;
+}
+
 export interface Estimate {
   low: number;
   high: number;
-  steps: { node: string; low: number; high: number; cached: boolean; effect: string }[];
+  steps: PlannedStep[];
 }
 
 export interface RunAnswer {
@@ -79,6 +106,10 @@ export interface StepRow {
   state: string;
   cached: boolean;
   cache_reason: string | null;
+  attempt?: number;
+  inputs?: Record<string, Json> | null;
+  request?: unknown;
+  again_at?: string | null;
   outputs: unknown;
   cost: number | null;
   error: unknown;
@@ -143,12 +174,17 @@ export class Api {
     return this.call("POST", `/workflows/${id}/validate`, {});
   }
 
-  estimate(id: string): Promise<Estimate> {
-    return this.call("POST", `/workflows/${id}/estimate`, {});
+  estimate(id: string, ask: RunAsk = {}): Promise<Estimate> {
+    return this.call("POST", `/workflows/${id}/estimate`, ask);
   }
 
-  runStart(id: string, idempotencyKey: string): Promise<RunAnswer> {
-    return this.call("POST", `/workflows/${id}/runs`, {}, { "Idempotency-Key": idempotencyKey });
+  runStart(id: string, idempotencyKey: string, ask: RunAsk = {}): Promise<RunAnswer> {
+    return this.call("POST", `/workflows/${id}/runs`, ask, { "Idempotency-Key": idempotencyKey });
+  }
+
+  /** Nothing made before counts any more: of one node, or of the whole workflow. */
+  cacheForget(id: string, node?: string): Promise<void> {
+    return this.call("DELETE", `/workflows/${id}/cache${node ? `?node=${encodeURIComponent(node)}` : ""}`);
   }
 
   run(id: string): Promise<{ id: string; state: string; error: unknown }> {

@@ -7,6 +7,7 @@ import { Keyboard, Maximize, Minus, Plus } from "lucide-react";
 import { useCallback, useState } from "react";
 
 import { t } from "../i18n";
+import { nodeMenuOpen } from "../menu/NodeMenu";
 import { DRAG_TYPE } from "../palette/Palette";
 import { portsOf } from "../document/connections";
 import { nodeType, nodeTypes as catalogueTypes } from "../store/catalogue";
@@ -128,9 +129,11 @@ export function Canvas({ narrow }: { narrow: boolean }): React.ReactElement {
   const [words] = useState(screenReaderWords);
   // On an empty canvas the first node stays where it was put; fitting would carry it to the middle.
   const [fitted] = useState(() => documentNow().nodes.length > 0);
+  // Above small nodes the plan is written larger, and shorter.
+  const tagScale = useStore((state) => Math.min(2.4, Math.max(1, Math.round(9.2 / state.transform[2]) / 10)));
   const far = useStore((state) => state.transform[2] < FAR);
   return (
-    <div className="canvas" data-far={far} {...(readOnly ? {} : drop)} onPointerDownCapture={touch} onKeyDownCapture={touch} onWheelCapture={touch} onPointerLeave={() => presenceTell(null)} onPointerMove={(event) => presenceTell(screenToFlowPosition({ x: event.clientX, y: event.clientY }))}>
+    <div className="canvas" data-far={far} data-brief={tagScale > 1.2} style={{ "--tag-scale": tagScale } as React.CSSProperties} {...(readOnly ? {} : drop)} onPointerDownCapture={touch} onKeyDownCapture={touch} onWheelCapture={touch} onPointerLeave={() => presenceTell(null)} onPointerMove={(event) => presenceTell(screenToFlowPosition({ x: event.clientX, y: event.clientY }))}>
       <ReactFlow<StepNodeData, FlowEdgeData>
         nodes={nodes}
         edges={edges}
@@ -140,6 +143,10 @@ export function Canvas({ narrow }: { narrow: boolean }): React.ReactElement {
         onEdgesChange={edgesChange}
         onNodeDragStop={(_, __, moved) => positionsSet(moved)}
         onSelectionDragStop={(_, moved) => positionsSet(moved)}
+        onNodeContextMenu={(event, { id }) => {
+          event.preventDefault();
+          nodeMenuOpen(id, event.clientX || event.clientY ? { x: event.clientX, y: event.clientY } : undefined);
+        }}
         onConnectStart={(_, params) => useUi.setState({ connecting: connectingFrom(params) })}
         onConnect={({ source, sourceHandle, target, targetHandle }) => portsConnect({ source, source_port: sourceHandle ?? "", target, target_port: targetHandle ?? "" })}
         onConnectEnd={connectEnd}

@@ -10,7 +10,9 @@ import { modelSet, paramSet, paramsShown } from "../store/edits";
 import { useDocument } from "../store/document";
 import { useUi } from "../store/ui";
 import { isAsset, useRun, type NodeStatus, type Output } from "../store/run";
+import { AnswerLink } from "./AnswerLink";
 import { Preview } from "./Preview";
+import { retryLine, waitingLine } from "./statusWords";
 
 const NO_OUTPUTS: Output[] = [];
 
@@ -50,11 +52,23 @@ function Frame({ node }: { node: GraphNode }): React.ReactElement {
 function Reason({ status, over }: { status: NodeStatus; over: boolean }): React.ReactElement | null {
   const words = reasonOf(status);
   if (!words) return null;
-  return <p className={over ? "node-reason node-over" : "node-reason"} data-failed={status.state === "failed"}>{words}</p>;
+  return (
+    <p className={over ? "node-reason node-over" : "node-reason"} data-failed={status.state === "failed"} data-would={Boolean(status.would)}>
+      {words} <AnswerLink status={status} />
+    </p>
+  );
 }
 
-function reasonOf({ state, error, message }: NodeStatus): string {
+/** Why it was reused or had to run is told by the mark and in the inspector: on each node it would be noise. */
+function reasonOf(status: NodeStatus): string {
+  const { state, error, would } = status;
+  const message = status.message === status.reason ? "" : status.message;
+  if (would) return would;
   switch (state) {
+    case "pending":
+      return message || retryLine(status);
+    case "waiting":
+      return message || waitingLine(status);
     case "failed":
       return error || message || t("It failed without saying why.");
     case "skipped":

@@ -1,19 +1,27 @@
 /** A node on the canvas. */
 
-import type { NodeProps } from "@xyflow/react";
-import { memo } from "react";
+import { useUpdateNodeInternals, type NodeProps } from "@xyflow/react";
+import { Ellipsis } from "lucide-react";
+import { memo, useEffect, useRef } from "react";
 
 import type { GraphError } from "../api/client";
 import type { NodeType } from "../boot";
 import type { GraphNode } from "../document/types";
-import { NodeIcon, StateMark } from "../icons";
+import { NodeIcon, StateMark, stateName } from "../icons";
 import { t } from "../i18n";
 import { formatCredits, formatRange } from "../runbar/credits";
-import { typeOfNode } from "../store/catalogue";
+import { nodeMenuOpen } from "../menu/NodeMenu";
+import { PlanTag } from "../plan/PlanTag";
+import { planAction } from "../plan/words";
+import { nodeTypeOf } from "../store/catalogue";
 import type { StepNode as StepNodeData } from "../store/flow";
-import { errorsOf, useRun } from "../store/run";
+import { plannedOf, usePlan } from "../store/plan";
+import { errorsOf, shownState, useRun } from "../store/run";
+import { useUi } from "../store/ui";
 import { NodeBody } from "./NodeBody";
+import { NodeMarks } from "./NodeMarks";
 import { Port } from "./Port";
+import { retryLine, statusLines, tryOf } from "./statusWords";
 
 function Ports({ node, type, errors }: { node: GraphNode; type: NodeType; errors: GraphError[] }): React.ReactElement {
   const problemAt = (port: string): string | undefined => errors.find((error) => error.port === port)?.message;
@@ -37,7 +45,9 @@ function Ports({ node, type, errors }: { node: GraphNode; type: NodeType; errors
 function Price({ id }: { id: string }): React.ReactElement | null {
   const cost = useRun((state) => state.status[id]?.cost ?? null);
   const step = useRun((state) => state.estimate?.steps.find((each) => each.node === id));
+  const planning = usePlan((state) => state.open);
   const done = useRun((state) => ["completed", "failed", "cancelled"].includes(state.status[id]?.state ?? ""));
+  if (planning) return null;
   if (cost !== null && cost > 0 && done) return <span title={t("What it cost")}>{formatCredits(cost)}</span>;
   if (!step || (step.high === 0 && step.effect !== "paid")) return null;
   const text = step.cached ? t("free, from cache") : formatRange(step.low, step.high);
@@ -64,7 +74,8 @@ function Progress({ id }: { id: string }): React.ReactElement | null {
 }
 
 function Header({ node, type }: { node: GraphNode; type: NodeType | undefined }): React.ReactElement {
-  const state = useRun((run) => run.status[node.id]?.state);
+  const status = useRun((run) => run.status[node.id]);
+  const attempt = status ? tryOf(status) : 1;
   return (
     <header className="node-header">
       <NodeIcon name={type?.icon} size={15} />
@@ -72,23 +83,69 @@ function Header({ node, type }: { node: GraphNode; type: NodeType | undefined })
       <span className="text-base-content/70 text-xs whitespace-nowrap">
         <Price id={node.id} />
       </span>
-      {state ? <StateMark state={state} /> : null}
+      {status && attempt > 1 && status.state !== "cached" ? <span className="node-attempt" title={retryLine(status)}>{t("try %(attempt)s", { attempt })}</span> : null}
+      {status ? <StateMark state={shownState(status)} why={[stateName(shownState(status)), ...statusLines(status)].join("\n")} /> : null}
+      <NodeMenuButton id={node.id} />
     </header>
   );
 }
 
+/** The way to the node's menu for pointers and fingers; by key it is M. */
+function NodeMenuButton({ id }: { id: string }): React.ReactElement {
+  const open = useUi((state) => state.nodeMenu?.node === id);
+  return (
+    <button
+      type="button"
+      className="node-menu-button nodrag"
+      tabIndex={-1}
+      aria-haspopup="menu"
+      aria-expanded={open}
+      aria-label={t("Menu of the node")}
+      title={t("Run to here, pin, and more (M)")}
+      onClick={(event) => {
+        event.stopPropagation();
+        const box = event.currentTarget.getBoundingClientRect();
+        nodeMenuOpen(id, { x: box.left, y: box.bottom + 4 });
+      }}
+    >
+      <Ellipsis size={15} aria-hidden="true" />
+    </button>
+  );
+}
+
+/** React Flow has measured where the ports are; with another set of ports it must measure again. */
+function usePortsMeasured(id: string, type: NodeType | undefined): void {
+  const measure = useUpdateNodeInternals();
+  const ports = type?.ports;
+  const first = useRef(ports);
+  useEffect(() => {
+    if (first.current !== ports) measure(id);
+    first.current = ports;
+  }, [id, ports, measure]);
+}
+
 export const StepNode = memo(function StepNode({ data, selected }: NodeProps<StepNodeData>): React.ReactElement {
   const { node } = data;
-  const type = typeOfNode(node);
+  const type = nodeTypeOf(node);
+  usePortsMeasured(node.id, type);
   const errors = useRun((state) => errorsOf(state.errors, node.id));
-  const state = useRun((run) => run.status[node.id]?.state ?? "none");
+  const state = useRun((run) => {
+    const status = run.status[node.id];
+    return status ? shownState(status) : "none";
+  });
+  const action = usePlan((plan) => {
+    const planned = plannedOf(plan, node.id);
+    return planned && planAction(planned);
+  });
   const general = errors.filter((error) => !type?.ports.inputs.some((port) => port.name === error.port));
   return (
-    <article className="node" data-state={state} data-selected={selected} data-problem={errors.length > 0} data-node={node.id}>
+    <article className="node" data-state={state} data-selected={selected} data-problem={errors.length > 0} data-node={node.id} data-plan={action}>
+      {action ? <PlanTag id={node.id} /> : null}
       <Header node={node} type={type} />
       <Progress id={node.id} />
       {type ? <Ports node={node} type={type} errors={errors} /> : <p className="node-reason">{t("This node type is not known here.")}</p>}
       <NodeBody node={node} type={type} />
+      <NodeMarks params={node.params} />
       {general.map((error) => (
         <p key={error.code + error.message} className="node-reason" style={{ color: "var(--state-failed)" }}>
           {error.message}

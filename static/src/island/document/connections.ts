@@ -2,6 +2,7 @@
 
 import type { InputPort, NodeType, OutputPort, PortType } from "../boot";
 import { t } from "../i18n";
+import { typeTreated } from "./treatment";
 import type { GraphDocument, GraphEdge, GraphNode } from "./types";
 
 const ASSETS: readonly PortType[] = ["image", "video", "audio"];
@@ -49,7 +50,11 @@ export const atVersion = (types: ReadonlyMap<string, NodeType>, { type, version 
 
 /** Ports of the nodes of a document, by the catalogue of node types. */
 export function portsOf(doc: GraphDocument, types: ReadonlyMap<string, NodeType>): Ports {
-  const byId = new Map(doc.nodes.map((node) => [node.id, atVersion(types, node)]));
+  const typeOf = (node: GraphNode): NodeType | undefined => {
+    const type = atVersion(types, node);
+    return type && typeTreated(type, node.params);
+  };
+  const byId = new Map(doc.nodes.map((node) => [node.id, typeOf(node)]));
   return {
     output: (node, port) => byId.get(node)?.ports.outputs.find((each) => each.name === port),
     input: (node, port) => byId.get(node)?.ports.inputs.find((each) => each.name === port),

@@ -1,26 +1,40 @@
 /** On a narrow screen: what the nodes made, one below the other. */
 
+import { Ellipsis } from "lucide-react";
+
+import { AnswerLink } from "../canvas/AnswerLink";
 import { Preview } from "../canvas/Preview";
+import { statusLines } from "../canvas/statusWords";
 import { NodeIcon, StateMark, stateName } from "../icons";
 import { t } from "../i18n";
+import { Said } from "../Said";
+import { nodeMenuOpen } from "../menu/NodeMenu";
+import { PlanButton, RunMenu } from "../menu/RunMenu";
+import { PlanPanel } from "../plan/PlanPanel";
 import { formatCredits } from "../runbar/credits";
-import { typeOfNode } from "../store/catalogue";
+import { nodeTitle, nodeTypeOf } from "../store/catalogue";
 import { useDocument } from "../store/document";
-import { useRun } from "../store/run";
+import { shownState, useRun } from "../store/run";
 import type { GraphNode } from "../document/types";
 
 function Entry({ node }: { node: GraphNode }): React.ReactElement | null {
   const status = useRun((state) => state.status[node.id]);
-  if (!status || !(status.outputs.length || status.error || status.state === "running" || status.state === "waiting")) return null;
+  if (!status || !(status.outputs.length || status.error || status.would || status.state === "running" || status.state === "waiting" || status.againAt)) return null;
+  const menu = (event: React.MouseEvent): void => {
+    const box = event.currentTarget.getBoundingClientRect();
+    nodeMenuOpen(node.id, { x: box.right - 264, y: box.bottom });
+  };
   return (
     <li className="feed-entry">
       <div className="node-header">
-        <NodeIcon name={typeOfNode(node)?.icon} />
-        <span className="grow truncate font-medium">{node.title || typeOfNode(node)?.title || node.type}</span>
-        <span className="text-xs text-base-content/70">{status.cost ? formatCredits(status.cost) : stateName(status.state)}</span>
-        <StateMark state={status.state} />
+        <NodeIcon name={nodeTypeOf(node)?.icon} />
+        <span className="grow truncate font-medium">{nodeTitle(node)}</span>
+        <span className="text-xs text-base-content/70">{status.cost ? formatCredits(status.cost) : stateName(shownState(status))}</span>
+        <StateMark state={shownState(status)} />
+        <button type="button" className="btn btn-ghost btn-sm btn-square" aria-haspopup="menu" aria-label={t("Menu of %(node)s", { node: nodeTitle(node) })} onClick={menu}><Ellipsis size={16} aria-hidden="true" /></button>
       </div>
-      {status.error || status.message ? <p className="node-reason">{status.error || status.message}</p> : null}
+      {statusLines(status).map((line) => <p key={line} className="node-reason"><Said text={line} /></p>)}
+      <AnswerLink status={status} />
       <Preview outputs={status.outputs} large />
     </li>
   );
@@ -31,7 +45,12 @@ export function Feed(): React.ReactElement {
   const any = useRun((state) => Object.keys(state.status).length > 0);
   return (
     <section className="feed" aria-label={t("Results")} tabIndex={0}>
-      <h2 className="panel-heading px-4 pt-3">{t("Results")}</h2>
+      <PlanPanel />
+      <header className="flex items-center gap-1 pl-4 pr-3 pt-2">
+        <h2 className="panel-heading grow">{t("Results")}</h2>
+        <PlanButton />
+        <RunMenu />
+      </header>
       {any ? <ul className="feed-list">{[...nodes].reverse().map((node) => <Entry key={node.id} node={node} />)}</ul> : <p className="field-about px-4 pb-6">{t("Results of a run appear here. To change the workflow, open it on a wider screen.")}</p>}
     </section>
   );

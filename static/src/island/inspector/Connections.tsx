@@ -7,7 +7,7 @@ import { PortShape } from "../canvas/PortShape";
 import { connectionProblem, portsOf, typeName } from "../document/connections";
 import type { GraphEdge, GraphNode } from "../document/types";
 import { t } from "../i18n";
-import { nodeTypes, typeOfNode } from "../store/catalogue";
+import { nodeTitle, nodeTypeOf, nodeTypes } from "../store/catalogue";
 import { useDocument } from "../store/document";
 import { portsConnect } from "../store/edits";
 import { commit } from "../store/workshop";
@@ -18,30 +18,28 @@ interface Source {
   label: string;
 }
 
-const titleOf = (node: GraphNode | undefined): string => node?.title || typeOfNode(node)?.title || node?.type || "?";
-
 /** Every output that may feed this input. */
 function sourcesFor(nodes: readonly GraphNode[], edges: readonly GraphEdge[], node: string, port: string): Source[] {
   const doc = { format: "", variables: {}, nodes, edges };
   const ports = portsOf(doc, nodeTypes());
   return nodes.flatMap((source) =>
-    (typeOfNode(source)?.ports.outputs ?? [])
+    (nodeTypeOf(source)?.ports.outputs ?? [])
       .filter((output) => !connectionProblem(doc, ports, { source: source.id, source_port: output.name, target: node, target_port: port }))
-      .map((output) => ({ node: source.id, port: output.name, label: t("%(node)s · %(port)s", { node: titleOf(source), port: output.title }) })),
+      .map((output) => ({ node: source.id, port: output.name, label: t("%(node)s · %(port)s", { node: nodeTitle(source), port: output.title }) })),
   );
 }
 
 function Fed({ edge, readOnly }: { edge: GraphEdge; readOnly: boolean }): React.ReactElement {
   const source = useDocument(({ document }) => document.nodes.find((node) => node.id === edge.source));
-  const output = typeOfNode(source)?.ports.outputs.find((port) => port.name === edge.source_port);
+  const output = (source ? nodeTypeOf(source) : undefined)?.ports.outputs.find((port) => port.name === edge.source_port);
   return (
     <div className="flex items-center gap-1 pl-5 text-xs">
-      <span className="truncate grow">{t("from %(node)s · %(port)s", { node: titleOf(source), port: output?.title ?? edge.source_port })}</span>
+      <span className="truncate grow">{t("from %(node)s · %(port)s", { node: nodeTitle(source), port: output?.title ?? edge.source_port })}</span>
       <button
         type="button"
         className="btn btn-ghost btn-xs btn-square"
         disabled={readOnly}
-        aria-label={t("Disconnect %(node)s", { node: titleOf(source) })}
+        aria-label={t("Disconnect %(node)s", { node: nodeTitle(source) })}
         onClick={() => commit([{ op: "remove_edge", id: edge.id }])}
       >
         <X size={13} aria-hidden="true" />

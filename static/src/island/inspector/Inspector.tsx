@@ -7,6 +7,8 @@ import { selectionDuplicate } from "../store/clipboard";
 import { useDocument } from "../store/document";
 import { selectionRemove } from "../store/edits";
 import { selectionKey, useFlow } from "../store/flow";
+import { PlanPanel } from "../plan/PlanPanel";
+import { usePlan } from "../store/plan";
 import { useRun } from "../store/run";
 import { NodeForm } from "./NodeForm";
 import { Variables } from "./Variables";
@@ -34,11 +36,13 @@ function GraphErrors(): React.ReactElement | null {
 export function Inspector(): React.ReactElement {
   const ids = useFlow(selectionKey).split("\n").filter(Boolean);
   const readOnly = useDocument((state) => state.readOnly);
+  const planning = usePlan((state) => state.open);
   const node = useDocument(({ document }) => (ids.length === 1 ? document.nodes.find((each) => each.id === ids[0]) : undefined));
   return (
     <aside className="inspector nowheel" aria-label={t("Inspector")}>
+      <PlanPanel short={node !== undefined} />
       <GraphErrors />
-      {node ? <NodeForm key={node.id} node={node} readOnly={readOnly} /> : ids.length > 1 ? <Several count={ids.length} readOnly={readOnly} /> : <Variables readOnly={readOnly} />}
+      {planning && !ids.length ? null : node ? <NodeForm key={node.id} node={node} readOnly={readOnly} /> : ids.length > 1 ? <Several count={ids.length} readOnly={readOnly} /> : <Variables readOnly={readOnly} />}
     </aside>
   );
 }

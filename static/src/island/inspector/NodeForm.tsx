@@ -9,13 +9,17 @@ import type { GraphNode, Json } from "../document/types";
 import { NodeIcon, StateMark, stateName } from "../icons";
 import { t } from "../i18n";
 import { formatCredits } from "../runbar/credits";
-import { nodeType, schemaOf, typeOfNode } from "../store/catalogue";
+import { nodeType, nodeTypeOf, schemaOf, settingSchemas } from "../store/catalogue";
 import { selectionDuplicate } from "../store/clipboard";
 import { modelOf, modelSet, paramSet, selectionRemove, titleSet, versionSet } from "../store/edits";
-import { errorsOf, useRun } from "../store/run";
+import { errorsOf, shownState, useRun } from "../store/run";
+import { Said } from "../Said";
+import { AnswerLink } from "../canvas/AnswerLink";
+import { statusLines } from "../canvas/statusWords";
 import { Connections } from "./Connections";
 import { Field } from "./Field";
 import { Tape } from "./Tape";
+import { Treatment } from "./Treatment";
 import { useDraft } from "./useDraft";
 
 function Title({ node, placeholder, readOnly }: { node: GraphNode; placeholder: string; readOnly: boolean }): React.ReactElement {
@@ -41,11 +45,12 @@ function Result({ id }: { id: string }): React.ReactElement | null {
   return (
     <section className="panel-section" aria-label={t("Result")}>
       <h3 className="panel-heading flex items-center gap-2">
-        <StateMark state={status.state} /> {stateName(status.state)}
+        <StateMark state={shownState(status)} /> {stateName(shownState(status))}
         {status.cost ? <span className="font-normal text-base-content/70">{formatCredits(status.cost)}</span> : null}
       </h3>
       {status.error ? <p className="field-problem">{status.error}</p> : null}
-      {status.message && !status.error ? <p className="field-about">{status.message}</p> : null}
+      {statusLines(status).filter((line) => line !== status.error).map((line) => <p key={line} className="field-about pt-0"><Said text={line} /></p>)}
+      <AnswerLink status={status} />
       {status.outputs.length ? <div className="rounded-md overflow-hidden bg-base-200"><Preview outputs={status.outputs} large /></div> : null}
     </section>
   );
@@ -53,7 +58,7 @@ function Result({ id }: { id: string }): React.ReactElement | null {
 
 function Settings({ node, problems, readOnly }: { node: GraphNode; problems: (name: string) => string | undefined; readOnly: boolean }): React.ReactElement | null {
   const [dropped, setDropped] = useState<string[]>([]);
-  const type = typeOfNode(node);
+  const type = nodeTypeOf(node);
   const modelParam = Object.entries(type?.params.properties ?? {}).find(([, schema]) => schema.format === "model")?.[0];
   const schema = schemaOf(type, modelOf(type, node.params));
   const fed = new Set(type?.ports.inputs.map((port) => port.name));
@@ -107,9 +112,9 @@ function Version({ node, readOnly }: { node: GraphNode; readOnly: boolean }): Re
 }
 
 export function NodeForm({ node, readOnly }: { node: GraphNode; readOnly: boolean }): React.ReactElement {
-  const type = typeOfNode(node);
+  const type = nodeTypeOf(node);
   const errors = useRun((state) => errorsOf(state.errors, node.id));
-  const known = new Set([...(type?.ports.inputs.map((port) => port.name) ?? []), ...Object.keys(type?.params.properties ?? {}), ...Object.keys(node.params)]);
+  const known = new Set([...(type?.ports.inputs.map((port) => port.name) ?? []), ...Object.keys(type?.params.properties ?? {}), ...Object.keys(node.params), ...Object.keys(settingSchemas())]);
   const problems = (name: string): string | undefined => errors.find((error) => error.port === name)?.message;
   return (
     <>
@@ -130,6 +135,7 @@ export function NodeForm({ node, readOnly }: { node: GraphNode; readOnly: boolea
       <Version node={node} readOnly={readOnly} />
       {type ? <Connections node={node} type={type} problems={problems} readOnly={readOnly} /> : null}
       <Settings node={node} problems={problems} readOnly={readOnly} />
+      <Treatment node={node} problems={problems} readOnly={readOnly} />
       <Result id={node.id} />
       {type?.effect === "paid" ? <Tape node={node} readOnly={readOnly} /> : null}
     </>

@@ -6,11 +6,14 @@ import { useEffect, useRef } from "react";
 import { useFit } from "../canvas/useView";
 import type { Position } from "../document/types";
 import { t } from "../i18n";
+import { nodeMenuOpen } from "../menu/NodeMenu";
 import { nodeType } from "../store/catalogue";
 import { fragmentPaste, fragmentRead, fragmentSelected, selectionDuplicate } from "../store/clipboard";
 import { documentNow, useDocument } from "../store/document";
 import { nodeAdd, selectionNudge, selectionRemove } from "../store/edits";
-import { selectedNodes, selectionSet } from "../store/flow";
+import { selectedEdges, selectedNodes, selectionSet } from "../store/flow";
+import { partRun } from "../store/parts";
+import { planClose, planToggle } from "../store/plan";
 import { runStart } from "../store/runs";
 import { isLive, useRun } from "../store/run";
 import { toast, useUi } from "../store/ui";
@@ -58,10 +61,31 @@ function runByKey(): void {
   void runStart();
 }
 
+/** The selected nodes and what they need. */
+function runToSelected(): void {
+  const targets = selectedNodes().map((node) => node.id);
+  if (targets.length) partRun({ targets });
+  else toast(t("Select a node first."));
+}
+
+/** The menu of the one node that is selected, else of the one the keyboard is at. */
+function nodeMenuByKey(event: KeyboardEvent): boolean {
+  const [selected, ...others] = selectedNodes();
+  const at = event.target instanceof Element ? event.target.closest<HTMLElement>(".react-flow__node")?.dataset["id"] : undefined;
+  const id = at ?? (others.length ? undefined : selected?.id);
+  if (id) nodeMenuOpen(id);
+  return id !== undefined;
+}
+
+function escape(): void {
+  if (selectedNodes().length || selectedEdges().length) selectionSet(new Set());
+  else planClose();
+}
+
 /** With Ctrl or Cmd. True when the key meant something. */
 function commandKey(event: KeyboardEvent, typing: boolean, acts: Acts): boolean {
   const key = event.key.toLowerCase();
-  if (key === "enter") return runByKey(), true;
+  if (key === "enter") return event.shiftKey ? runToSelected() : runByKey(), true;
   // Where the page has a finder of its own, Ctrl-K is its key.
   if (key === "k") return document.getElementById("palette") ? false : (acts.quickAdd(), true);
   if (typing) return false;
@@ -81,9 +105,11 @@ function plainKey(event: KeyboardEvent, acts: Acts): boolean {
   }
   if (event.key === " " && !onControl) return acts.quickAdd(), true;
   if (event.key === "Delete" || event.key === "Backspace") return selectionRemove(), true;
-  if (event.key === "Escape") return selectionSet(new Set()), true;
+  if (event.key === "Escape") return escape(), true;
   if (event.key === "?") return useUi.setState({ keysShown: true }), true;
   if (event.key === "f") return acts.fit(), true;
+  if (event.key === "p") return documentNow().nodes.length > 0 && (planToggle(), true);
+  if (event.key === "m" || event.key === "ContextMenu" || (event.key === "F10" && event.shiftKey)) return nodeMenuByKey(event);
   return false;
 }
 
@@ -101,10 +127,10 @@ export function useKeys(pointer: Pointer, enabled: boolean): void {
       fit: () => fit(),
     };
     const press = (event: KeyboardEvent): void => {
-      const { quickAdd, keysShown } = useUi.getState();
-      if (event.defaultPrevented || quickAdd || keysShown) return;
+      const { quickAdd, keysShown, nodeMenu } = useUi.getState();
+      if (event.defaultPrevented || quickAdd || keysShown || nodeMenu) return;
       const typing = isTyping(event.target);
-      const inDialog = event.target instanceof Element && event.target.closest("dialog") !== null;
+      const inDialog = event.target instanceof Element && event.target.closest("dialog, [role=menu]") !== null;
       const command = event.ctrlKey || event.metaKey;
       if (inDialog || (typing && !command) || event.altKey) return;
       if (!(command ? commandKey(event, typing, acts) : plainKey(event, acts))) return;

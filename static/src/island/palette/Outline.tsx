@@ -5,7 +5,7 @@ import { useState } from "react";
 
 import { NodeIcon, StateMark } from "../icons";
 import { t } from "../i18n";
-import { typeOfNode } from "../store/catalogue";
+import { nodeTitle, nodeTypeOf } from "../store/catalogue";
 import { useDocument } from "../store/document";
 import { selectionKey, selectionSet, useFlow } from "../store/flow";
 import { useRun } from "../store/run";
@@ -18,7 +18,7 @@ export function Outline(): React.ReactElement {
   const nodes = useDocument(({ document }) => document.nodes);
   const selected = useFlow(selectionKey).split("\n");
   const status = useRun((state) => state.status);
-  const found = nodes.filter((node) => `${node.title} ${typeOfNode(node)?.title} ${node.type}`.toLowerCase().includes(query.toLowerCase()));
+  const found = nodes.filter((node) => `${node.title} ${nodeTypeOf(node)?.title} ${node.type}`.toLowerCase().includes(query.toLowerCase()));
   const show = (id: string): void => {
     selectionSet(new Set([id]));
     void fitView({ nodes: [{ id }], duration: 150, maxZoom: 1 });
@@ -32,8 +32,8 @@ export function Outline(): React.ReactElement {
         {found.slice(0, SHOWN).map((node) => (
           <li key={node.id}>
             <button type="button" className="palette-item" aria-pressed={selected.includes(node.id)} onClick={() => show(node.id)}>
-              <NodeIcon name={typeOfNode(node)?.icon} size={15} />
-              <span className="grow truncate text-left">{node.title || typeOfNode(node)?.title || node.type}</span>
+              <NodeIcon name={nodeTypeOf(node)?.icon} size={15} />
+              <span className="grow truncate text-left">{nodeTitle(node)}</span>
               {status[node.id] ? <StateMark state={status[node.id]!.state} size={13} /> : null}
             </button>
           </li>

@@ -2,9 +2,23 @@
 
 import { createPortal } from "react-dom";
 
+import { PlanButton, RunMenu } from "../menu/RunMenu";
+import { useUi } from "../store/ui";
 import { Presence } from "./Presence";
 import { RunButton } from "./RunButton";
 import { SavedMark } from "./SavedMark";
+
+/** On a narrow screen there is room for one button; the others stand above the results. */
+function RunControls(): React.ReactElement {
+  const narrow = useUi((state) => state.narrow);
+  return (
+    <div className="run-controls">
+      {narrow ? null : <PlanButton />}
+      <RunButton />
+      {narrow ? null : <RunMenu />}
+    </div>
+  );
+}
 
 const slot = (name: string): Element | null => document.getElementById(`island-${name}`);
 
@@ -17,7 +31,7 @@ export function TopBar(): React.ReactElement | null {
         <SavedMark />
         <span className="grow" />
         <Presence />
-        <RunButton />
+        <RunControls />
       </div>
     );
   }
@@ -25,7 +39,7 @@ export function TopBar(): React.ReactElement | null {
     <>
       {createPortal(<SavedMark />, saved)}
       {presence ? createPortal(<Presence />, presence) : null}
-      {createPortal(<RunButton />, run)}
+      {createPortal(<RunControls />, run)}
     </>
   );
 }

@@ -1,7 +1,8 @@
 /** Node types and models: what there is to build with. It does not change while the page is open. */
 
-import type { Model, NodeType, ParamsSchema, PortType } from "../boot";
+import type { Model, NodeType, ParamSchema, ParamsSchema, PortType } from "../boot";
 import { atVersion } from "../document/connections";
+import { typeTreated } from "../document/treatment";
 import type { GraphNode } from "../document/types";
 import { t } from "../i18n";
 
@@ -9,8 +10,10 @@ import { t } from "../i18n";
 const types = new Map<string, NodeType>();
 const versions = new Map<string, NodeType>();
 const models = new Map<string, Model>();
+let settings: Record<string, ParamSchema> = {};
 
-export function catalogueFill(nodeTypes: readonly NodeType[], modelList: readonly Model[]): void {
+export function catalogueFill(nodeTypes: readonly NodeType[], modelList: readonly Model[], treatment: Record<string, ParamSchema> = {}): void {
+  settings = treatment;
   for (const each of nodeTypes) {
     versions.set(each.type, each);
     versions.set(`${each.type}@${each.version}`, each);
@@ -21,8 +24,19 @@ export function catalogueFill(nodeTypes: readonly NodeType[], modelList: readonl
 
 export const nodeTypes = (): ReadonlyMap<string, NodeType> => versions;
 export const nodeType = (type: string): NodeType | undefined => types.get(type);
-/** The type of a node in the version it has. */
-export const typeOfNode = (node: GraphNode | undefined): NodeType | undefined => (node ? atVersion(versions, node) : undefined);
+
+/** The type of this very node, in the version it has; its settings may give it an error output. */
+export function nodeTypeOf(node: GraphNode | undefined): NodeType | undefined {
+  const type = node && atVersion(versions, node);
+  return type && typeTreated(type, node.params);
+}
+
+/** What people read for a node: its title, else its type's. */
+export const nodeTitle = (node: GraphNode | undefined): string => node?.title || nodeTypeOf(node)?.title || node?.type || "?";
+
+/** Schemas of how any node may be treated: retries, time limit, failure, reuse. */
+export const settingSchemas = (): Record<string, ParamSchema> => settings;
+
 export const model = (id: unknown): Model | undefined => (typeof id === "string" ? models.get(id) : undefined);
 export const modelsOfKind = (kind: string | undefined): Model[] =>
   [...models.values()].filter((each) => !kind || each.kind === kind);

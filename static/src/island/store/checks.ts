@@ -2,6 +2,7 @@
 
 import { ApiError } from "../api/client";
 import { useDocument } from "./document";
+import { planFollow } from "./plan";
 import { useRun } from "./run";
 import { workshop } from "./workshop";
 
@@ -27,7 +28,9 @@ async function checksRun(): Promise<void> {
     const { errors } = await api.validate(mount.workflow);
     if (current()) useRun.setState({ errors });
     const estimate = errors.length || !useDocument.getState().document.nodes.length ? null : await api.estimate(mount.workflow);
-    if (current()) useRun.setState({ estimate });
+    if (!current()) return;
+    useRun.setState({ estimate });
+    planFollow(estimate);
   } catch (error) {
     if (error instanceof ApiError && error.problem.errors && current()) useRun.setState({ errors: error.problem.errors, estimate: null });
   }

@@ -4,7 +4,7 @@ import type { NodeType } from "../boot";
 import { connectionProblem, portsOf, typesFit, type Ends } from "../document/connections";
 import { newId } from "../document/ids";
 import type { GraphNode, Json, Operation, Params, Position } from "../document/types";
-import { nodeTypes, schemaOf, modelsOfKind, typeOfNode } from "./catalogue";
+import { nodeTypes, schemaOf, modelsOfKind, nodeTypeOf } from "./catalogue";
 import { documentNow } from "./document";
 import { selectedEdges, selectedNodes, useFlow } from "./flow";
 import { toast, type Connecting } from "./ui";
@@ -33,7 +33,7 @@ export function modelOf(type: NodeType | undefined, params: Params): Json | unde
 
 /** A node's params with the defaults of its type and model filled in. */
 export function paramsShown(node: GraphNode): Params {
-  const type = typeOfNode(node);
+  const type = nodeTypeOf(node);
   const schema = schemaOf(type, modelOf(type, node.params)).properties ?? {};
   const defaults = Object.entries(schema).flatMap(([name, field]) => (field.default === undefined ? [] : [[name, field.default] as const]));
   return { ...Object.fromEntries(defaults), ...node.params };
@@ -148,7 +148,7 @@ export function variableSet(name: string, value: Json | undefined): void {
  * Answers the titles of what went, so that the form can say it.
  */
 export function modelSet(node: GraphNode, name: string, id: string): string[] {
-  const type = typeOfNode(node);
+  const type = nodeTypeOf(node);
   const before = schemaOf(type, node.params[name]).properties ?? {};
   const after = schemaOf(type, id).properties ?? {};
   const dropped = Object.keys(node.params).filter((param) => param in before && !paramFits(after[param], node.params[param]!));
@@ -159,7 +159,7 @@ export function modelSet(node: GraphNode, name: string, id: string): string[] {
 
 /** Sets a node's model and settings to those of an earlier moment; what was not set then is unset again. */
 export function settingsRestore(node: GraphNode, model: string, then: Params): void {
-  const type = typeOfNode(node);
+  const type = nodeTypeOf(node);
   const name = Object.entries(type?.params.properties ?? {}).find(([, schema]) => schema.format === "model")?.[0];
   const known = schemaOf(type, model).properties ?? {};
   const ops = Object.keys(known)

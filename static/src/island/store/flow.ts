@@ -7,7 +7,7 @@ import type { PortType } from "../boot";
 import { portsOf } from "../document/connections";
 import type { GraphDocument, GraphEdge, GraphNode } from "../document/types";
 import { t } from "../i18n";
-import { nodeTypes, typeOfNode } from "./catalogue";
+import { nodeTitle, nodeTypes } from "./catalogue";
 
 export type StepNode = Node<{ node: GraphNode }, "step">;
 export type FlowEdge = Edge<{ edge: GraphEdge; portType: PortType }, "flow">;
@@ -19,15 +19,13 @@ interface FlowState {
 
 export const useFlow = create<FlowState>(() => ({ nodes: [], edges: [] }));
 
-const nodeName = (node: GraphNode): string => node.title || typeOfNode(node)?.title || node.type;
-
 /** What it is, said to screen readers: React Flow's own words are English. */
 const role = (word: string): { "aria-roledescription": string } => ({ "aria-roledescription": word });
 
 function stepNode(node: GraphNode, old: StepNode | undefined): StepNode {
   if (old?.data.node === node) return old;
   const position = old?.dragging ? old.position : { ...node.position };
-  return { ...(old ?? { type: "step" as const, selected: false }), id: node.id, position, data: { node }, ariaLabel: nodeName(node), domAttributes: role(t("node")) };
+  return { ...(old ?? { type: "step" as const, selected: false }), id: node.id, position, data: { node }, ariaLabel: nodeTitle(node), domAttributes: role(t("node")) };
 }
 
 function flowEdge(edge: GraphEdge, portType: PortType, ariaLabel: string, old: FlowEdge | undefined): FlowEdge {
@@ -51,7 +49,7 @@ export function flowFollow(document: GraphDocument, select?: ReadonlySet<string>
   const oldNodes = new Map(nodes.map((node) => [node.id, node]));
   const oldEdges = new Map(edges.map((edge) => [edge.id, edge]));
   const ports = portsOf(document, nodeTypes());
-  const names = new Map(document.nodes.map((node) => [node.id, nodeName(node)]));
+  const names = new Map(document.nodes.map((node) => [node.id, nodeTitle(node)]));
   const label = (edge: GraphEdge): string =>
     t("From %(source)s to %(target)s", { source: names.get(edge.source) ?? edge.source, target: names.get(edge.target) ?? edge.target });
   useFlow.setState({

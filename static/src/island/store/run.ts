@@ -20,7 +20,22 @@ export interface NodeStatus {
   message: string;
   error: string;
   outputs: Output[];
+  /** Why it was reused, or had to run. */
+  reason?: string;
+  /** Which try this is; 1 is the first. */
+  attempt?: number;
+  /** When the next try begins, while it waits for one. */
+  againAt?: string;
+  /** In a dry run: what it would have done. */
+  would?: string;
+  /** What an answer may come from while it waits. */
+  request?: unknown;
 }
+
+/** What is shown of a step: the engine's states, and a pause between two tries. */
+export type ShownState = StepState | "retrying";
+
+export const shownState = ({ state, againAt }: NodeStatus): ShownState => (state === "pending" && againAt ? "retrying" : state);
 
 interface RunState {
   run: { id: string; state: string } | null;
@@ -39,6 +54,13 @@ export const useRun = create<RunState>(() => ({
   errors: [],
   notice: null,
 }));
+
+/** What is asked of whoever may answer, as it travels: `{kind, …}`; null for none. */
+export function requestKind(request: unknown): string | null {
+  if (typeof request !== "object" || request === null) return null;
+  const kind = (request as { kind?: unknown }).kind;
+  return typeof kind === "string" ? kind : "";
+}
 
 const ENDED = new Set(["completed", "failed", "cancelled"]);
 export const isLive = (run: RunState["run"]): boolean => run !== null && !ENDED.has(run.state);
@@ -87,13 +109,12 @@ function statusFlush(): void {
   useRun.setState(({ status }) => ({ status: { ...status, ...news } }));
 }
 
-/** A new run begins: results of the last one stay on show until a node starts again. */
-export function statusReset(): void {
+/** A new run of these nodes, of all without any, begins: results of the last one stay on show until a node starts again. */
+export function statusReset(nodes: ReadonlySet<string> | null = null): void {
   waiting = {};
+  const queued = (each: NodeStatus): NodeStatus => ({ state: "pending", outputs: each.outputs, progress: null, message: "", error: "", cost: null });
   useRun.setState(({ status }) => ({
-    status: Object.fromEntries(
-      Object.entries(status).map(([id, each]) => [id, { ...each, state: "pending", progress: null, message: "", error: "", cost: null }]),
-    ),
+    status: Object.fromEntries(Object.entries(status).map(([id, each]) => [id, !nodes || nodes.has(id) ? queued(each) : each])),
   }));
 }
 

@@ -1,10 +1,13 @@
 /** Starting, watching and cancelling a run from the canvas. */
 
-import { ApiError, type StepRow } from "../api/client";
+import { ApiError, type RunAsk, type StepRow } from "../api/client";
 import { newUuid } from "../document/ids";
+import { nodesAsked } from "../document/parts";
 import { t } from "../i18n";
 import { formatCredits } from "../runbar/credits";
 import { checksSoon } from "./checks";
+import { documentNow } from "./document";
+import { planClose } from "./plan";
 import { errorRead, isLive, outputsRead, STATES, statusReset, statusTake, useRun, type NodeStatus, type StepState } from "./run";
 import { toast } from "./ui";
 import { workshop } from "./workshop";
@@ -46,8 +49,28 @@ export function statusHear(detail: Record<string, unknown>): void {
     message: String(detail["message"] ?? ""),
     error: errorRead(jsonText(detail["error"])),
     outputs: keep ? (before?.outputs ?? []) : outputs,
+    ...said({
+      reason: String(detail["cache-reason"] ?? ""),
+      attempt: numberRead(detail["attempt"]) ?? 1,
+      againAt: String(detail["again-at"] ?? ""),
+      would: String(detail["would"] ?? ""),
+      request: detail["request"] ? jsonRead(detail["request"]) : null,
+    }),
   };
   statusTake({ [node]: status });
+}
+
+type Said = Pick<NodeStatus, "reason" | "attempt" | "againAt" | "would" | "request">;
+
+/** Only what says something: most steps have no second try, no request, nothing to tell of the outside. */
+function said({ reason, attempt, againAt, would, request }: Said): Said {
+  return {
+    ...(reason ? { reason } : {}),
+    ...(attempt && attempt > 1 ? { attempt } : {}),
+    ...(againAt ? { againAt } : {}),
+    ...(would ? { would } : {}),
+    ...(request ? { request } : {}),
+  };
 }
 
 /** An error may be a sentence or a JSON object with one. */
@@ -66,11 +89,21 @@ function statusOf(rows: StepRow[]): NodeStatus {
     state: RANK.find((state) => states.includes(state)) ?? "pending",
     progress: rows.length > 1 ? done / rows.length : null,
     cost: ordered.reduce((sum, row) => sum + (row.cost ?? 0), 0) || null,
-    message: ordered.find((row) => row.cache_reason)?.cache_reason ?? "",
+    message: "",
     error: ordered.map((row) => errorRead(row.error)).find(Boolean) ?? "",
     outputs: ordered.flatMap((row) => outputsRead(row.outputs)),
+    ...said({
+      reason: ordered.find((row) => row.cache_reason)?.cache_reason ?? "",
+      attempt: Math.max(...ordered.map((row) => row.attempt ?? 1)),
+      would: ordered.map(({ error }) => wouldRead(error)).find(Boolean) ?? "",
+      againAt: ordered.find((row) => row.state === "pending" && row.again_at)?.again_at ?? "",
+      request: ordered.find((row) => row.request && row.state === "waiting")?.request,
+    }),
   };
 }
+
+/** A dry run ends a step that acts outside with what it would have done. */
+const wouldRead = (error: unknown): string => ((error as { code?: unknown } | null)?.code === "dry-run" ? errorRead(error) : "");
 
 async function stepsRead(run: string): Promise<void> {
   const rows: StepRow[] = [];
@@ -88,7 +121,7 @@ async function stepsRead(run: string): Promise<void> {
 
 /** The console says more than the API's list: what it told of the same state stays. */
 const reasonKept = (now: NodeStatus, before: NodeStatus | undefined): NodeStatus =>
-  before?.state === now.state && !now.message ? { ...now, message: before.message } : now;
+  before?.state === now.state ? { ...before, ...now, message: now.message || before.message } : now;
 
 let watching: ReturnType<typeof setTimeout> | undefined;
 
@@ -155,19 +188,21 @@ function runRefused(error: unknown): void {
   useRun.setState({ notice: { message: error.message } });
 }
 
-/** One press of Run: one key, so a double click or a repeat after a lost answer makes one run. */
-export async function runStart(): Promise<void> {
-  if (useRun.getState().pressing || isLive(useRun.getState().run)) return;
+/** One press of Run: one key, so a double click or a repeat after a lost answer makes one run. `ask`: which part, and how. */
+export async function runStart(ask: RunAsk = {}): Promise<void> {
+  if (useRun.getState().pressing) return;
+  if (isLive(useRun.getState().run)) return toast(t("A run is under way. Wait for it, or cancel it."));
   useRun.setState({ pressing: true, notice: null });
   const { api, log, mount } = workshop();
   const key = newUuid();
   try {
     await log.flushed();
-    const run = await api.runStart(mount.workflow, key).catch((error: unknown) => {
-      if (error instanceof ApiError && error.offline) return api.runStart(mount.workflow, key);
+    const run = await api.runStart(mount.workflow, key, ask).catch((error: unknown) => {
+      if (error instanceof ApiError && error.offline) return api.runStart(mount.workflow, key, ask);
       throw error;
     });
-    statusReset();
+    planClose();
+    statusReset(nodesAsked(documentNow(), ask));
     useRun.setState({ run: { id: run.id, state: run.state } });
     window.dispatchEvent(new CustomEvent("run-started", { detail: { id: run.id, url: run.url } }));
     runWatch(run.id);

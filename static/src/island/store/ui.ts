@@ -46,6 +46,9 @@ interface UiState {
   toasts: Toast[];
   uploads: Uploading[];
   focusPort: string | null;
+  nodeMenu: { node: string; at: Position } | null;
+  /** The node whose step is about to run with edited input. */
+  editedInput: string | null;
 }
 
 export const useUi = create<UiState>(() => ({
@@ -57,6 +60,8 @@ export const useUi = create<UiState>(() => ({
   toasts: [],
   uploads: [],
   focusPort: null,
+  nodeMenu: null,
+  editedInput: null,
 }));
 
 let lastToast = 0;
