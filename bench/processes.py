@@ -1,4 +1,4 @@
-"""How much memory the site takes while nothing happens: `memory`."""
+"""How much memory the site takes, idle and after a load: `memory`; and how much processor time."""
 
 from __future__ import annotations
 
@@ -16,16 +16,26 @@ PARTS = ("web", "control", "io", "work", "beat")
 
 
 def bench_memory(site: Site) -> list[Figure]:
-    """Each process of ours after a fresh start, without a request or a run but the stack's own questions."""
+    """Each process of ours after a fresh start, then after hundreds of small runs over HTTP and large ones."""
+    from bench import engine
+
     stack("down")
     stack("up")
     time.sleep(SETTLED_S)
+    idle = _figures("idle", 150, f"RSS {SETTLED_S} s after a start")
+    engine.bench_small_http(site)
+    engine.bench_layers(site)
+    return idle + _figures("after the load", 250, "RSS after small_http and layers")
+
+
+def _figures(when: str, goal: float, how: str) -> list[Figure]:
     parts = json.loads((VAR / "run" / "stack.json").read_text())["parts"]
     figures = []
     for name in PARTS:
         process = psutil.Process(parts[name]["pid"])
-        figures.append(_figure(name, process))
-        figures += [_figure(f"{name}, child {n}", child) for n, child in enumerate(process.children(), 1)]
+        figures.append(_figure(f"{name}, {when}", process, goal, how))
+        children = enumerate(process.children(), 1)
+        figures += [_figure(f"{name}, child {n}, {when}", child, goal, how) for n, child in children]
     return figures
 
 
@@ -45,8 +55,8 @@ def _own_s(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
-def _figure(name: str, process: psutil.Process) -> Figure:
+def _figure(what: str, process: psutil.Process, goal: float, how: str) -> Figure:
     """RSS counts pages that several processes share once for each; USS is what ending this one would free."""
     memory = process.memory_full_info()
-    how = f"RSS {SETTLED_S} s after a start; of it its own (USS) {memory.uss / 2**20:.0f}, the rest is shared"
-    return Figure("memory", name, memory.rss / 2**20, 150, "MiB", how)
+    how = f"{how}; of it its own (USS) {memory.uss / 2**20:.0f}, the rest is shared"
+    return Figure("memory", what, memory.rss / 2**20, goal, "MiB", how)

@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 from uuid import UUID
@@ -88,11 +89,10 @@ def split_measure(workflow_id: str, queue_ms: float, runs: int = 15) -> Split:
         for _ in range(runs + 1):
             variables, clocks = fresh(), (Clock(), Clock())
             with _clocked(clocks[0]):
-                started, run = _took(
-                    lambda v=variables: services.run_start(workflow=workflow, actor_id=None, variables=v)
-                )
+                start = partial(services.run_start, workflow=workflow, actor_id=None, variables=variables)
+                started, run = _took(start)
             with _clocked(clocks[1]):
-                driven, _sent = _took(lambda r=run: driver.advance(r.id))
+                driven, _sent = _took(partial(driver.advance, run.id))
             starts.append(_parts(clocks[0], started))
             drives.append(_parts(clocks[1], driven))
             calls = (clocks[0].calls["database"], clocks[1].calls["database"])
@@ -130,7 +130,7 @@ def _clocked(clock: Clock) -> Iterator[None]:
             send = clock.around("messages", services_task.apply_async)
             transaction.on_commit(lambda: send(kwargs={"run_id": run_id}, queue=NOWHERE))
 
-    services_task: Any = services.advance_run
+    services_task: Any = vars(services)["advance_run"]
     publisher = live._publisher()
     with ExitStack() as stack:
         stack.enter_context(patch.object(services, "advance_run", Nowhere()))
@@ -144,7 +144,7 @@ def _clocked(clock: Clock) -> Iterator[None]:
         ):
             stack.enter_context(patch.object(place, name, clock.around(part, getattr(place, name))))
         for name in NODES:
-            node = node_type_get(name)
+            node: Any = node_type_get(name)
             run = node.run
             object.__setattr__(node, "run", clock.around("node", run))
             stack.callback(object.__setattr__, node, "run", run)
@@ -156,7 +156,8 @@ def _forget_messages() -> None:
     from celery import current_app
 
     with current_app.connection_for_write() as connection:
-        connection.default_channel.queue_purge(NOWHERE)
+        channel: Any = connection.default_channel
+        channel.queue_purge(NOWHERE)
 
 
 def executed(run_ids: list[UUID], *, cached: bool = False) -> None:

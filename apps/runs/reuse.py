@@ -271,6 +271,12 @@ class Finished:
             while self._used > self.size:
                 self._used -= self._kept.popitem(last=False)[1][1]
 
+    def forget(self) -> None:
+        """Begin again, as a process that has just started."""
+        with self._lock:
+            self._kept.clear()
+            self._used = 0
+
 
 FINISHED = Finished(size=8 * 1024 * 1024)
 NEVER = datetime.fromtimestamp(0, tz=UTC)

@@ -27,6 +27,7 @@ def fresh_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test begins as a process that has just started."""
     monkeypatch.setattr(reuse, "MEMORY", reuse.Memory(1000, 1_000_000))
     monkeypatch.setattr("apps.runs.acts.MEMORY", reuse.MEMORY)
+    reuse.FINISHED.forget()
 
 
 def run_of(workflow: Workflow, document: dict[str, Any] | None = None, **options: Any) -> Run:
@@ -59,6 +60,7 @@ def test_unchanged_is_reused_by_another_process_after_a_restart(make_workflow: M
     workflow = make_workflow(numbers())
     assert set(told(run_of(workflow)).values()) == {("completed", "First run of this node")}
     reuse.MEMORY._kept.clear()
+    reuse.FINISHED.forget()
     again = run_of(workflow)
     assert set(told(again).values()) == {("cached", HIT)}
     assert list(Step.objects.filter(run=again, node="c").values_list("outputs", flat=True)) == [{"value": 1}]
@@ -88,6 +90,7 @@ def test_new_node_code_is_a_reason(make_workflow: Make, monkeypatch: pytest.Monk
     first = run_of(workflow)
     Step.objects.filter(run=first, node="a").update(version=7, cache_key=b"0" * 32)
     reuse.MEMORY._kept.clear()
+    reuse.FINISHED.forget()
     assert told(run_of(workflow))["a"] == ("completed", "node code 7 → 1")
 
 
@@ -117,6 +120,7 @@ def test_an_older_result_of_slow_work_is_found_again(make_workflow: Make) -> Non
     run_of(workflow)
     run_of(workflow, chain(1, sleep_ms=11))
     reuse.MEMORY._kept.clear()
+    reuse.FINISHED.forget()
     assert CacheEntry.objects.count() == 2
     CacheEntry.objects.update(used_at=timezone.now() - timedelta(days=1))
     assert states(run_of(workflow)) == ["cached"]

@@ -89,7 +89,7 @@ def test_reasons_are_the_same_in_a_process_that_did_not_drive_the_run_before(mak
     for forget in (False, True):
         advance(run_start(workflow=workflow, actor_id=None, variables={"n": 1}).id)
         if forget:
-            reuse.FINISHED.__init__(reuse.FINISHED.size)  # type: ignore[misc]
+            reuse.FINISHED.forget()
         run = run_start(workflow=workflow, actor_id=None, variables={"n": 2})
         advance(run.id)
         reasons.append(list(Step.objects.filter(run=run).order_by("position").values_list("state", "cache_reason")))
