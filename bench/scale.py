@@ -41,8 +41,9 @@ NOTES = """
         FOR EACH ROW WHEN (NEW.type = 'test.work') EXECUTE FUNCTION bench_step_note();
 """
 NOTES_OFF = "DROP TRIGGER IF EXISTS bench_step ON runs_step; DROP TABLE IF EXISTS bench_step"
-# A namespace of its own for network, name and processes, which dies as a whole.
-UNSHARE = ("unshare", "--net", "--uts", "--pid", "--fork", "--kill-child=KILL")
+# A namespace of its own for network, name and processes, which dies as a whole. With its own /proc: a worker asks there
+# what its children use, and would else be told about strangers.
+UNSHARE = ("unshare", "--net", "--uts", "--pid", "--mount-proc", "--fork", "--kill-child=KILL")
 
 
 class Hosts:
@@ -151,7 +152,10 @@ def bench_scale(site: Site) -> list[Figure]:
         took = {}
         for count in (1, 2, 3):
             with hosts_open(Hosts(addresses, VAR), HOSTS[:count]):
-                took[count] = _seconds(site.await_end(_start(site, workflow), PATIENCE_S))
+                ended = site.await_end(_start(site, workflow), PATIENCE_S)
+                if ended["state"] != "completed":
+                    raise RuntimeError(f"the run over {count} hosts ended as {ended['state']}: {ended['error']}")
+                took[count] = _seconds(ended)
                 print(f"  {count} of {len(HOSTS)} hosts: {took[count]:.1f} s", file=sys.stderr, flush=True)
         with hosts_open(Hosts(addresses, VAR), HOSTS) as hosts:
             figures = _with_a_death(site, workflow, hosts)
