@@ -171,6 +171,8 @@ class NodeType:
     model_kind: str | None = None
     # Of a node that acts outside: one sentence that says what it would do, for plans and dry runs.
     would: Callable[[Mapping[str, Any], Mapping[str, Any]], str] | None = None
+    # Its parameters are expressions that may name the run's variables, which then count as parameters for reuse.
+    reads_variables: bool = False
     # Takes no time and reads nothing that is not given to it: a plan may compute it.
     instant: bool = False
     limits: Limits = Limits()

@@ -76,7 +76,8 @@ class Driver:
                 lease.from_node,
                 lease.previous_id,
                 lease.cleared,
-            )
+            ),
+            variables,
         )
 
     def drive(self) -> None:

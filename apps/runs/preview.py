@@ -85,7 +85,7 @@ def preview(
     walk = _Walk(
         plan,
         variables,
-        Reuse(past),
+        Reuse(past, variables),
         PreviewContext(past.workspace_id, variables),
         Execution(plan, overrides or {}),
         {step.position: quote for step, quote in plan.quote(variables)},

@@ -85,6 +85,13 @@ def fingerprint(workspace_id: UUID, step: PlanStep, inputs: Mapping[str, Any], p
     return hashlib.blake2b(json.dumps(work, sort_keys=True, separators=(",", ":")).encode(), digest_size=32).hexdigest()
 
 
+def with_variables(step: PlanStep, params: Mapping[str, Any], variables: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The parameters as they count for reuse: with all variables where an expression among them speaks of any."""
+    if step.type.reads_variables and "variables" in json.dumps(params):
+        return {**params, "variables": dict(variables)}
+    return params
+
+
 class Memory:
     """Outputs of steps that ran inside drivers of this process, the least recently used dropped first."""
 
@@ -136,11 +143,13 @@ class Past:
 class Reuse:
     """What one run may reuse."""
 
-    def __init__(self, past: Past) -> None:
+    def __init__(self, past: Past, variables: Mapping[str, Any]) -> None:
         self.past = past
+        self.variables = variables
 
     def find(self, step: PlanStep, item: int, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> Found:
         """The outputs of the same work done before, or the reason why it must be done."""
+        params = with_variables(step, params, self.variables)
         key = fingerprint(self.past.workspace_id, step, inputs, params)
         forced = self.past.from_node in (step.node, EVERY_NODE)
         kept = None if forced else self._source.get((step.node, item))
@@ -205,7 +214,7 @@ class Reuse:
         found += [f"param {how} {name}" for name, how in differences(self._previous_params(step.node), params)]
         found += [f"input {how} {name}" for name, how in differences(before.inputs, inputs)]
         text = "\n".join(found)
-        return text if len(text) <= REASON_MAX else text[: text.rindex("\n", 0, REASON_MAX)]
+        return text if len(text) <= REASON_MAX else text[: max(0, text.rfind("\n", 0, REASON_MAX))]
 
     @cached_property
     def _previous(self) -> Mapping[tuple[str, int], Earlier]:
@@ -240,7 +249,8 @@ class Reuse:
     def _previous_params(self, node: str) -> Mapping[str, Any]:
         steps, variables = self._previous_plan
         try:
-            return step_params(steps[node], variables) if node in steps else {}
+            step = steps.get(node)
+            return with_variables(step, step_params(step, variables), variables) if step else {}
         except NodeFailure:
             return {}
 

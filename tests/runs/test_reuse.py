@@ -103,6 +103,25 @@ def test_input_that_is_new_or_gone(make_workflow: Make) -> None:
     assert told(run_of(workflow, numbers(5)))["b"] == ("completed", "input `value` is new")
 
 
+def test_variables_that_an_expression_reads_count(make_workflow: Make) -> None:
+    nodes = [node("t", "flow.template", template="a {{ variables.x }}"), node("f", "flow.template", template="fixed")]
+    workflow = make_workflow(graph(nodes, variables={"x": "1", "y": "1"}))
+    run_of(workflow)
+    again = run_of(workflow, variables={"x": "2"})
+    assert told(again) == {"t": ("completed", "`variables` changed"), "f": ("cached", HIT)}
+    assert Step.objects.get(run=again, node="t").outputs == {"text": "a 2"}
+
+
+def test_many_changes_are_cut_to_what_fits(make_workflow: Make) -> None:
+    step = next(iter(_plan(make_workflow(chain(1))).steps))
+    past = reuse.Past(UUID(int=1), timezone.now(), None, "", UUID(int=2), [])
+    found = reuse.Reuse(past, {})
+    earlier = reuse.Earlier(0, "test.pass", 1, "completed", 1, "x", {}, {}, None, 0.0)
+    found.__dict__ |= {"_previous": {(step.node, 0): earlier}, "_previous_plan": ({}, {})}
+    assert found._difference(step, 0, {"x" * 300: 1}, {}) == ""
+    assert found._difference(step, 0, {"a" * 150: 1, "b" * 150: 2}, {}) == f"input new {'a' * 150}"
+
+
 def test_always_new_is_never_reused(make_workflow: Make) -> None:
     document = numbers(**{"$always_new": True})
     workflow = make_workflow(document)

@@ -67,6 +67,7 @@ NODE = NodeType(
     icon="split",
     run=run,
     instant=True,
+    reads_variables=True,
     check=check,
     inputs=(Port("value", PortType.ANY, "Value"),),
     outputs=(Port("true", PortType.ANY, "True"), Port("false", PortType.ANY, "False")),

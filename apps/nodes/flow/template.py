@@ -78,6 +78,7 @@ NODE = NodeType(
     icon="braces",
     run=run,
     instant=True,
+    reads_variables=True,
     check=check,
     inputs=(Port("values", PortType.ANY, "Values", required=False, many=True),),
     outputs=(Port("text", PortType.TEXT, "Text"),),
