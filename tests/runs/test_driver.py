@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -23,7 +22,6 @@ from apps.runs.driver import Driver, advance
 from apps.runs.journal import FenceLost
 from apps.runs.lease import lease_take
 from apps.runs.models import Run, RunEvent, Step
-from apps.runs.plans import plan_of_graph
 from apps.workspaces.models import Workspace
 from tests.runs.conftest import GRANTED
 from tests.runs.graphs import chain, graph, image, node
@@ -320,28 +318,6 @@ def test_hold_is_the_highest_price_and_ends_with_the_run(make_workflow: Make, fu
 def test_graph_is_stored_once(make_workflow: Make) -> None:
     workflow = make_workflow(chain(3))
     assert start(workflow).graph_id == start(workflow).graph_id
-
-
-def test_cancel_is_heard_between_steps_that_run_in_the_driver(
-    make_workflow: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = services.run_start(workflow=make_workflow(chain(4)), actor_id=None)
-    calls: list[int] = []
-
-    def slow(context: Any, inputs: Any, params: Any) -> dict[str, Any]:
-        calls.append(1)
-        if len(calls) == 2:
-            services.run_cancel(run=Run.objects.get(id=run.id))
-        return {"value": len(calls)}
-
-    monkeypatch.setattr("apps.runs.journal.BATCH_S", 0)
-    plan = plan_of_graph(run.graph_id, None)
-    slowed = tuple(replace(step, type=replace(step.type, run=slow)) for step in plan.steps)
-    monkeypatch.setattr("apps.runs.driver.plan_of_graph", lambda *_args: replace(plan, steps=slowed))
-    advance(run.id)
-    run.refresh_from_db()
-    assert run.state == "cancelled"
-    assert list(states(run).values()) == ["completed", "completed", "cancelled", "cancelled"]
 
 
 def test_cancel_whose_message_was_lost_is_heard(make_workflow: Make) -> None:
