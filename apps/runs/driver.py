@@ -21,7 +21,7 @@ from django.utils import timezone
 from apps.billing.services import hold_close
 from apps.common.statements import prepared
 from apps.common.tenancy import scope
-from apps.engine.execution import Execution, Skip
+from apps.engine.execution import Execution, Skip, Work
 from apps.engine.node_types import Lane, NodeFailure
 from apps.engine.plan import PlanStep, step_params
 from apps.engine.states import RunState, StepState
@@ -144,7 +144,8 @@ class Driver:
         except NodeFailure as failure:
             if not begun:
                 records.record(step, 0, StepState.FAILED, error=error_of(failure))
-            execution.skip(step, StepState.FAILED)
+            execution.start(step, Work(({},), False))
+            execution.settle(step, 0, StepState.FAILED, {"error": error_of(failure)})
             return
         if isinstance(work, Skip):
             state = StepState.CANCELLED if work.reason == CANCELLED else StepState.SKIPPED

@@ -23,6 +23,7 @@ from uuid import UUID
 from django.conf import settings
 
 from apps.assets.models import Asset
+from apps.common.jsons import json_bytes
 from apps.common.statements import prepared
 from apps.engine.node_types import Effect, Lane, NodeFailure
 from apps.engine.plan import PlanStep, step_params
@@ -67,8 +68,13 @@ class Earlier:
         return self.state in ("completed", "cached") and self.outputs is not None
 
 
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
+
 def content_of(value: Any) -> Any:
     """A value as it enters a fingerprint: an asset is its bytes, however it is called."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, Mapping):
         if is_asset(value):
             return {ASSET_KEY: value.get("sha256"), "kind": value.get("kind")}
@@ -82,14 +88,12 @@ def fingerprint(workspace_id: UUID, step: PlanStep, inputs: Mapping[str, Any], p
     """The fingerprint of a step's work, hexadecimal (32 bytes)."""
     work = [str(workspace_id), step.type.type, step.type.version, content_of(params), content_of(inputs)]
     work += step.type.content
-    return hashlib.blake2b(json.dumps(work, sort_keys=True, separators=(",", ":")).encode(), digest_size=32).hexdigest()
+    return hashlib.blake2b(json_bytes(work, ordered=True), digest_size=32).hexdigest()
 
 
 def with_variables(step: PlanStep, params: Mapping[str, Any], variables: Mapping[str, Any]) -> Mapping[str, Any]:
     """The parameters as they count for reuse: with all variables where an expression among them speaks of any."""
-    if step.type.reads_variables and "variables" in json.dumps(params):
-        return {**params, "variables": dict(variables)}
-    return params
+    return {**params, "variables": dict(variables)} if step.reads_variables else params
 
 
 class Memory:
@@ -304,7 +308,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator
             yield name, "new"
         elif name not in after:
             yield name, "gone"
-        elif content_of(before[name]) != content_of(after[name]):
+        elif before[name] != after[name] and content_of(before[name]) != content_of(after[name]):
             yield name, "changed"
 
 
