@@ -171,8 +171,6 @@ class NodeType:
     model_kind: str | None = None
     # Of a node that acts outside: one sentence that says what it would do, for plans and dry runs.
     would: Callable[[Mapping[str, Any], Mapping[str, Any]], str] | None = None
-    # Its parameters are expressions that may name the run's variables, which then count as parameters for reuse.
-    reads_variables: bool = False
     # Takes no time and reads nothing that is not given to it: a plan may compute it.
     instant: bool = False
     limits: Limits = Limits()
@@ -185,6 +183,8 @@ class NodeType:
     # A workflow as a node: `run` answers a ChildRun. ``content`` are the types and versions inside, all the way down.
     nested: bool = False
     content: tuple[tuple[str, int], ...] = ()
+    # Whether a step with these parameters reads the run's variables beside them: they are part of its work then.
+    reads_variables: Callable[[Mapping[str, Any]], bool] | None = None
     # Its results are never reused.
     always_new: bool = False
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -146,5 +145,5 @@ def _step(
         tuple(sorted(feeds)),
         needs,
         None if varies else node_type.with_defaults(params),
-        node_type.reads_variables and (varies or "variables" in json.dumps(params)),
+        node_type.reads_variables is not None and (varies or node_type.reads_variables(params)),
     )

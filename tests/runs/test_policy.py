@@ -177,3 +177,25 @@ def test_pauses_grow_and_end() -> None:
     spread = {policy.pause_s(1, permanent=False) for _ in range(20)}
     assert len(spread) > 1 and all(1.6 <= (pause or 0) <= 2.4 for pause in spread)
     assert policy_of({"prompt": "x"}) is NO_POLICY
+
+
+@pytest.mark.parametrize(
+    ("settings", "port", "given"),
+    [
+        ({"$on_failure": "default", "$default": {"texts": None}}, "texts", None),
+        ({"$on_failure": "branch"}, "error", "wrong-type"),
+    ],
+)
+@pytest.mark.parametrize("value", [{"a": 1}, None])
+def test_an_input_that_does_not_fit_is_a_failure_like_any_other(
+    make_workflow: Make, settings: dict[str, Any], port: str, given: Any, value: Any
+) -> None:
+    nodes = [node("before"), node("bad", "flow.split", **settings), node("end")]
+    workflow = make_workflow(graph(nodes, ("before", "value", "bad", "text"), ("bad", port, "end", "value")))
+    run = services.run_start(workflow=workflow, actor_id=None, part=services.Part(inputs={"before": {"value": value}}))
+    advance(run.id)
+    assert state(run) == "completed"
+    bad = Step.objects.get(run=run, node="bad")
+    assert (bad.state, bad.error["code"]) == ("failed", "wrong-type")
+    got = Step.objects.get(run=run, node="end").outputs["value"]
+    assert (got["code"] if isinstance(got, dict) else got) == given

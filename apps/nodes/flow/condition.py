@@ -40,6 +40,11 @@ def check(params: Mapping[str, Any]) -> list[tuple[str, str]]:
     return []
 
 
+def reads_variables(params: Mapping[str, Any]) -> bool:
+    """Whether the expression may look at the run's variables."""
+    return "variables" in params["expression"]
+
+
 def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> Mapping[str, Any]:
     """Emit the value on the branch that was taken; the other one stays silent."""
     value = inputs["value"]
@@ -67,8 +72,8 @@ NODE = NodeType(
     icon="split",
     run=run,
     instant=True,
-    reads_variables=True,
     check=check,
+    reads_variables=reads_variables,
     inputs=(Port("value", PortType.ANY, "Value"),),
     outputs=(Port("true", PortType.ANY, "True"), Port("false", PortType.ANY, "False")),
     params={
