@@ -26,6 +26,7 @@ from apps.workspaces.models import Role
 TEXT_SHOWN = 20_000
 ASSETS_SHOWN = 12
 COUNTED = 99
+APPROVAL_TYPE = "flow.approval"
 HOWS = {
     "page": gettext_lazy("on this site"),
     "mail": gettext_lazy("by the link in a mail"),
@@ -136,7 +137,7 @@ def approval_view(step: Step) -> Approval:
 
 
 def _steps() -> QuerySet[Step]:
-    found: QuerySet[Step] = Step.objects.filter(type="flow.approval", request__isnull=False)
+    found: QuerySet[Step] = Step.objects.filter(type=APPROVAL_TYPE, request__isnull=False)
     return found.select_related("run__workflow", "run__graph")
 
 

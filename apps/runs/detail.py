@@ -18,7 +18,7 @@ from apps.engine.states import StepState
 from apps.engine.values import ASSET_KEY, is_asset
 from apps.generations.models import Generation
 from apps.runs.models import Run, RunEvent, Step
-from apps.runs.timeline import Clock, RowView, error_text, row_view, run_plan, tries_of
+from apps.runs.timeline import Clock, RowView, error_text, kind_of, row_view, run_plan, tries_of
 
 LOG_SHOWN = 200
 # Of one value the page shows this much; the API has the whole.
@@ -73,6 +73,7 @@ def step_context(run: Run, plan_step: PlanStep, item: int) -> dict[str, Any] | N
     context: dict[str, Any] = {
         "run": run,
         "step": plan_step,
+        "kind": kind_of(plan_step.type.type),
         "item": item,
         "settings": settings_lines(plan_step),
         "lines": _lines(run, plan_step.node, item),
@@ -90,7 +91,7 @@ def step_context(run: Run, plan_step: PlanStep, item: int) -> dict[str, Any] | N
     if row is None:
         return {**context, "view": None, "row": None}
     tries = [one for one in tries_of(run, [row.position]).get(row.position, []) if one.item == item]
-    view = row_view(Clock(run), plan_step, row, tries)
+    view = row_view(Clock(run), plan_step, row, tries, outputs=row.outputs)
     inputs = _values(row.inputs, plan_step, side="inputs")
     outputs = _values(row.outputs, plan_step, side="outputs") if row.state in _WITH_OUTPUTS else []
     return {
@@ -164,7 +165,7 @@ def _retries(policy: Policy) -> str:
 def _values(values: Mapping[str, Any] | None, step: PlanStep, *, side: str) -> list[ValueView]:
     ports = {port.name: port.title for port in getattr(step.type, side)}
     return [
-        value_view(name, _(ports[name]) if name in ports else name, value) for name, value in (values or {}).items()
+        value_view(name, _(ports[name]) if ports.get(name) else name, value) for name, value in (values or {}).items()
     ]
 
 

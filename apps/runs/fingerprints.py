@@ -7,17 +7,21 @@ reads them, and the content of its inputs; assets enter by the SHA-256 of their 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
+from apps.common.jsons import json_bytes
 from apps.engine.plan import PlanStep
 from apps.engine.values import ASSET_KEY, is_asset
+
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 def content_of(value: Any) -> Any:
     """A value as it enters a fingerprint: an asset is its bytes, however it is called."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, Mapping):
         if is_asset(value):
             return {ASSET_KEY: value.get("sha256") or value[ASSET_KEY], "kind": value.get("kind")}
@@ -31,13 +35,12 @@ def fingerprint(workspace_id: UUID, step: PlanStep, inputs: Mapping[str, Any], p
     """The fingerprint of a step's work, hexadecimal (32 bytes)."""
     work = [str(workspace_id), step.type.type, step.type.version, content_of(params), content_of(inputs)]
     work += step.type.content
-    return hashlib.blake2b(json.dumps(work, sort_keys=True, separators=(",", ":")).encode(), digest_size=32).hexdigest()
+    return hashlib.blake2b(json_bytes(work, ordered=True), digest_size=32).hexdigest()
 
 
 def work_params(step: PlanStep, params: Mapping[str, Any], variables: Mapping[str, Any]) -> Mapping[str, Any]:
     """``params``, and with them the run's variables where a step with these parameters reads them by itself."""
-    reads = step.type.reads_variables
-    return {**params, "variables": dict(variables)} if reads and reads(params) else params
+    return {**params, "variables": dict(variables)} if step.reads_variables else params
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -47,13 +50,13 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator
             yield name, "new"
         elif name not in after:
             yield name, "gone"
-        elif _told(before[name]) != _told(after[name]):
+        elif before[name] is not after[name] and _told(before[name]) != _told(after[name]):
             yield name, "changed"
 
 
-def _told(value: Any) -> str:
-    # As text, because 1, 1.0 and true are equal in Python but not the same work.
-    return json.dumps(content_of(value), sort_keys=True)
+def _told(value: Any) -> bytes:
+    # As JSON, because 1, 1.0 and true are equal in Python but not the same work.
+    return json_bytes(content_of(value), ordered=True)
 
 
 def asset_ids(value: Any) -> Iterator[str]:

@@ -16,7 +16,7 @@ _FIXED: dict[str, Promise] = {
     "always-new": gettext_lazy("Always new"),
     "effect": gettext_lazy("It acts on the outside, so it is never reused"),
     "unsuccessful": gettext_lazy("It did not succeed last time"),
-    "cleared": gettext_lazy("The cache was cleared"),
+    "cleared": gettext_lazy("Its earlier results were forgotten"),
     "evicted": gettext_lazy("The earlier result is no longer kept"),
     "gone": gettext_lazy("A file of the earlier result is gone"),
 }

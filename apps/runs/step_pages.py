@@ -16,6 +16,7 @@ from apps.engine.plan import PlanStep
 from apps.projects.models import Workflow
 from apps.projects.services import operations_apply
 from apps.runs import services
+from apps.runs.approvals import APPROVAL_TYPE
 from apps.runs.console import short_id, steps_shown
 from apps.runs.detail import BadInput, inputs_editable, inputs_read, step_context, step_of
 from apps.runs.models import Run, Step
@@ -66,7 +67,7 @@ def step_items(request: MemberRequest, run_id: UUID, node: str) -> HttpResponse:
     pages = -(-total // ITEMS_SHOWN)
     page = min(int(asked) if asked.isascii() and asked.isdigit() else 0, max(0, pages - 1))
     rows = item_rows(run, step, page=page)
-    context = {"rows": rows, "short": short_id(run), "page": page, "pages": pages, "total": total}
+    context = {"rows": rows, "run": run, "short": short_id(run), "page": page, "pages": pages, "total": total}
     first = page * ITEMS_SHOWN
     return render(request, "runs/items.html", {**context, "first": first, "last": first + len(rows) - 1})
 
@@ -87,11 +88,11 @@ def _panel(request: MemberRequest, run: Run, step: PlanStep, item: int) -> HttpR
     waits = getattr(context["view"], "waits", "")
     name = {"approval": "runs:approval_detail", "callback": "runs:callback_address"}.get(waits, "")
     answered_at = _page(name, request.workspace.slug, run.id, step.node, item)
-    return render(
-        request,
-        "runs/step_detail.html",
-        {**context, "may_write": may_write, "waits": waits, "answered_at": answered_at},
-    )
+    # Over or not, an approval has a page of its own.
+    asks = context["row"] is not None and bool(context["row"].request) and step.type.type == APPROVAL_TYPE
+    asked_at = _page("runs:approval_detail", request.workspace.slug, run.id, step.node, item) if asks else ""
+    places = {"answered_at": answered_at, "asked_at": asked_at}
+    return render(request, "runs/step_detail.html", {**context, "may_write": may_write, "waits": waits, **places})
 
 
 def _page(name: str, *args: Any) -> str:

@@ -24,6 +24,7 @@ from apps.common.states import look_of
 from apps.engine.node_types import Effect
 from apps.engine.plan import Plan, PlanStep
 from apps.engine.states import StepState
+from apps.runs.approvals import APPROVAL_TYPE, decision_text
 from apps.runs.models import Attempt, Run, Step
 from apps.runs.plans import plan_of_graph
 from apps.runs.reasons import reason_text
@@ -100,6 +101,11 @@ class RowView:
     def word(self) -> str:
         """The state in words."""
         return str(look_of(self.state).word)
+
+    @property
+    def kind(self) -> str:
+        """The node type as people read it."""
+        return kind_of(self.type)
 
 
 @dataclass(frozen=True)
@@ -206,14 +212,14 @@ class Timeline:
         group = self._groups.get(step.position)
         if group is not None:
             return self._several(step, group, made)
-        view = self._single(step, row)
+        view = self._single(step, row, made.get(0))
         told = self.told.get(step.node) if row.state == StepState.RUNNING else None
         outputs = json.dumps(short(made[0]), separators=(",", ":")) if 0 in made else "{}"
         return replace(view, told=told, outputs=outputs)
 
-    def _single(self, step: PlanStep, row: Step) -> RowView:
+    def _single(self, step: PlanStep, row: Step, outputs: Mapping[str, Any] | None) -> RowView:
         tries = self._tries.get(row.position, [])
-        return row_view(self.clock, step, row, tries, ready=self._ready.get(row.position))
+        return row_view(self.clock, step, row, tries, ready=self._ready.get(row.position), outputs=outputs)
 
     def _several(self, step: PlanStep, group: Group, made: Mapping[int, Any]) -> RowView:
         open_ = any(state not in _SETTLED for state in group.counts)
@@ -246,13 +252,19 @@ def tries_of(run: Run, positions: Iterable[int], *, item: int | None = None) -> 
 
 
 def row_view(
-    clock: Clock, step: PlanStep, row: Step, tries: Sequence[Attempt], *, ready: datetime | None = None
+    clock: Clock,
+    step: PlanStep,
+    row: Step,
+    tries: Sequence[Attempt],
+    *,
+    ready: datetime | None = None,
+    outputs: Mapping[str, Any] | None = None,
 ) -> RowView:
-    """A step's line from its row and its earlier tries; ``ready`` is when it had all that it needs."""
+    """A step's line from its row, its earlier tries and its outputs; ``ready`` is when it had all that it needs."""
     error = row.error or {}
     told = error_text(error)
     seconds = (row.finished_at - row.started_at).total_seconds() if row.started_at and row.finished_at else None
-    note = told if row.state == StepState.SKIPPED else why_text(row.cache_reason)
+    note = told if row.state == StepState.SKIPPED else _decided(step, outputs) or why_text(row.cache_reason)
     failed = row.state in (StepState.FAILED, StepState.CANCELLED) or (row.state == StepState.PENDING and bool(error))
     return RowView(
         row.position, row.node, row.item, step.title, row.type, row.state, row.attempt,
@@ -267,6 +279,16 @@ def row_view(
         would=told if error.get("code") == "dry-run" else "",
         request=json.dumps(row.request) if row.request and row.state == StepState.WAITING else "",
     )  # fmt: skip
+
+
+def _decided(step: PlanStep, outputs: Mapping[str, Any] | None) -> str:
+    """The decision of an approval that is over, as one sentence; "" for any other step."""
+    return decision_text((outputs or {}).get("decision")) if step.type.type == APPROVAL_TYPE else ""
+
+
+def kind_of(type_: str) -> str:
+    """A node type as people read it: which workflow a node stands for is said by its title."""
+    return "workflow" if type_.startswith("workflow.") else type_
 
 
 def error_text(error: Mapping[str, Any]) -> str:
@@ -345,13 +367,19 @@ def item_rows(run: Run, step: PlanStep, *, page: int) -> list[RowView]:
     rows = Step.objects.filter(
         run_id=run.id, position=step.position, item__gte=first, item__lt=first + ITEMS_SHOWN
     ).order_by("item")
-    steps = list(rows.only(*_LIGHT))
+    asks = step.type.type == APPROVAL_TYPE
+    steps = list(rows.only(*_LIGHT, *(("outputs",) if asks else ())))
     tried = Attempt.objects.filter(
         run_id=run.id, position=step.position, item__gte=first, item__lt=first + ITEMS_SHOWN
     ).order_by("item", "attempt")
     tries = {item: list(group) for item, group in groupby(tried, key=lambda one: one.item)}
     clock = Clock(run)
-    return [row_view(clock, step, row, tries.get(row.item, []), ready=row.dispatched_at) for row in steps]
+    return [
+        row_view(
+            clock, step, row, tries.get(row.item, []), ready=row.dispatched_at, outputs=row.outputs if asks else None
+        )
+        for row in steps
+    ]
 
 
 def longest_path(run: Run) -> list[int]:

@@ -170,7 +170,9 @@ class Console:
         self.region = page.get_by_role("region", name="Run", exact=True)
 
     def step(self, title: str) -> Locator:
-        return self.region.get_by_role("rowgroup").filter(has=self.region.page.get_by_text(title, exact=True))
+        """The row of the step with this title."""
+        titled = self.region.page.get_by_role("link", name=re.compile(rf"^{re.escape(title)}( |$)"))
+        return self.region.get_by_role("listitem").filter(has=titled)
 
     def reaches(self, title: str, state: str) -> None:
         expect(self.step(title)).to_have_attribute("data-state", state, timeout=RUN_MS)

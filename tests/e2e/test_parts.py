@@ -76,7 +76,7 @@ class Parts(Canvas):
     def run_whole(self) -> None:
         self.all_saved()
         self.run_button.click()
-        self.state("End", "Done|From cache")
+        self.state("End", "Done|Reused")
 
     def state(self, title: str, word: str) -> None:
         mark = self.nodes(title).locator("header").get_by_role("img", name=re.compile(f"^({word})$"))
@@ -151,7 +151,7 @@ def test_run_to_here_and_from_here(
     canvas.run_whole()
     canvas.node_menu_by_key("Slow", "Run from here")
     expect(canvas.nodes("Slow")).to_have_attribute("data-state", "completed")
-    canvas.state("Text", "From cache")
+    canvas.state("Text", "Reused")
     canvas.select("Slow")
     expect(canvas.inspector).to_contain_text("Ran because: Run again on request")
     canvas.select("Text")
@@ -189,7 +189,7 @@ def test_a_pinned_output_stays_and_is_shown(
     canvas.run_whole()
     assert _params(workflow, "frame")["$pin"] == {"text": "the sea"}
     expect(canvas.nodes("End")).to_contain_text("the sea")
-    canvas.state("Template", "From cache")
+    canvas.state("Template", "Reused")
     canvas.select("Template")
     expect(canvas.inspector.get_by_role("region", name="Result")).to_contain_text("Pinned output")
     canvas.treatment("Template").get_by_role("button", name="Unpin").click()

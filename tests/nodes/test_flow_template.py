@@ -60,3 +60,9 @@ def test_a_path_without_end_fails_with_a_sentence(run_node: Callable[..., Any]) 
 def test_a_short_expression_cannot_fill_the_memory(run_node: Callable[..., Any], growing: str) -> None:
     with pytest.raises(NodeFailure, match="longer than"):
         run_node("flow.template", {"values": ["sea"]}, template=f"{{{{ {growing} }}}}")
+
+
+@pytest.mark.parametrize("literal", ["u0000", "ud800"])
+def test_what_cannot_be_kept_is_not_given_out(run_node: Callable[..., Any], literal: str) -> None:
+    with pytest.raises(NodeFailure, match="must be Unicode"):
+        run_node("flow.template", {"values": ["x"]}, template='{{ `"\\' + literal + '"` }}')

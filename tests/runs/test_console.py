@@ -279,7 +279,7 @@ class TestAgain:
         run = drive(workflow)
         assert post(bob_client, "step_forget", run.id, "n0", 0).status_code == 200
         again = console_context(drive(workflow))["steps"][0]
-        assert (again.state, again.note) == ("completed", "The cache was cleared")
+        assert (again.state, again.note) == ("completed", "Its earlier results were forgotten")
 
     def test_nothing_is_run_of_a_workflow_in_the_trash(self, make_workflow: Make, bob_client: Client) -> None:
         workflow = make_workflow(chain(1))

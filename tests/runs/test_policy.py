@@ -109,6 +109,15 @@ def test_a_failure_takes_the_error_branch(make_workflow: Make) -> None:
     assert Step.objects.get(run=run, node="end").state == "skipped"
 
 
+def test_inputs_that_do_not_fit_are_a_failure_like_any_other(make_workflow: Make) -> None:
+    nodes = [node("t", "input.text", text="x"), node("p"), node("n", "image.resize", **{"$on_failure": "branch"})]
+    nodes.append(node("why"))
+    edges = [("t", "text", "p", "value"), ("p", "value", "n", "image"), ("n", "error", "why", "value")]
+    run = start(make_workflow(graph(nodes, *edges)))
+    assert state(run) == "completed"
+    assert Step.objects.get(run=run, node="why").outputs["value"]["code"] == "wrong-type"
+
+
 def test_no_failure_leaves_the_error_branch_aside(make_workflow: Make) -> None:
     document = failing(0, **{"$on_failure": "branch"})
     document["nodes"].append(node("why"))

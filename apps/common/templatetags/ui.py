@@ -7,7 +7,7 @@ from typing import Any
 
 from django import template
 from django.utils import formats, timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext as _
@@ -51,6 +51,17 @@ def seconds(value: float | None) -> str:
         return _("%(m)s min %(s)s s") % {"m": minutes, "s": rest}
     hours, minutes = divmod(minutes, 60)
     return _("%(h)s h %(m)s min") % {"h": hours, "m": minutes}
+
+
+@register.filter
+def said(text: str) -> SafeString:
+    """A sentence in which names stand between backticks: those are set as code."""
+    parts = text.split("`")
+    return format_html_join("", "{}", ((_quoted(part) if at % 2 else part,) for at, part in enumerate(parts)))
+
+
+def _quoted(name: str) -> SafeString:
+    return format_html("<code>{}</code>", name)
 
 
 @register.simple_tag

@@ -13,6 +13,7 @@ from jmespath.exceptions import JMESPathError
 from jmespath.visitor import TreeInterpreter
 
 from apps.engine.node_types import Effect, Lane, NodeContext, NodeFailure, NodeType, Port
+from apps.engine.operations import OperationError, storable
 from apps.engine.types import PortType
 from apps.wording import gettext as _
 
@@ -96,6 +97,10 @@ def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, An
     text = _PLACEHOLDER.sub(fill, params["template"])
     if len(text) > MAX_OUTPUT:
         raise _too_long()
+    try:
+        storable(text)  # a placeholder may hold a literal with any character
+    except OperationError as error:
+        raise NodeFailure(error.detail, code="bad-template") from error
     return {"text": text}
 
 

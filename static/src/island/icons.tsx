@@ -47,7 +47,7 @@ export function stateName(state: ShownState): string {
     running: t("Running"),
     waiting: t("Waiting"),
     completed: t("Done"),
-    cached: t("From cache"),
+    cached: t("Reused"),
     failed: t("Failed"),
     skipped: t("Skipped"),
     cancelled: t("Cancelled"),

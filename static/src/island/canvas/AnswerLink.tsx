@@ -4,16 +4,14 @@ import { t } from "../i18n";
 import { requestKind, useRun, type NodeStatus } from "../store/run";
 import { workshop } from "../store/workshop";
 
-/** The page to answer on: the request's own, the approvals that wait, else the run's. */
-function answerUrl(request: unknown, run: string): string {
-  const own = (request as { url?: unknown } | null)?.url;
-  if (typeof own === "string" && own.startsWith("/") && !own.startsWith("//")) return own;
+/** The page of the approval, or the step on the page of its run: there is a callback's address. */
+function answerUrl(run: string, node: string, { request, item = 0 }: NodeStatus): string {
   const place = `/w/${workshop().mount.workspace}`;
-  return requestKind(request) === "approval" ? `${place}/approvals/` : `${place}/runs/${run}/`;
+  return requestKind(request) === "approval" ? `${place}/approvals/${run}/${node}/${item}/` : `${place}/runs/${run}/#step=${node}.${item}`;
 }
 
-export function AnswerLink({ status }: { status: NodeStatus }): React.ReactElement | null {
+export function AnswerLink({ node, status }: { node: string; status: NodeStatus }): React.ReactElement | null {
   const run = useRun((state) => state.run?.id);
   if (status.state !== "waiting" || requestKind(status.request) === null || !run) return null;
-  return <a className="link nodrag text-xs" href={answerUrl(status.request, run)}>{requestKind(status.request) === "approval" ? t("Approve or refuse") : t("Open the run")}</a>;
+  return <a className="link nodrag text-xs" href={answerUrl(run, node, status)}>{requestKind(status.request) === "approval" ? t("Approve or refuse") : t("Open the run")}</a>;
 }

@@ -49,12 +49,12 @@ function Frame({ node }: { node: GraphNode }): React.ReactElement {
 }
 
 /** What there is to say about a state. Over the picture or its frame, so that the node keeps its height. */
-function Reason({ status, over }: { status: NodeStatus; over: boolean }): React.ReactElement | null {
+function Reason({ node, status, over }: { node: string; status: NodeStatus; over: boolean }): React.ReactElement | null {
   const words = reasonOf(status);
   if (!words) return null;
   return (
     <p className={over ? "node-reason node-over" : "node-reason"} data-failed={status.state === "failed"} data-would={Boolean(status.would)}>
-      {words} <AnswerLink status={status} />
+      {words} <AnswerLink node={node} status={status} />
     </p>
   );
 }
@@ -97,7 +97,7 @@ export const NodeBody = memo(function NodeBody({ node, type }: { node: GraphNode
       {fields.length ? <Primaries node={node} fields={fields} /> : null}
       {outputs.length && !echo ? <Preview outputs={outputs} ports={type?.ports.outputs} /> : null}
       {framed ? <Frame node={node} /> : null}
-      {status ? <Reason status={status} over={framed || outputs.some(({ value }) => isAsset(value))} /> : null}
+      {status ? <Reason node={node.id} status={status} over={framed || outputs.some(({ value }) => isAsset(value))} /> : null}
     </div>
   );
 });

@@ -50,7 +50,7 @@ function Price({ id }: { id: string }): React.ReactElement | null {
   if (planning) return null;
   if (cost !== null && cost > 0 && done) return <span title={t("What it cost")}>{formatCredits(cost)}</span>;
   if (!step || (step.high === 0 && step.effect !== "paid")) return null;
-  const text = step.cached ? t("free, from cache") : formatRange(step.low, step.high);
+  const text = step.cached ? t("free, reused") : formatRange(step.low, step.high);
   return <span title={t("What the next run pays for it")}>{text}</span>;
 }
 

@@ -34,7 +34,7 @@ function Entry({ node }: { node: GraphNode }): React.ReactElement | null {
         <button type="button" className="btn btn-ghost btn-sm btn-square" aria-haspopup="menu" aria-label={t("Menu of %(node)s", { node: nodeTitle(node) })} onClick={menu}><Ellipsis size={16} aria-hidden="true" /></button>
       </div>
       {statusLines(status).map((line) => <p key={line} className="node-reason"><Said text={line} /></p>)}
-      <AnswerLink status={status} />
+      <AnswerLink node={node.id} status={status} />
       <Preview outputs={status.outputs} large />
     </li>
   );

@@ -50,7 +50,7 @@ function Result({ id }: { id: string }): React.ReactElement | null {
       </h3>
       {status.error ? <p className="field-problem">{status.error}</p> : null}
       {statusLines(status).filter((line) => line !== status.error).map((line) => <p key={line} className="field-about pt-0"><Said text={line} /></p>)}
-      <AnswerLink status={status} />
+      <AnswerLink node={id} status={status} />
       {status.outputs.length ? <div className="rounded-md overflow-hidden bg-base-200"><Preview outputs={status.outputs} large /></div> : null}
     </section>
   );

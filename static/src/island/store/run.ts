@@ -30,6 +30,8 @@ export interface NodeStatus {
   would?: string;
   /** What an answer may come from while it waits. */
   request?: unknown;
+  /** The item that waits, where a list made several of the step. */
+  item?: number;
 }
 
 /** What is shown of a step: the engine's states, and a pause between two tries. */

@@ -55,21 +55,23 @@ export function statusHear(detail: Record<string, unknown>): void {
       againAt: String(detail["again-at"] ?? ""),
       would: String(detail["would"] ?? ""),
       request: detail["request"] ? jsonRead(detail["request"]) : null,
+      item: numberRead(detail["item"]) ?? 0,
     }),
   };
   statusTake({ [node]: status });
 }
 
-type Said = Pick<NodeStatus, "reason" | "attempt" | "againAt" | "would" | "request">;
+type Said = Pick<NodeStatus, "reason" | "attempt" | "againAt" | "would" | "request" | "item">;
 
 /** Only what says something: most steps have no second try, no request, nothing to tell of the outside. */
-function said({ reason, attempt, againAt, would, request }: Said): Said {
+function said({ reason, attempt, againAt, would, request, item }: Said): Said {
   return {
     ...(reason ? { reason } : {}),
     ...(attempt && attempt > 1 ? { attempt } : {}),
     ...(againAt ? { againAt } : {}),
     ...(would ? { would } : {}),
     ...(request ? { request } : {}),
+    ...(request && item ? { item } : {}),
   };
 }
 
@@ -84,6 +86,7 @@ const RANK: StepState[] = ["failed", "running", "waiting", "ready", "pending", "
 function statusOf(rows: StepRow[]): NodeStatus {
   const ordered = [...rows].sort((a, b) => (a.item ?? 0) - (b.item ?? 0));
   const states = ordered.map((row) => (row.cached ? "cached" : stateRead(row.state)));
+  const asks = ordered.find((row) => row.request && row.state === "waiting");
   const done = states.filter((state) => state === "completed" || state === "cached").length;
   return {
     state: RANK.find((state) => states.includes(state)) ?? "pending",
@@ -97,7 +100,8 @@ function statusOf(rows: StepRow[]): NodeStatus {
       attempt: Math.max(...ordered.map((row) => row.attempt ?? 1)),
       would: ordered.map(({ error }) => wouldRead(error)).find(Boolean) ?? "",
       againAt: ordered.find((row) => row.state === "pending" && row.again_at)?.again_at ?? "",
-      request: ordered.find((row) => row.request && row.state === "waiting")?.request,
+      request: asks?.request,
+      item: asks?.item ?? 0,
     }),
   };
 }
