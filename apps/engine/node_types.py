@@ -232,7 +232,7 @@ class NodeType:
 
 def is_variable(value: Any) -> bool:
     """Whether a parameter's value is a reference to a variable: ``{"$variable": "name"}``."""
-    return isinstance(value, Mapping) and set(value) == {"$variable"}
+    return isinstance(value, Mapping) and set(value) == {"$variable"} and isinstance(value["$variable"], str)
 
 
 _validators: dict[tuple[str, int], Any] = {}

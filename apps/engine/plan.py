@@ -133,7 +133,8 @@ def _step(
     )
     needs = len({position[edge["source"]] for edge in incoming})
     params = own_params(node["params"])
-    varies = any(is_variable(value) for value in params.values())
+    fixed = None if any(is_variable(value) for value in params.values()) else node_type.with_defaults(params)
+    reads = node_type.reads_variables
     return PlanStep(
         position[node["id"]],
         node["id"],
@@ -144,6 +145,6 @@ def _step(
         tuple(item for item in inputs if item.sources),
         tuple(sorted(feeds)),
         needs,
-        None if varies else node_type.with_defaults(params),
-        node_type.reads_variables is not None and (varies or node_type.reads_variables(params)),
+        fixed,
+        reads is not None and (fixed is None or reads(fixed)),
     )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from apps.engine.documents import document_parse
 from apps.engine.execution import Execution, Skip, Work
-from apps.engine.node_types import NodeFailure, Port
+from apps.engine.node_types import NodeFailure, Port, is_variable
 from apps.engine.plan import Plan, plan_build
 from apps.engine.states import RunState, StepState
 from apps.engine.types import PortType
@@ -136,6 +136,12 @@ def test_one_edited_value_where_several_may_come(edited: Any, values: list[Any])
     step = execution.next_ready()
     assert step
     assert execution.resolve(step) == Work(({"values": values},), False)
+
+
+def test_defaults_and_odd_references_can_be_planned() -> None:
+    assert [step.reads_variables for step in plan({"a": "flow.template", "b": "flow.condition"}).steps] == [False] * 2
+    for odd in (["x"], {"$variable": "x"}, 5):
+        assert not is_variable({"$variable": odd})
 
 
 def test_targets_run_only_what_they_need() -> None:
