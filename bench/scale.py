@@ -212,7 +212,7 @@ def problems(run: str, steps: int) -> list[str]:
     found = query(
         """
         SELECT body ->> 'node', count(*) FROM runs_runevent
-        WHERE run_id = %(run)s AND kind = 'step_succeeded' GROUP BY 1
+        WHERE run_id = %(run)s AND kind IN ('step_succeeded', 'step_cached') GROUP BY 1
         """,
         {"run": run},
     )

@@ -12,6 +12,7 @@ from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
+from ninja.parser import Parser
 from ninja.renderers import JSONRenderer
 from ninja.responses import NinjaJSONEncoder
 
@@ -66,7 +67,20 @@ class _Api(NinjaAPI):
         return schema
 
 
-api = _Api(renderer=_Renderer(), title="Millrace", version="1", docs_url="/docs", openapi_url="/openapi.json")
+class _Parser(Parser):
+    def parse_body(self, request: HttpRequest) -> dict[str, Any]:
+        """A JSON object, which every body of ours is; ninja would take anything else for an object without members."""
+        body: Any = super().parse_body(request)
+        if body is None:
+            return {}  # what some clients send for no body
+        if not isinstance(body, dict):
+            raise ValueError("not an object")
+        return body
+
+
+api = _Api(
+    parser=_Parser(), renderer=_Renderer(), title="Millrace", version="1", docs_url="/docs", openapi_url="/openapi.json"
+)
 for router in (workspaces, projects, runs, answers, generations, assets, billing):
     api.add_router("", router)
 
@@ -109,7 +123,7 @@ def _too_big(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
 @api.exception_handler(HttpError)
 def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
     # Raised where a body is read, with words for programmers; nothing of ours raises it.
-    said = _("The body is not JSON that can be read.") if error.status_code == 400 else str(error)
+    said = _("The body is not a JSON object that can be read.") if error.status_code == 400 else str(error)
     return problem_response(request, Problem("bad-request", error.status_code, _("Bad request"), said))
 
 

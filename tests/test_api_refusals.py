@@ -46,7 +46,7 @@ def test_an_id_that_cannot_be_one_is_an_id_that_nothing_has(api: Callable[..., C
         assert never.content == unknown.content
 
 
-@pytest.mark.parametrize("body", [b"{nope", b"\xff", b"[" * 100_000, b"1" * 5000])
+@pytest.mark.parametrize("body", [b"{nope", b"\xff", b"[" * 100_000, b"1" * 5000, b"[]", b"[1]", b'"x"', b"5", b"NaN"])
 def test_a_body_that_is_not_json(api: Callable[..., Client], body: bytes) -> None:
     answer = api().post("/api/v1/projects", body, content_type="application/json")
     problem(answer, 400, "bad-request")

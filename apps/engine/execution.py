@@ -36,6 +36,10 @@ class Work:
     mapped: bool
 
 
+# What a step has begun with whose inputs do not fit.
+ONE = Work(({},), False)
+
+
 @dataclass
 class _Progress:
     mapped: bool
@@ -145,6 +149,10 @@ class Execution:
         if progress.open == 0:
             self._settle(step, max(progress.states, key=_WORST.index))
 
+    def outputs_of(self, step: PlanStep) -> Mapping[str, Any] | None:
+        """What an ended step gives to those it feeds; None when it emitted nothing."""
+        return self._outputs[step.position]
+
     def skip(self, step: PlanStep, state: StepState = StepState.SKIPPED) -> None:
         """The step has ended without running."""
         self._progress[step.position] = _Progress(False, 0, [{}], [state])
@@ -204,7 +212,8 @@ def _unconnected(step: PlanStep, edited: Mapping[str, Any]) -> list[PlanInput]:
 
 def _fit(value: Any, item: PlanInput) -> Any:
     if item.port.many:
-        return [value_fit(one, item.port) for one in value]
+        # An edited input may be one value where several may come.
+        return [value_fit(one, item.port) for one in (value if isinstance(value, list) else [value])]
     return value_fit(value, item.port)
 
 

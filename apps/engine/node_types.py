@@ -183,6 +183,8 @@ class NodeType:
     # A workflow as a node: `run` answers a ChildRun. ``content`` are the types and versions inside, all the way down.
     nested: bool = False
     content: tuple[tuple[str, int], ...] = ()
+    # Whether a step with these parameters reads the run's variables beside them: they are part of its work then.
+    reads_variables: Callable[[Mapping[str, Any]], bool] | None = None
     # Its results are never reused.
     always_new: bool = False
 

@@ -19,6 +19,8 @@ from apps.wording import gettext_noop
 FORMAT = "millrace/1"
 MAX_TITLE = 200
 MAX_NAME = 100
+# Whatever reads a value later walks it by recursion, in Python and elsewhere.
+MAX_DEPTH = 100
 _LARGEST = sys.float_info.max
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}\Z")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -79,8 +81,8 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def storable(value: Any) -> None:
-    """JSON that PostgreSQL and every client can hold: no U+0000, no lone surrogate, no NaN or infinity."""
+def storable(value: Any, levels: int = MAX_DEPTH) -> None:
+    """JSON that PostgreSQL and every reader can hold: no U+0000, no lone surrogate, no NaN, not nested too deep."""
     if isinstance(value, str):
         if "\x00" in value or _SURROGATE.search(value):
             raise OperationError(_("Text must be Unicode without the null character."))
@@ -88,13 +90,11 @@ def storable(value: Any) -> None:
         # Whole numbers have no bound here, but are infinite to every other reader of JSON.
         if not -_LARGEST <= value <= _LARGEST:
             raise OperationError(_("Numbers must be finite."))
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            storable(key)
-            storable(item)
-    elif isinstance(value, list):
-        for item in value:
-            storable(item)
+    elif isinstance(value, Mapping | list):
+        if not levels:
+            raise OperationError(_("Lists and objects may be nested %(limit)s deep at most.", limit=MAX_DEPTH))
+        for item in (*value, *value.values()) if isinstance(value, Mapping) else value:
+            storable(item, levels - 1)
 
 
 def _position(value: Any) -> None:

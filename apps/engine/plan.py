@@ -34,6 +34,10 @@ class PlanStep:
     inputs: tuple[PlanInput, ...]
     feeds: tuple[int, ...]
     needs: int
+    # The parameters with defaults, where no variable is among them: the same for every run.
+    fixed: dict[str, Any] | None = None
+    # Whether an expression among the parameters speaks of the run's variables.
+    reads_variables: bool = False
 
     @property
     def title(self) -> str:
@@ -82,11 +86,12 @@ def step_params(step: PlanStep, variables: Mapping[str, Any]) -> dict[str, Any]:
 
     What came from a variable is checked here, as validation could not: :class:`NodeFailure` when it does not fit.
     """
+    if step.fixed is not None:
+        return step.fixed
     params = step.type.with_defaults(params_resolve(step.params, variables))
-    if any(is_variable(value) for value in step.params.values()):
-        problems = step.type.params_problems(params)
-        if problems:
-            raise NodeFailure(problems[0][1], code="bad-param")
+    problems = step.type.params_problems(params)
+    if problems:
+        raise NodeFailure(problems[0][1], code="bad-param")
     return params
 
 
@@ -127,14 +132,18 @@ def _step(
         for port in node_type.inputs
     )
     needs = len({position[edge["source"]] for edge in incoming})
+    params = own_params(node["params"])
+    varies = any(is_variable(value) for value in params.values())
     return PlanStep(
         position[node["id"]],
         node["id"],
         node["title"],
         node_type,
-        own_params(node["params"]),
+        params,
         policy_of(node["params"]),
         tuple(item for item in inputs if item.sources),
         tuple(sorted(feeds)),
         needs,
+        None if varies else node_type.with_defaults(params),
+        node_type.reads_variables is not None and (varies or node_type.reads_variables(params)),
     )

@@ -36,6 +36,7 @@ def kind_title(kind: str) -> str:
         "file": _("a file"),
         "table": _("a table"),
         "any": _("anything"),
+        "null": _("nothing"),
     }
     return titles.get(kind, kind)
 

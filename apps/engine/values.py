@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from apps.engine.node_types import NodeFailure, Port, is_variable
@@ -10,11 +11,15 @@ from apps.engine.types import ASSETS, WHOLE, PortType, kind_title
 from apps.wording import gettext as _
 
 ASSET_KEY = "$asset"
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
 
 
 def is_asset(value: Any) -> bool:
-    """Whether a value is a reference to an asset."""
-    return isinstance(value, Mapping) and ASSET_KEY in value
+    """Whether a value is a reference to an asset: whoever writes JSON by hand may use the key for something else."""
+    if not isinstance(value, Mapping):
+        return False
+    named = value.get(ASSET_KEY)
+    return isinstance(named, str) and _ID.match(named) is not None
 
 
 def _as_text(value: Any) -> Any:
@@ -42,14 +47,27 @@ def value_fit(value: Any, port: Port) -> Any:
         fits = isinstance(value, _FITS.get(port.type, object))
         fits = fits and not (port.type is PortType.NUMBER and isinstance(value, bool))
     if not fits:
-        sides = {"wanted": kind_title(port.type), "got": kind_title(_kind(value))}
-        message = _("%(port)s takes %(wanted)s, but got %(got)s.", port=_(port.title) or port.name, **sides)
-        raise NodeFailure(message, code="wrong-type")
+        raise _misfit(port, value)
     return value
+
+
+def inputs_check(inputs: Mapping[str, Any], ports: Iterable[Port]) -> None:
+    """:class:`NodeFailure` when null arrived where a value of some type must be: a default or a pin may be null."""
+    for port in ports:
+        if port.required and port.type not in WHOLE and port.name in inputs and inputs[port.name] is None:
+            raise _misfit(port, None)
+
+
+def _misfit(port: Port, value: Any) -> NodeFailure:
+    sides = {"wanted": kind_title(port.type), "got": kind_title(_kind(value))}
+    message = _("%(port)s takes %(wanted)s, but got %(got)s.", port=_(port.title) or port.name, **sides)
+    return NodeFailure(message, code="wrong-type")
 
 
 def _kind(value: Any) -> str:
     """What arrived, in the words of ports and assets."""
+    if value is None:
+        return "null"
     if is_asset(value):
         return str(value.get("kind", "asset"))
     if isinstance(value, bool):

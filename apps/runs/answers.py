@@ -178,6 +178,8 @@ def _over(step: Step) -> str:
 def step_find(run_id: UUID, node: str, item: int) -> Step | None:
     """The step of a run by its node; None when it has not begun or there is none."""
     found: Step | None = (
-        Step.objects.select_related("run__workflow").filter(run_id=run_id, node=node, item=item).first()
+        Step.objects.select_related("run__workflow")
+        .filter(run_id=run_id, node=node.replace("\0", " "), item=item)
+        .first()
     )
     return found

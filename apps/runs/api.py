@@ -40,6 +40,8 @@ from apps.workspaces.idempotency import idempotent
 router = Router(tags=["runs"])
 read = api_auth("read")
 write = api_auth("runs:write")
+# No run has more events than a bigint can count.
+SEQ_DIGITS = 18
 
 
 def _workflow(workflow_id: UUID) -> Workflow:
@@ -171,7 +173,7 @@ def workflow_estimate(request: ApiRequest, workflow_id: UUID, body: schemas.Part
 def workflow_cache_clear(request: ApiRequest, workflow_id: UUID, node: str = "") -> Status[None]:
     """Forbid reuse of what this workflow, or one node of it, made up to now."""
     workflow = _workflow(workflow_id)
-    services.cache_clear(workspace_id=request.workspace.id, workflow=workflow, node=node[:64])
+    services.cache_clear(workspace_id=request.workspace.id, workflow=workflow, node=node.replace("\0", " ")[:64])
     return Status(204, None)
 
 
@@ -268,7 +270,8 @@ def step_list(
 @router.get("/runs/{run_id}/steps/{node}/{item}/logs", auth=read)
 def step_logs(request: ApiRequest, run_id: UUID, node: str, item: int) -> HttpResponse:
     """The log of a step as plain text, a line per entry."""
-    rows = RunEvent.objects.filter(run=_run(run_id), kind="step_log", body__node=node, body__item=item).order_by("seq")
+    place = {"body__node": node.replace("\0", " "), "body__item": item}
+    rows = RunEvent.objects.filter(run=_run(run_id), kind="step_log", **place).order_by("seq")
     lines = [f"{rfc3339(at)} {body['line']}\n" for at, body in rows.values_list("at", "body")]
     return HttpResponse("".join(lines), content_type="text/plain; charset=utf-8")
 
@@ -303,7 +306,7 @@ def run_events(
     """The run's events as Server-Sent Events from `after` (or `Last-Event-ID`) on, or as JSON, paged, what exists."""
     run = _run(run_id)
     last = request.headers.get("Last-Event-ID", "")
-    after = int(last) if last.isascii() and last.isdigit() else after
+    after = int(last) if _is_seq(last) else after
     if format == "json":
         events = events_after(run.id, _seq(cursor) if cursor else after, limit_check(limit))
         following = str(events[-1].seq) if events and events[-1].seq < run.last_seq else None
@@ -324,9 +327,13 @@ def _event_json(event: Event) -> dict[str, Any]:
 
 
 def _seq(cursor: str) -> int:
-    if not (cursor.isascii() and cursor.isdigit()):
+    if not _is_seq(cursor):
         raise bad_cursor()
     return int(cursor)
+
+
+def _is_seq(text: str) -> bool:
+    return len(text) <= SEQ_DIGITS and text.isascii() and text.isdigit()
 
 
 async def _sse(request: ApiRequest, run: Run, after: int) -> AsyncIterator[str]:

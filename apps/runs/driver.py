@@ -21,10 +21,11 @@ from django.utils import timezone
 from apps.billing.services import hold_close
 from apps.common.statements import prepared
 from apps.common.tenancy import scope
-from apps.engine.execution import Execution, Skip
+from apps.engine.execution import ONE, Execution, Skip
 from apps.engine.node_types import Lane, NodeFailure
 from apps.engine.plan import PlanStep, step_params
 from apps.engine.states import RunState, StepState
+from apps.engine.values import inputs_check
 from apps.runs import acts, subruns
 from apps.runs.drive import Dispatch, Drive, Ring, StepRow, Try
 from apps.runs.journal import FenceLost, Journal
@@ -76,7 +77,8 @@ class Driver:
                 lease.from_node,
                 lease.previous_id,
                 lease.cleared,
-            )
+            ),
+            variables,
         )
 
     def drive(self) -> None:
@@ -141,9 +143,11 @@ class Driver:
         try:
             work = execution.resolve(step, begun=begun)
         except NodeFailure as failure:
+            error = error_of(failure)
             if not begun:
-                records.record(step, 0, StepState.FAILED, error=error_of(failure))
-            execution.skip(step, StepState.FAILED)
+                records.record(step, 0, StepState.FAILED, error=error)
+            execution.start(step, ONE)
+            execution.settle(step, 0, StepState.FAILED, {"error": error})
             return
         if isinstance(work, Skip):
             state = StepState.CANCELLED if work.reason == CANCELLED else StepState.SKIPPED
@@ -152,6 +156,8 @@ class Driver:
             execution.skip(step, first.state if first and begun else state)
             return
         execution.start(step, work)
+        if not work.items and not begun:
+            records.record(step, 0, StepState.COMPLETED, outputs=execution.outputs_of(step))
         for item, inputs in enumerate(work.items):
             self._item(step, item, inputs)
 
@@ -183,6 +189,7 @@ class Driver:
         before = self.reuse.tries_before(step, item)
         attempt = row.attempt + 1 if row else before + 1
         try:
+            inputs_check(inputs, step.type.inputs)
             params = step_params(step, now.variables)
         except NodeFailure as failure:
             now.records.record(step, item, StepState.FAILED, attempt=attempt, error=error_of(failure), inputs=inputs)

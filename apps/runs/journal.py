@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -11,6 +10,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from apps.common.jsons import json_text
 from apps.common.live import poke
 from apps.common.statements import prepared
 
@@ -140,9 +140,9 @@ class Journal:
         """Make a completed step's outputs reusable under a key (hexadecimal)."""
         self._results[key] = {"key": key, "position": position, "item": item, "size": size}
 
-    def event(self, kind: str, at: datetime | str, body: Mapping[str, Any]) -> None:
-        """Record an event; its moment may be given as it is written."""
-        self._events.append({"kind": kind, "at": at if isinstance(at, str) else at.isoformat(), "body": body})
+    def event(self, kind: str, at: datetime, body: Mapping[str, Any]) -> None:
+        """Record an event."""
+        self._events.append({"kind": kind, "at": at, "body": body})
 
     def after(self, effect: Callable[[], None]) -> None:
         """Do this once the batch is committed: nothing with an effect outside happens before its barrier."""
@@ -167,14 +167,14 @@ class Journal:
             "lease": self.lease_s,
             "count": len(self._events),
             "state": state,
-            "error": json.dumps(error) if error else None,
+            "error": json_text(error) if error else None,
             "ended": ended,
             "began": self._began,
             "cost": self._cost,
-            "steps": json.dumps(list(self._steps.values())),
-            "attempts": json.dumps(self._attempts),
-            "results": json.dumps(list(self._results.values())),
-            "events": json.dumps(self._events),
+            "steps": json_text(list(self._steps.values())),
+            "attempts": json_text(self._attempts),
+            "results": json_text(list(self._results.values())),
+            "events": json_text(self._events),
         }
         with prepared() as cursor:
             cursor.execute(_FLUSH, parameters)
@@ -198,7 +198,7 @@ def events_record(run_id: UUID, events: list[tuple[str, Mapping[str, Any]]], *, 
     ``wake`` also gives the driver a reason to look again. Answers the new last seq; None when the run is over.
     """
     now = timezone.now()
-    rows = [{"kind": kind, "at": now.isoformat(), "body": body} for kind, body in events]
+    rows = [{"kind": kind, "at": now, "body": body} for kind, body in events]
     with prepared() as cursor:
         cursor.execute(
             """
@@ -214,7 +214,7 @@ def events_record(run_id: UUID, events: list[tuple[str, Mapping[str, Any]]], *, 
             )
             SELECT last_seq FROM run
             """,
-            {"run": run_id, "count": len(rows), "wake": int(wake), "events": json.dumps(rows)},
+            {"run": run_id, "count": len(rows), "wake": int(wake), "events": json_text(rows)},
         )
         row = cursor.fetchone()
     return int(row[0]) if row else None

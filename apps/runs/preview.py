@@ -20,6 +20,7 @@ from apps.engine.execution import Execution, Skip, Work
 from apps.engine.node_types import Effect, NodeFailure, Quote, WaitUntil
 from apps.engine.plan import Plan, PlanStep, step_params
 from apps.engine.states import StepState
+from apps.engine.values import inputs_check
 from apps.runs.adapters import PreviewContext
 from apps.runs.lease import PAST_SQL, past_read
 from apps.runs.reasons import is_reuse, reason_text
@@ -85,7 +86,7 @@ def preview(
     walk = _Walk(
         plan,
         variables,
-        Reuse(past),
+        Reuse(past, variables),
         PreviewContext(past.workspace_id, variables),
         Execution(plan, overrides or {}),
         {step.position: quote for step, quote in plan.quote(variables)},
@@ -133,6 +134,7 @@ def _items(walk: _Walk, step: PlanStep, work: Work) -> StepPreview:
     known: list[Mapping[str, Any] | None] = []
     for item, inputs in enumerate(work.items):
         try:
+            inputs_check(inputs, step.type.inputs)
             params = step_params(step, walk.variables)
             result = walk.reuse.find(step, item, inputs, params)
             outputs = result.outputs if result.outputs is not None else _instant(walk, step, inputs, params)
@@ -147,12 +149,12 @@ def _items(walk: _Walk, step: PlanStep, work: Work) -> StepPreview:
     if all(outputs is not None for outputs in known):
         for item, outputs in enumerate(known):
             walk.execution.settle(step, item, StepState.CACHED, outputs)
-        if all(is_reuse(reason) for reason in reasons):
-            return _reused(step, reasons[0] if reasons else "")
+        if reasons and all(is_reuse(reason) for reason in reasons):
+            return _reused(step, reasons[0])
     else:
         walk.unknown.add(step.position)
         walk.execution.abandon(step)
-    first = next(reason for reason in reasons if not is_reuse(reason))
+    first = next((reason for reason in reasons if not is_reuse(reason)), "")
     effect = step.type.effect.value
     return StepPreview(step.node, price.low, price.high, False, effect, Action.RUN, reason_text(first), would)
 

@@ -28,7 +28,6 @@ _EVENTS = {
     StepState.CANCELLED: "step_cancelled",
     StepState.CACHED: "step_cached",
 }
-_TIMES = {"started_at", "finished_at", "wake_at", "dispatched_at"}
 # Fields of a row that its event carries too.
 _TOLD = ("outputs", "error", "cost", "request", "cache_reason")
 
@@ -63,16 +62,13 @@ class Records:
             "cost": 0,
             **fields,
         }
-        stamp = now.isoformat()
-        for name in fields.keys() & _TIMES:
-            row[name] = stamp if fields[name] is now else fields[name] and fields[name].isoformat()
         self.journal.step(row)
         body = {"node": step.node, "item": item, "type": step.type.type, "state": state.value, "attempt": attempt}
         if fields.get("started_at") and state is not StepState.CACHED:
             self.journal.event("step_started", fields["started_at"], {**body, "state": StepState.RUNNING.value})
         kind = _EVENTS.get(state)
         if kind:
-            self.journal.event(kind, stamp, {**body, **{name: fields[name] for name in _TOLD if fields.get(name)}})
+            self.journal.event(kind, now, {**body, **{name: fields[name] for name in _TOLD if fields.get(name)}})
 
     def _end(self, step: PlanStep, item: int, state: StepState, attempt: int, fields: Mapping[str, Any]) -> None:
         started, ended = fields.get("started_at"), fields["finished_at"]

@@ -1,7 +1,6 @@
 """Reuse: which steps need not run again, where their outputs come from, and the reason when they must.
 
-The fingerprint of a step is a hash over workspace, node type, node code version, parameters and the content of its
-inputs; assets enter by the SHA-256 of their bytes, the node's id does not enter. Three places are asked, cheapest
+What is the same work, :mod:`apps.runs.fingerprints` says. Three places are asked, cheapest
 first: this process's memory (steps that run inside a driver), the workflow's previous run (read once per drive), and
 the workspace's entries in the database, which point at settled steps. A step that runs inside the driver costs less
 than a question to the database, so the last one is asked only for steps that are worth it.
@@ -9,10 +8,9 @@ than a question to the database, so the last one is asked only for steps that ar
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -26,7 +24,7 @@ from apps.assets.models import Asset
 from apps.common.statements import prepared
 from apps.engine.node_types import Effect, Lane, NodeFailure
 from apps.engine.plan import PlanStep, step_params
-from apps.engine.values import ASSET_KEY, is_asset
+from apps.runs.fingerprints import asset_ids, differences, fingerprint, work_params
 from apps.runs.plans import InvalidGraph, plan_of_graph
 
 # Sentences are made of these codes when they are read, in the reader's language: see apps.runs.reasons.
@@ -65,24 +63,6 @@ class Earlier:
     def emitted(self) -> bool:
         """Whether it has outputs to reuse."""
         return self.state in ("completed", "cached") and self.outputs is not None
-
-
-def content_of(value: Any) -> Any:
-    """A value as it enters a fingerprint: an asset is its bytes, however it is called."""
-    if isinstance(value, Mapping):
-        if is_asset(value):
-            return {ASSET_KEY: value.get("sha256"), "kind": value.get("kind")}
-        return {name: content_of(one) for name, one in value.items()}
-    if isinstance(value, list):
-        return [content_of(one) for one in value]
-    return value
-
-
-def fingerprint(workspace_id: UUID, step: PlanStep, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> str:
-    """The fingerprint of a step's work, hexadecimal (32 bytes)."""
-    work = [str(workspace_id), step.type.type, step.type.version, content_of(params), content_of(inputs)]
-    work += step.type.content
-    return hashlib.blake2b(json.dumps(work, sort_keys=True, separators=(",", ":")).encode(), digest_size=32).hexdigest()
 
 
 class Memory:
@@ -136,11 +116,12 @@ class Past:
 class Reuse:
     """What one run may reuse."""
 
-    def __init__(self, past: Past) -> None:
-        self.past = past
+    def __init__(self, past: Past, variables: Mapping[str, Any]) -> None:
+        self.past, self.variables = past, variables
 
     def find(self, step: PlanStep, item: int, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> Found:
         """The outputs of the same work done before, or the reason why it must be done."""
+        params = work_params(step, params, self.variables)
         key = fingerprint(self.past.workspace_id, step, inputs, params)
         forced = self.past.from_node in (step.node, EVERY_NODE)
         kept = None if forced else self._source.get((step.node, item))
@@ -205,7 +186,7 @@ class Reuse:
         found += [f"param {how} {name}" for name, how in differences(self._previous_params(step.node), params)]
         found += [f"input {how} {name}" for name, how in differences(before.inputs, inputs)]
         text = "\n".join(found)
-        return text if len(text) <= REASON_MAX else text[: text.rindex("\n", 0, REASON_MAX)]
+        return text if len(text) <= REASON_MAX else text[: max(0, text.rfind("\n", 0, REASON_MAX))]
 
     @cached_property
     def _previous(self) -> Mapping[tuple[str, int], Earlier]:
@@ -240,7 +221,7 @@ class Reuse:
     def _previous_params(self, node: str) -> Mapping[str, Any]:
         steps, variables = self._previous_plan
         try:
-            return step_params(steps[node], variables) if node in steps else {}
+            return work_params(steps[node], step_params(steps[node], variables), variables) if node in steps else {}
         except NodeFailure:
             return {}
 
@@ -285,17 +266,6 @@ NEVER = datetime.fromtimestamp(0, tz=UTC)
 def _why_same(before: Earlier) -> str:
     """The work is the same as last time, and still there is nothing to reuse."""
     return "unsuccessful" if not before.emitted else "evicted"
-
-
-def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """``(name, "changed" | "new" | "gone")`` of what differs between two sets of parameters or inputs."""
-    for name in sorted({*before, *after}):
-        if name not in before:
-            yield name, "new"
-        elif name not in after:
-            yield name, "gone"
-        elif content_of(before[name]) != content_of(after[name]):
-            yield name, "changed"
 
 
 def earlier_steps(run_id: UUID) -> dict[tuple[str, int], Earlier]:
@@ -361,19 +331,6 @@ def entry_keep(*, workspace_id: UUID, key: str, run_id: UUID, position: int, ite
             """,
             [workspace_id, key, run_id, position, item, size],
         )
-
-
-def asset_ids(value: Any) -> Iterator[str]:
-    """The ids of all assets in a value."""
-    if isinstance(value, Mapping):
-        if is_asset(value):
-            yield str(value[ASSET_KEY])
-        else:
-            for one in value.values():
-                yield from asset_ids(one)
-    elif isinstance(value, list):
-        for one in value:
-            yield from asset_ids(one)
 
 
 def _assets_live(outputs: Any) -> bool:

@@ -18,7 +18,6 @@ from apps.runs.models import Step
 from apps.runs.waits import callback_place
 
 BODY_MAX = 256 * 1024
-DEPTH_MAX = 100
 app_name = "run_hooks"
 
 
@@ -70,21 +69,11 @@ def _body(request: HttpRequest) -> Any:
     raw = _read(request)
     try:
         body = json.loads(raw.decode())
-        _shallow(body, DEPTH_MAX)
         storable(body)
     except (ValueError, RecursionError, OperationError) as error:
         detail = _("The body is not JSON that can be kept: whole Unicode, finite numbers, not nested too deep.")
         raise Problem("invalid-request", 422, _("Invalid request"), detail) from error
     return body
-
-
-def _shallow(value: Any, left: int) -> None:
-    """ValueError when lists and objects lie deeper in each other than anything that reads them later should bear."""
-    if isinstance(value, list | dict):
-        if not left:
-            raise ValueError
-        for part in value.values() if isinstance(value, dict) else value:
-            _shallow(part, left - 1)
 
 
 def _read(request: HttpRequest) -> bytes:

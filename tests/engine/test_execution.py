@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -10,9 +11,11 @@ from hypothesis import strategies as st
 
 from apps.engine.documents import document_parse
 from apps.engine.execution import Execution, Skip, Work
-from apps.engine.node_types import NodeFailure
+from apps.engine.node_types import NodeFailure, Port
 from apps.engine.plan import Plan, plan_build
 from apps.engine.states import RunState, StepState
+from apps.engine.types import PortType
+from apps.engine.values import value_fit
 from apps.nodes.registry import node_type_get
 
 
@@ -112,11 +115,27 @@ def test_wrong_value_at_run_time_is_a_sentence() -> None:
     step = execution.next_ready()
     assert step
     execution.start(step, Work(({},), False))
-    execution.settle(step, 0, StepState.COMPLETED, {"asset": {"$asset": "x", "kind": "video"}})
+    execution.settle(step, 0, StepState.COMPLETED, {"asset": {"$asset": str(UUID(int=1)), "kind": "video"}})
     step = execution.next_ready()
     assert step
     with pytest.raises(NodeFailure, match="Image takes an image, but got a video"):
         execution.resolve(step)
+
+
+@pytest.mark.parametrize("name", ["x", 5, None, ["x"], f"{UUID(int=1)}\n"])
+def test_what_names_no_file_is_none(name: Any) -> None:
+    with pytest.raises(NodeFailure, match="takes a file, but got structured data"):
+        value_fit({"$asset": name, "kind": "image"}, Port("file", PortType.ASSET, ""))
+
+
+@pytest.mark.parametrize(
+    ("edited", "values"), [(5, [5]), ("abc", ["abc"]), ({"k": 1}, [{"k": 1}]), (None, [None]), ([1, 2], [1, 2])]
+)
+def test_one_edited_value_where_several_may_come(edited: Any, values: list[Any]) -> None:
+    execution = Execution(plan({"a": "flow.template"}), {"a": {"values": edited}})
+    step = execution.next_ready()
+    assert step
+    assert execution.resolve(step) == Work(({"values": values},), False)
 
 
 def test_targets_run_only_what_they_need() -> None:

@@ -23,6 +23,14 @@ def node(name: str, kind: str = "test.pass", **params: Any) -> dict[str, Any]:
     return {"id": name, "type": kind, "params": params}
 
 
+def nested(levels: int) -> Any:
+    """That many lists in each other."""
+    value: Any = 1
+    for _level in range(levels):
+        value = [value]
+    return value
+
+
 def found(document: dict[str, Any], targets: list[str] | None = None) -> list[tuple[str | None, str | None, str]]:
     return [(problem.node, problem.port, problem.code) for problem in validate(document, node_type_get, targets)]
 
@@ -87,6 +95,9 @@ def test_targets_ignore_mistakes_elsewhere() -> None:
         ({"nodes": [{"id": "a b", "type": "x"}]}, "malformed"),
         ({"nodes": [node("a"), node("a")]}, "duplicate"),
         ({"extra": 1}, "malformed"),
+        ({"nodes": [node("a", text=nested(101))]}, "malformed"),
+        ({"nodes": [node("a", text=nested(5000))]}, "malformed"),
+        ({"variables": {"a": nested(101)}}, "malformed"),
         ({"nodes": [node(f"n{i}") for i in range(MAX_NODES + 1)]}, "too-large"),
     ],
 )

@@ -131,7 +131,7 @@ def test_generation_list_costs_the_same_for_many(
         row = send(start())
         vendor.finish()
         look(row)
-    with django_assert_num_queries(4):  # token, membership, rows, outputs
+    with django_assert_num_queries(3):  # token with membership, rows, outputs
         items = client.get(URL).json()["items"]
     assert [len(item["outputs"]) for item in items] == [1, 1, 1, 1]
     assert items[0]["outputs"][0]["url"].startswith("http")

@@ -142,7 +142,7 @@ def test_the_island_gets_what_it_starts_with(alice_client: Client, workflow: Wor
     script = re.search(r'<script id="island-boot" type="application/json">(.*?)</script>', page, re.DOTALL)
     assert script
     boot = json.loads(script.group(1))
-    assert boot.keys() == {"workflow", "nodeTypes", "models", "user", "csrf", "urls", "run"}
+    assert boot.keys() == {"workflow", "nodeTypes", "settings", "models", "user", "csrf", "urls", "run"}
     assert boot["workflow"]["seq"] == 1
     assert boot["workflow"]["graph"]["nodes"][0]["params"] == {"text": evil}
     assert "input.text" in [one["type"] for one in boot["nodeTypes"]]

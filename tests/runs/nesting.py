@@ -73,7 +73,7 @@ def drive(*run_ids: UUID, rounds: int = 200) -> None:
         rounds -= 1
         due = waiting.pop(0)
         if isinstance(due, Ring):
-            waiting += advance(due.run_id)
+            waiting += [] if due.in_s else advance(due.run_id)
         elif (claim := claim_next(due.lane)) is not None:
             settled: list[UUID] = []
             execute(claim, Bells(settled.append, lambda: None))

@@ -321,6 +321,9 @@ def test_too_large(alice_api: Client, make_workflow: Make, path: str) -> None:
         ({"variables": {"v": float("nan")}}, "invalid-request"),
         ({"variables": {"v": ["\0"]}}, "invalid-request"),
         ({"variables": {"\ud800": 1}}, "invalid-request"),
+        ({"variables": {"v": json.loads("[" * 200 + "]" * 200)}}, "invalid-request"),
+        ({"inputs": {"n0": {"value": json.loads("[" * 101 + "]" * 101)}}}, "invalid-request"),
+        ({"graph": {"nodes": [node("a", "input.text", text=json.loads("[" * 300 + "]" * 300))]}}, "malformed-graph"),
     ],
 )
 def test_malformed_requests(alice_api: Client, make_workflow: Make, body: dict[str, Any], code: str) -> None:
@@ -347,8 +350,19 @@ def test_events_asked_for_oddly(alice_api: Client, make_workflow: Make) -> None:
     run = started(alice_api, make_workflow(chain(1)))
     assert get(alice_api, f"/runs/{run}/events?format=xml")[0] == 422
     # A superscript is a digit to Python, but no number.
-    answer = alice_api.get(f"/api/v1/runs/{run}/events?format=json", headers={"Last-Event-ID": "\u00b2"})
-    assert answer.status_code == 200
+    for last in ("\u00b2", "9" * 30, "9" * 5000):
+        answer = alice_api.get(f"/api/v1/runs/{run}/events?format=json", headers={"Last-Event-ID": last})
+        assert answer.status_code == 200
+    for cursor in ("9" * 19, "9" * 5000, "-1"):
+        assert get(alice_api, f"/runs/{run}/events?format=json&cursor={cursor}")[0] == 422
+
+
+def test_a_node_with_a_null_character_is_none(alice_api: Client, make_workflow: Make) -> None:
+    workflow = make_workflow(chain(1))
+    run = started(alice_api, workflow)
+    assert alice_api.get(f"/api/v1/runs/{run}/steps/%00/0/logs").content == b""
+    assert alice_api.delete(f"/api/v1/workflows/{workflow.id}/cache?node=%00").status_code == 204
+    assert post(alice_api, f"/runs/{run}/steps/%00/0/answer", {"decision": "approve"})[0] == 404
 
 
 def test_what_is_not_yours_is_not_there(

@@ -217,8 +217,8 @@ class TestDetail:
             ([1, 2], "json"),
             ([{"a": 1}, {"a": 2, "b": 3}], "table"),
             ([{"a": [1]}, {"a": [2]}], "json"),
-            ({"$asset": "x", "kind": "image"}, "files"),
-            ([{"$asset": "x", "kind": "image"}] * 30, "files"),
+            ({"$asset": str(UUID(int=1)), "kind": "image"}, "files"),
+            ([{"$asset": str(UUID(int=1)), "kind": "image"}] * 30, "files"),
             (None, "json"),
         ],
     )

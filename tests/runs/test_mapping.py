@@ -102,3 +102,33 @@ def test_limits_of_a_type_fail_the_step_and_stop_the_run(make_workflow: Make) ->
     assert run.state == "failed"
     assert step.error == {"code": "out-of-memory", "message": "It used more than 256 MB of memory.", "permanent": True}
     assert run.error and "256 MB" in run.error["message"]
+
+
+def test_an_empty_list_is_done_at_once_and_says_so(make_workflow: Make) -> None:
+    document = mapped()
+    document["nodes"][0]["params"]["text"] = " "
+    workflow = make_workflow(document)
+    assert [step.action for step in services.estimate(workflow=workflow).steps] == ["run"] * 4
+    for _again in range(2):
+        run = services.run_start(workflow=workflow, actor_id=None)
+        advance(run.id)
+        run.refresh_from_db()
+        assert run.state == "completed"
+        each = Step.objects.get(run=run, node="each")
+        assert (each.state, each.outputs) == ("completed", {"value": []})
+        assert Step.objects.get(run=run, node="all").outputs == {"text": "[]"}
+
+
+def test_null_at_one_item_fails_that_item_alone(make_workflow: Make) -> None:
+    nodes = [
+        node("texts", "flow.split", **{"$pin": {"texts": ["a", None, "c"]}}),
+        node("each", "flow.split", **{"$on_failure": "default", "$default": {"texts": ["none"]}}),
+        node("all"),
+    ]
+    edges = [("texts", "texts", "each", "text"), ("each", "texts", "all", "value")]
+    document = graph([node("words", "input.text", text="x"), *nodes], ("words", "text", "texts", "text"), *edges)
+    run = services.run_start(workflow=make_workflow(document), actor_id=None)
+    advance(run.id)
+    assert Step.objects.get(run=run, node="all").outputs == {"value": [["a"], ["none"], ["c"]]}
+    failed = Step.objects.get(run=run, node="each", item=1)
+    assert (failed.state, failed.error["message"]) == ("failed", "Text takes text, but got nothing.")

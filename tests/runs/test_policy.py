@@ -109,6 +109,15 @@ def test_a_failure_takes_the_error_branch(make_workflow: Make) -> None:
     assert Step.objects.get(run=run, node="end").state == "skipped"
 
 
+def test_inputs_that_do_not_fit_are_a_failure_like_any_other(make_workflow: Make) -> None:
+    nodes = [node("t", "input.text", text="x"), node("p"), node("n", "image.resize", **{"$on_failure": "branch"})]
+    nodes.append(node("why"))
+    edges = [("t", "text", "p", "value"), ("p", "value", "n", "image"), ("n", "error", "why", "value")]
+    run = start(make_workflow(graph(nodes, *edges)))
+    assert state(run) == "completed"
+    assert Step.objects.get(run=run, node="why").outputs["value"]["code"] == "wrong-type"
+
+
 def test_no_failure_leaves_the_error_branch_aside(make_workflow: Make) -> None:
     document = failing(0, **{"$on_failure": "branch"})
     document["nodes"].append(node("why"))
@@ -168,3 +177,25 @@ def test_pauses_grow_and_end() -> None:
     spread = {policy.pause_s(1, permanent=False) for _ in range(20)}
     assert len(spread) > 1 and all(1.6 <= (pause or 0) <= 2.4 for pause in spread)
     assert policy_of({"prompt": "x"}) is NO_POLICY
+
+
+@pytest.mark.parametrize(
+    ("settings", "port", "given"),
+    [
+        ({"$on_failure": "default", "$default": {"texts": None}}, "texts", None),
+        ({"$on_failure": "branch"}, "error", "wrong-type"),
+    ],
+)
+@pytest.mark.parametrize("value", [{"a": 1}, None])
+def test_an_input_that_does_not_fit_is_a_failure_like_any_other(
+    make_workflow: Make, settings: dict[str, Any], port: str, given: Any, value: Any
+) -> None:
+    nodes = [node("before"), node("bad", "flow.split", **settings), node("end")]
+    workflow = make_workflow(graph(nodes, ("before", "value", "bad", "text"), ("bad", port, "end", "value")))
+    run = services.run_start(workflow=workflow, actor_id=None, part=services.Part(inputs={"before": {"value": value}}))
+    advance(run.id)
+    assert state(run) == "completed"
+    bad = Step.objects.get(run=run, node="bad")
+    assert (bad.state, bad.error["code"]) == ("failed", "wrong-type")
+    got = Step.objects.get(run=run, node="end").outputs["value"]
+    assert (got["code"] if isinstance(got, dict) else got) == given

@@ -13,6 +13,7 @@ from django.utils import timezone
 from apps.projects.models import Workflow
 from apps.runs import reuse, services
 from apps.runs.driver import advance
+from apps.runs.fingerprints import content_of, fingerprint
 from apps.runs.models import CacheEntry, Run, Step
 from apps.runs.reasons import reason_text
 from apps.runs.services import Part
@@ -103,6 +104,25 @@ def test_input_that_is_new_or_gone(make_workflow: Make) -> None:
     assert told(run_of(workflow, numbers(5)))["b"] == ("completed", "input `value` is new")
 
 
+def test_variables_that_an_expression_reads_count(make_workflow: Make) -> None:
+    nodes = [node("t", "flow.template", template="a {{ variables.x }}"), node("f", "flow.template", template="fixed")]
+    workflow = make_workflow(graph(nodes, variables={"x": "1", "y": "1"}))
+    run_of(workflow)
+    again = run_of(workflow, variables={"x": "2"})
+    assert told(again) == {"t": ("completed", "`variables` changed"), "f": ("cached", HIT)}
+    assert Step.objects.get(run=again, node="t").outputs == {"text": "a 2"}
+
+
+def test_many_changes_are_cut_to_what_fits(make_workflow: Make) -> None:
+    step = next(iter(_plan(make_workflow(chain(1))).steps))
+    past = reuse.Past(UUID(int=1), timezone.now(), None, "", UUID(int=2), [])
+    found = reuse.Reuse(past, {})
+    earlier = reuse.Earlier(0, "test.pass", 1, "completed", 1, "x", {}, {}, None, 0.0)
+    found.__dict__ |= {"_previous": {(step.node, 0): earlier}, "_previous_plan": ({}, {})}
+    assert found._difference(step, 0, {"x" * 300: 1}, {}) == ""
+    assert found._difference(step, 0, {"a" * 150: 1, "b" * 150: 2}, {}) == f"input new {'a' * 150}"
+
+
 def test_always_new_is_never_reused(make_workflow: Make) -> None:
     document = numbers(**{"$always_new": True})
     workflow = make_workflow(document)
@@ -141,8 +161,8 @@ def test_cleared_is_not_reused(make_workflow: Make, where: str) -> None:
 
 def test_other_workspaces_results_are_not_found(make_workflow: Make, foreign_workspace: Any) -> None:
     step = next(iter(_plan(make_workflow(chain(1))).steps))
-    mine = reuse.fingerprint(UUID(int=1), step, {}, {})
-    assert mine != reuse.fingerprint(UUID(int=2), step, {}, {})
+    mine = fingerprint(UUID(int=1), step, {}, {})
+    assert mine != fingerprint(UUID(int=2), step, {}, {})
 
 
 def _plan(workflow: Workflow) -> Any:
@@ -154,9 +174,41 @@ def _plan(workflow: Workflow) -> Any:
 
 
 def test_assets_enter_by_their_bytes() -> None:
-    one = {"$asset": "1", "kind": "image", "sha256": "aa", "width": 3}
-    assert reuse.content_of({"x": [one]}) == reuse.content_of({"x": [{**one, "$asset": "2", "width": None}]})
-    assert reuse.content_of(one) != reuse.content_of({**one, "sha256": "bb"})
+    one = {"$asset": str(UUID(int=1)), "kind": "image", "sha256": "aa", "width": 3}
+    assert content_of({"x": [one]}) == content_of({"x": [{**one, "$asset": str(UUID(int=2)), "width": None}]})
+    assert content_of(one) != content_of({**one, "sha256": "bb"})
+    # Written by hand, without the sum of its bytes: then it is the file of that id.
+    bare = {"$asset": str(UUID(int=1)), "kind": "image"}
+    assert content_of(bare) != content_of({**bare, "$asset": str(UUID(int=2))})
+
+
+@pytest.mark.parametrize("value", [{"$asset": "none of ours"}, {"$asset": 5, "n": 1}, {"$asset": None}, {"$asset": []}])
+def test_what_only_looks_like_a_file_is_plain_data(make_workflow: Make, value: dict[str, Any]) -> None:
+    workflow = make_workflow(chain(1))
+    for given, state in ((value, "completed"), (value, "cached"), ({**value, "n": 2}, "completed")):
+        run = run_of(workflow, part=Part(inputs={"n0": {"value": given}}))
+        assert list(Step.objects.filter(run=run).values_list("state", "outputs")) == [(state, {"value": given})]
+
+
+@pytest.mark.parametrize(
+    ("kind", "params"),
+    [
+        ("flow.template", {"template": "{{ @ }}"}),
+        ("flow.condition", {"expression": "variables.who == 'Ada'"}),
+    ],
+)
+def test_variables_that_a_step_reads_by_itself_are_part_of_its_work(
+    make_workflow: Make, kind: str, params: dict[str, Any]
+) -> None:
+    port = "values" if kind == "flow.template" else "value"
+    nodes = [node("text", "input.text", text="sea"), node("own", kind, **params)]
+    workflow = make_workflow(graph(nodes, ("text", "text", "own", port), variables={"who": "Ada"}))
+    run_of(workflow)
+    other = run_of(workflow, variables={"who": "Bob"})
+    assert told(other)["own"] == ("completed", "`variables` changed")
+    shown = str(Step.objects.get(run=other, node="own").outputs)
+    assert "Bob" in shown or "false" in shown
+    assert told(run_of(workflow, variables={"who": "Bob"}))["own"] == ("cached", HIT)
 
 
 def test_memory_drops_what_was_not_used_for_longest() -> None:

@@ -306,7 +306,7 @@ def test_time_limit_ends_the_child(make_workflow: Make) -> None:
     nodes = [given(), node("wait", "flow.wait", seconds=3600), gives()]
     patient = make_workflow(graph(nodes, ("in-text", "value", "wait", "value"), ("wait", "value", "out-text", "value")))
     publish(patient)
-    run = start(make_workflow(top(patient, {"$timeout_s": 1})))
+    run = start(make_workflow(top(patient, {"$timeout_s": 60})))
     drive(run.id)
     Step.objects.filter(run=run, node="sub").update(wake_at=timezone.now())
     drive(run.id)

@@ -40,6 +40,11 @@ def check(params: Mapping[str, Any]) -> list[tuple[str, str]]:
     return []
 
 
+def reads_variables(params: Mapping[str, Any]) -> bool:
+    """Whether the expression may look at the run's variables."""
+    return "variables" in params["expression"]
+
+
 def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> Mapping[str, Any]:
     """Emit the value on the branch that was taken; the other one stays silent."""
     value = inputs["value"]
@@ -68,6 +73,7 @@ NODE = NodeType(
     run=run,
     instant=True,
     check=check,
+    reads_variables=reads_variables,
     inputs=(Port("value", PortType.ANY, "Value"),),
     outputs=(Port("true", PortType.ANY, "True"), Port("false", PortType.ANY, "False")),
     params={

@@ -16,6 +16,8 @@ from apps.engine.types import PortType
 from apps.wording import gettext as _
 
 _PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+# Without one of these no expression reaches the variables: the name, the root, all members, an escape in a name.
+_EVERYTHING = ("variables", "@", "*", "\\")
 MAX_OUTPUT = 1_000_000
 
 
@@ -35,6 +37,12 @@ def check(params: Mapping[str, Any]) -> list[tuple[str, str]]:
             message = _("%(found)s is not a placeholder; write {{ value }} or {{ values[0] }}.", found=shown)
             return [("template", message)]
     return []
+
+
+def reads_variables(params: Mapping[str, Any]) -> bool:
+    """Whether a placeholder may look at the run's variables."""
+    placeholders = _PLACEHOLDER.findall(params["template"])
+    return any(mark in expression for expression in placeholders for mark in _EVERYTHING)
 
 
 def _text(value: Any) -> str:
@@ -79,6 +87,7 @@ NODE = NodeType(
     run=run,
     instant=True,
     check=check,
+    reads_variables=reads_variables,
     inputs=(Port("values", PortType.ANY, "Values", required=False, many=True),),
     outputs=(Port("text", PortType.TEXT, "Text"),),
     params={

@@ -1,0 +1,67 @@
+"""What counts as the same work: the fingerprint of a step, and what differs between two of them.
+
+A fingerprint is a hash over workspace, node type, node code version, parameters, the run's variables where the step
+reads them, and the content of its inputs; assets enter by the SHA-256 of their bytes, the node's id does not enter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+from uuid import UUID
+
+from apps.common.jsons import json_bytes
+from apps.engine.plan import PlanStep
+from apps.engine.values import ASSET_KEY, is_asset
+
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
+
+def content_of(value: Any) -> Any:
+    """A value as it enters a fingerprint: an asset is its bytes, however it is called."""
+    if type(value) in _PLAIN:
+        return value
+    if isinstance(value, Mapping):
+        if is_asset(value):
+            return {ASSET_KEY: value.get("sha256") or value[ASSET_KEY], "kind": value.get("kind")}
+        return {name: content_of(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [content_of(one) for one in value]
+    return value
+
+
+def fingerprint(workspace_id: UUID, step: PlanStep, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> str:
+    """The fingerprint of a step's work, hexadecimal (32 bytes)."""
+    work = [str(workspace_id), step.type.type, step.type.version, content_of(params), content_of(inputs)]
+    work += step.type.content
+    return hashlib.blake2b(json_bytes(work, ordered=True), digest_size=32).hexdigest()
+
+
+def work_params(step: PlanStep, params: Mapping[str, Any], variables: Mapping[str, Any]) -> Mapping[str, Any]:
+    """``params``, and with them the run's variables where a step with these parameters reads them by itself."""
+    return {**params, "variables": dict(variables)} if step.reads_variables else params
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """``(name, "changed" | "new" | "gone")`` of what differs between two sets of parameters or inputs."""
+    for name in sorted({*before, *after}):
+        if name not in before:
+            yield name, "new"
+        elif name not in after:
+            yield name, "gone"
+        elif before[name] is not after[name] and content_of(before[name]) != content_of(after[name]):
+            yield name, "changed"
+
+
+def asset_ids(value: Any) -> Iterator[str]:
+    """The ids of all assets in a value."""
+    if isinstance(value, Mapping):
+        if is_asset(value):
+            yield str(value[ASSET_KEY])
+        else:
+            for one in value.values():
+                yield from asset_ids(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from asset_ids(one)
