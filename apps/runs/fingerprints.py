@@ -54,9 +54,9 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator
             yield name, "changed"
 
 
-def _told(value: Any) -> str:
+def _told(value: Any) -> bytes:
     # As text, because 1, 1.0 and true are equal in Python but not the same work.
-    return json.dumps(content_of(value), sort_keys=True)
+    return json_bytes(content_of(value), ordered=True)
 
 
 def asset_ids(value: Any) -> Iterator[str]:
