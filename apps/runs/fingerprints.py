@@ -55,7 +55,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator
 
 
 def _told(value: Any) -> bytes:
-    # As JSON, because 1, 1.0 and true are equal in Python but not the same work.
+    # As text, because 1, 1.0 and true are equal in Python but not the same work.
     return json_bytes(content_of(value), ordered=True)
 
 

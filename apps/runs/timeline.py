@@ -264,7 +264,9 @@ def row_view(
     error = row.error or {}
     told = error_text(error)
     seconds = (row.finished_at - row.started_at).total_seconds() if row.started_at and row.finished_at else None
-    note = told if row.state == StepState.SKIPPED else _decided(step, outputs) or why_text(row.cache_reason)
+    # What a waiting row holds are the outputs of its time-out.
+    decided = _decided(step, outputs) if row.state in _EMITTED else ""
+    note = told if row.state == StepState.SKIPPED else decided or why_text(row.cache_reason)
     failed = row.state in (StepState.FAILED, StepState.CANCELLED) or (row.state == StepState.PENDING and bool(error))
     return RowView(
         row.position, row.node, row.item, step.title, row.type, row.state, row.attempt,

@@ -13,7 +13,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,12 @@ def node(name: str, kind: str, title: str, x: int, y: int, **params: Any) -> dic
     return {"id": name, "type": kind, "title": title, "params": params, "position": {"x": x, "y": y}}
 
 
+def wires(edges: Iterable[tuple[str, str, str, str]]) -> list[dict[str, str]]:
+    """Edges from (source, port, target, port)."""
+    keys = ("source", "source_port", "target", "target_port")
+    return [{"id": f"e{at}", **dict(zip(keys, edge, strict=True))} for at, edge in enumerate(edges)]
+
+
 def harbour(words: str) -> dict[str, Any]:
     """A workflow with everything that a timeline tells apart: tries, pauses, a wait, branches side by side."""
     again = {"$retry": {"times": 3, "backoff_s": 1.2, "factor": 2}, "$timeout_s": 30}
@@ -90,9 +97,7 @@ def harbour(words: str) -> dict[str, Any]:
         ("small", "image", "end", "asset"), ("words", "text", "fetch", "value"), ("fetch", "value", "score", "value"),
         ("words", "text", "wait", "value"), ("words", "text", "doomed", "value"), ("doomed", "error", "after", "value"),
     ]  # fmt: skip
-    keys = ("source", "source_port", "target", "target_port")
-    wires = [{"id": f"e{at}", **dict(zip(keys, edge, strict=True))} for at, edge in enumerate(edges)]
-    return {"format": "millrace/1", "nodes": nodes, "edges": wires, "variables": {}}
+    return {"format": "millrace/1", "nodes": nodes, "edges": wires(edges), "variables": {}}
 
 
 def tried() -> list[str]:
@@ -110,6 +115,33 @@ def tried() -> list[str]:
                 time.sleep(0.5)
         api.delete(f"/workflows/{workflow}").raise_for_status()
     return [str(one["url"]) for one in made]
+
+
+def poster() -> dict[str, Any]:
+    """A workflow that draws a picture and asks whether it may be shown."""
+    nodes = [
+        node("words", "input.text", "Words", 0, 0, text="A quiet harbour in winter fog, first light"),
+        node("img", "image.generate", "Picture", 336, 0, model="sandbox/image", width=768, height=512, seed=11),
+        node("ask", "flow.approval", "Ask the client", 672, 0, message="Is this the picture for the poster?"),
+        node("end", "output.gallery", "Publish", 1008, 0),
+    ]
+    edges = [("words", "text", "img", "prompt"), ("img", "image", "ask", "value"), ("ask", "approved", "end", "asset")]
+    return {"format": "millrace/1", "nodes": nodes, "edges": wires(edges), "variables": {}}
+
+
+@contextmanager
+def asked() -> Iterator[str]:
+    """The address of a run that waits for an approval; it is cancelled afterwards."""
+    with httpx.Client(base_url=f"{SITE}/api/v1", headers={"Authorization": f"Bearer {demo_token()}"}) as api:
+        project = api.get("/projects").json()["items"][0]["id"]
+        new = {"name": "Poster", "graph": poster()}
+        workflow = api.post(f"/projects/{project}/workflows", json=new).raise_for_status().json()["id"]
+        run = api.post(f"/workflows/{workflow}/runs", json={}).raise_for_status().json()["id"]
+        while api.get(f"/runs/{run}").json()["state"] != "waiting":
+            time.sleep(0.5)
+        yield f"/w/demo/approvals/{run}/ask/0/"
+        api.post(f"/runs/{run}/cancel").raise_for_status()
+        api.delete(f"/workflows/{workflow}").raise_for_status()
 
 
 def keep(page: Page, name: str) -> None:
@@ -232,6 +264,15 @@ def timeline(browser: Browser, found: dict[str, str]) -> None:
     keep(page, "reuse")
 
 
+def approval(browser: Browser, found: dict[str, str]) -> None:
+    """A picture that waits for somebody's decision."""
+    page = open_page(browser, "dark", DESKTOP)
+    with asked() as place:
+        page.goto(SITE + place)
+        page.wait_for_load_state("networkidle")
+        keep(page, "approval")
+
+
 PICTURES: dict[str, Callable[[Browser, dict[str, str]], None]] = {
     "landing": landing,
     "gallery": gallery,
@@ -239,6 +280,7 @@ PICTURES: dict[str, Callable[[Browser, dict[str, str]], None]] = {
     "light": light,
     "plan": plan,
     "timeline": timeline,
+    "approval": approval,
 }
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -21,6 +23,7 @@ from tests.runs.nesting import publish, shout, top
 
 # A folder for pictures of the screens, for whoever wants to look at them.
 SHOTS = os.environ.get("MILLRACE_SHOTS", "")
+READER = "Asia/Tokyo"
 
 
 def spread(document: dict[str, Any]) -> dict[str, Any]:
@@ -65,6 +68,8 @@ def test_version_is_kept_published_and_used(
     shouting: Workflow,
 ) -> None:
     page = open_browser(alice).new_page()
+    zone = page.context.new_cdp_session(page)
+    zone.send("Emulation.setTimezoneOverride", {"timezoneId": READER})
     base = f"{live_stack.base_url}/w/{workspace.slug}/workflows"
     page.goto(f"{base}/{shouting.id}/")
     page.get_by_role("button", name="Versions").click()
@@ -92,6 +97,9 @@ def test_version_is_kept_published_and_used(
     expect(page.locator("#run-console .run-head")).to_contain_text("3 of 3 steps", timeout=30_000)
     look(page, "console")
     page.locator(".run-rows > li", has_text="Shout").get_by_role("link").click()
+    written = page.locator(".step-log time").first
+    at = datetime.fromisoformat(written.get_attribute("datetime") or "").astimezone(ZoneInfo(READER))
+    expect(written).to_have_text(f"{at:%H:%M:%S}")  # as the reader's clock shows it
     page.get_by_role("link", name="The run of the workflow inside").click()
     expect(page.get_by_text("A step of the run")).to_be_visible()
     expect(page.locator(".run-head .tag", has_text="version 1")).to_be_visible()

@@ -183,10 +183,14 @@ def test_the_console_leads_there_and_tells_who_decided(
     run = started()
     console = f"/w/{workspace.slug}/runs/{run.id}/"
     assert pages(workspace, run)[0] in bob_client.get(console).content.decode()
+    panel = bob_client.get(f"{console}steps/ask/0/").content.decode()
+    assert pages(workspace, run)[0] in panel and "Nobody answered" not in panel
     bob_client.post(pages(workspace, run)[1], {"decision": "reject", "comment": "too blue"})
     see(advance, run.id)
     text = bob_client.get(console).content.decode()
     assert "Rejected by Bob on this site." in text and "too blue" in text
+    panel = bob_client.get(f"{console}steps/ask/0/").content.decode()
+    assert "Rejected by Bob on this site." in panel and pages(workspace, run)[0] in panel
 
 
 def test_unknown_places(bob_client: Client, workspace: Workspace, started: Started) -> None:

@@ -13,5 +13,5 @@ function answerUrl(run: string, node: string, { request, item = 0 }: NodeStatus)
 export function AnswerLink({ node, status }: { node: string; status: NodeStatus }): React.ReactElement | null {
   const run = useRun((state) => state.run?.id);
   if (status.state !== "waiting" || requestKind(status.request) === null || !run) return null;
-  return <a className="link nodrag text-xs" href={answerUrl(run, node, status)}>{requestKind(status.request) === "approval" ? t("Approve or refuse") : t("Open the run")}</a>;
+  return <a className="link nodrag text-xs" href={answerUrl(run, node, status)}>{requestKind(status.request) === "approval" ? t("Open the approval") : t("Open the run")}</a>;
 }
