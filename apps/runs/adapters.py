@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.assets.models import Asset
-from apps.assets.services import asset_local, asset_publish, asset_ref, asset_store
+from apps.assets.services import AssetMissing, asset_local, asset_publish, asset_ref, asset_store
 from apps.common.live import poke
 from apps.engine.node_types import NodeFailure
 from apps.engine.plan import PlanStep
@@ -25,6 +25,18 @@ from apps.runs.lease import Lease
 
 PROGRESS_EVERY_S = 0.25
 LOG_LIMIT = 10_000
+
+
+def _gone() -> NodeFailure:
+    return NodeFailure(_("The file is gone. Choose another one."), code="no-asset")
+
+
+@contextmanager
+def _gone_told() -> Iterator[None]:
+    try:
+        yield
+    except AssetMissing as error:
+        raise _gone() from error
 
 
 class WorkspaceAssets:
@@ -41,7 +53,7 @@ class WorkspaceAssets:
         except ValueError:
             asset = None
         if asset is None:
-            raise NodeFailure(_("The file is gone. Choose another one."), code="no-asset")
+            raise _gone()
         if asset.state != "ready":
             raise NodeFailure(_("The file is not ready yet. Run again in a moment."), code="asset-not-ready")
         return asset_ref(asset)
@@ -49,7 +61,10 @@ class WorkspaceAssets:
     @contextmanager
     def asset_open(self, ref: Mapping[str, Any]) -> Iterator[Path]:
         """The bytes of an asset as a temporary file."""
-        with asset_local(workspace_id=self.workspace_id, asset_id=UUID(str(ref[ASSET_KEY]))) as path:
+        with ExitStack() as stack:
+            with _gone_told():
+                file = asset_local(workspace_id=self.workspace_id, asset_id=UUID(str(ref[ASSET_KEY])))
+                path = stack.enter_context(file)
             yield path
 
     def asset_save(self, path: Path, filename: str) -> Mapping[str, Any]:
@@ -61,7 +76,8 @@ class WorkspaceAssets:
 
     def asset_publish(self, ref: Mapping[str, Any], title: str) -> None:
         """Show an asset in the gallery."""
-        asset_publish(workspace_id=self.workspace_id, asset_id=UUID(str(ref[ASSET_KEY])), title=title)
+        with _gone_told():
+            asset_publish(workspace_id=self.workspace_id, asset_id=UUID(str(ref[ASSET_KEY])), title=title)
 
 
 class PreviewContext(WorkspaceAssets):

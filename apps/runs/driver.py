@@ -118,6 +118,9 @@ class Driver:
             self._step(step)
             if now.journal.due:
                 now.journal.flush()
+            if now.journal.cancel_asked and not now.cancelled:
+                now.cancelled = True
+                now.execution.stop(CANCELLED)
 
     def _load(self) -> dict[tuple[int, int], StepRow]:
         if self.now.lease.fence == 1 and self.now.journal.written == 0:

@@ -50,8 +50,13 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator
             yield name, "new"
         elif name not in after:
             yield name, "gone"
-        elif before[name] is not after[name] and content_of(before[name]) != content_of(after[name]):
+        elif before[name] is not after[name] and _told(before[name]) != _told(after[name]):
             yield name, "changed"
+
+
+def _told(value: Any) -> bytes:
+    # As text, because 1, 1.0 and true are equal in Python but not the same work.
+    return json_bytes(content_of(value), ordered=True)
 
 
 def asset_ids(value: Any) -> Iterator[str]:

@@ -34,7 +34,7 @@ WITH run AS (
         finished_at = CASE WHEN %(ended)s THEN clock_timestamp() END,
         wake_at = CASE WHEN %(ended)s THEN NULL ELSE wake_at END
     WHERE id = %(run)s AND fence = %(fence)s
-    RETURNING id, workspace_id, last_seq
+    RETURNING id, workspace_id, last_seq, cancel_requested_at IS NOT NULL AS cancel_asked
 ), steps AS (
     INSERT INTO runs_step AS old (
         workspace_id, run_id, position, item, node, type, version, state, attempt, fence, claims, dispatched_at,
@@ -90,7 +90,7 @@ WITH run AS (
         jsonb_to_recordset(%(events)s::jsonb) AS (kind text, at timestamptz, body jsonb)
     ) WITH ORDINALITY AS e(kind, at, body, place)
 )
-SELECT last_seq FROM run
+SELECT last_seq, cancel_asked FROM run
 """
 
 
@@ -117,6 +117,8 @@ class Journal:
         self.written = 0
         # What all steps recorded by this driver have cost, micro-credits.
         self.total_cost = 0
+        # Whether somebody had asked to cancel the run when the last batch was written.
+        self.cancel_asked = False
         self._since = time.monotonic()
         self._began = timezone.now()
 
@@ -181,6 +183,7 @@ class Journal:
             row = cursor.fetchone()
         if row is None:
             raise FenceLost(FenceLost.__doc__)
+        self.cancel_asked = row[1]
         self.written += len(parameters["steps"])
         after = self._after
         self._steps, self._events, self._after, self._cost, self._done = {}, [], [], 0, 0

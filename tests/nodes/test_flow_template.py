@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from apps.engine.node_types import NodeFailure
+from apps.nodes.registry import node_type_get
 
 
 @pytest.mark.parametrize(
@@ -38,3 +39,24 @@ def test_python_is_out_of_reach(run_node: Callable[..., Any]) -> None:
 def test_endless_growth_is_refused(run_node: Callable[..., Any]) -> None:
     with pytest.raises(NodeFailure, match="longer than"):
         run_node("flow.template", {"values": ["x" * 300_000]}, template="{{ value }}" * 4)
+
+
+@pytest.mark.parametrize("deep", ["[" * 3000, "(" * 3000 + "value" + ")" * 3000, "!" * 5000 + "value"])
+def test_brackets_without_end_are_a_mistake_of_the_template(deep: str) -> None:
+    node_type = node_type_get("flow.template")
+    assert node_type
+    ((name, message),) = node_type.params_problems({"template": f"{{{{ {deep} }}}}"})
+    assert name == "template" and "is not a placeholder" in message
+
+
+def test_a_path_without_end_fails_with_a_sentence(run_node: Callable[..., Any]) -> None:
+    with pytest.raises(NodeFailure, match=r"could not be filled|has no value"):
+        run_node("flow.template", {"values": ["x"]}, template="{{ value" + ".a" * 5000 + " }}")
+
+
+@pytest.mark.parametrize(
+    "growing", ["value" + " | [@, @][]" * 60, "value" + " | join('', [@, @])" * 60, "value" + " | [@, @]" * 60]
+)
+def test_a_short_expression_cannot_fill_the_memory(run_node: Callable[..., Any], growing: str) -> None:
+    with pytest.raises(NodeFailure, match="longer than"):
+        run_node("flow.template", {"values": ["sea"]}, template=f"{{{{ {growing} }}}}")

@@ -357,14 +357,6 @@ def test_events_asked_for_oddly(alice_api: Client, make_workflow: Make) -> None:
         assert get(alice_api, f"/runs/{run}/events?format=json&cursor={cursor}")[0] == 422
 
 
-def test_a_node_with_a_null_character_is_none(alice_api: Client, make_workflow: Make) -> None:
-    workflow = make_workflow(chain(1))
-    run = started(alice_api, workflow)
-    assert alice_api.get(f"/api/v1/runs/{run}/steps/%00/0/logs").content == b""
-    assert alice_api.delete(f"/api/v1/workflows/{workflow.id}/cache?node=%00").status_code == 204
-    assert post(alice_api, f"/runs/{run}/steps/%00/0/answer", {"decision": "approve"})[0] == 404
-
-
 def test_what_is_not_yours_is_not_there(
     alice_api: Client, api: Callable[..., Client], token_for: Callable[..., str], make_workflow: Make,
     charlie: User, foreign_workspace: Workspace,

@@ -13,7 +13,7 @@ from django.utils import timezone
 from apps.projects.models import Workflow
 from apps.runs import reuse, services
 from apps.runs.driver import advance
-from apps.runs.fingerprints import content_of, fingerprint
+from apps.runs.fingerprints import content_of, differences, fingerprint
 from apps.runs.models import CacheEntry, Run, Step
 from apps.runs.reasons import reason_text
 from apps.runs.services import Part
@@ -209,6 +209,12 @@ def test_variables_that_a_step_reads_by_itself_are_part_of_its_work(
     shown = str(Step.objects.get(run=other, node="own").outputs)
     assert "Bob" in shown or "false" in shown
     assert told(run_of(workflow, variables={"who": "Bob"}))["own"] == ("cached", HIT)
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 1.0), (1, True), (0, False), ([1], [1.0])])
+def test_what_is_equal_in_python_alone_is_a_change_that_is_told(before: Any, after: Any) -> None:
+    assert list(differences({"n": before}, {"n": after})) == [("n", "changed")]
+    assert list(differences({"n": before}, {"n": before})) == []
 
 
 def test_memory_drops_what_was_not_used_for_longest() -> None:

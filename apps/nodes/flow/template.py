@@ -10,6 +10,7 @@ from typing import Any
 
 import jmespath
 from jmespath.exceptions import JMESPathError
+from jmespath.visitor import TreeInterpreter
 
 from apps.engine.node_types import Effect, Lane, NodeContext, NodeFailure, NodeType, Port
 from apps.engine.types import PortType
@@ -23,7 +24,10 @@ MAX_OUTPUT = 1_000_000
 
 @lru_cache(maxsize=1024)
 def _compiled(expression: str) -> Any:
-    return jmespath.compile(expression.strip())
+    try:
+        return jmespath.compile(expression.strip())
+    except RecursionError as error:  # thousands of brackets in each other
+        raise JMESPathError(_("it is nested too deep")) from error
 
 
 def check(params: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -45,10 +49,32 @@ def reads_variables(params: Mapping[str, Any]) -> bool:
     return any(mark in expression for expression in placeholders for mark in _EVERYTHING)
 
 
+class _Bounded(TreeInterpreter):
+    """Refuses what grows: a short expression can double a list or a text a hundred times."""
+
+    def visit(self, node: Any, *args: Any, **kwargs: Any) -> Any:
+        found = super().visit(node, *args, **kwargs)
+        if isinstance(found, str | list) and len(found) > MAX_OUTPUT:
+            raise _too_long()
+        return found
+
+
+def _too_long() -> NodeFailure:
+    message = _("The text would be longer than %(limit)s characters.", limit=f"{MAX_OUTPUT:,}")
+    return NodeFailure(message, code="too-long")
+
+
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
-    return json.dumps(value, ensure_ascii=False)
+    # Piece by piece: a list may hold the same list many times, and be far longer as text than in memory.
+    pieces, length = [], 0
+    for piece in json.JSONEncoder(ensure_ascii=False).iterencode(value):
+        pieces.append(piece)
+        length += len(piece)
+        if length > MAX_OUTPUT:
+            raise _too_long()
+    return "".join(pieces)
 
 
 def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -58,8 +84,8 @@ def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, An
 
     def fill(match: re.Match[str]) -> str:
         try:
-            found = _compiled(match[1]).search(data)
-        except JMESPathError as error:
+            found = _Bounded().visit(_compiled(match[1]).parsed, data)
+        except (JMESPathError, RecursionError) as error:
             message = _("`%(placeholder)s` could not be filled: %(reason)s", placeholder=match[0], reason=error)
             raise NodeFailure(message, code="bad-template") from error
         if found is None:
@@ -69,9 +95,7 @@ def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, An
 
     text = _PLACEHOLDER.sub(fill, params["template"])
     if len(text) > MAX_OUTPUT:
-        raise NodeFailure(
-            _("The text would be longer than %(limit)s characters.", limit=f"{MAX_OUTPUT:,}"), code="too-long"
-        )
+        raise _too_long()
     return {"text": text}
 
 

@@ -1,0 +1,69 @@
+"""What people who write to the API by hand do to a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.test import Client
+
+from apps.engine.node_types import NodeFailure
+from apps.projects.models import Workflow
+from apps.runs import services
+from apps.runs.adapters import WorkspaceAssets
+from apps.runs.driver import advance
+from apps.runs.models import Run, Step
+from apps.runs.plans import plan_of_graph
+from apps.workspaces.models import Workspace
+from tests.runs.graphs import chain
+
+pytestmark = pytest.mark.usefixtures("inside")
+Make = Callable[[dict[str, Any]], Workflow]
+
+
+def test_cancel_is_heard_between_steps_that_run_in_the_driver(
+    make_workflow: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = services.run_start(workflow=make_workflow(chain(4)), actor_id=None)
+    calls: list[int] = []
+
+    def slow(context: Any, inputs: Any, params: Any) -> dict[str, Any]:
+        calls.append(1)
+        if len(calls) == 2:
+            services.run_cancel(run=Run.objects.get(id=run.id))
+        return {"value": len(calls)}
+
+    monkeypatch.setattr("apps.runs.journal.BATCH_S", 0)
+    plan = plan_of_graph(run.graph_id, None)
+    slowed = tuple(replace(step, type=replace(step.type, run=slow)) for step in plan.steps)
+    monkeypatch.setattr("apps.runs.driver.plan_of_graph", lambda *_args: replace(plan, steps=slowed))
+    advance(run.id)
+    run.refresh_from_db()
+    assert run.state == "cancelled"
+    assert list(Step.objects.filter(run=run).order_by("position").values_list("state", flat=True)) == [
+        "completed",
+        "completed",
+        "cancelled",
+        "cancelled",
+    ]
+
+
+def test_a_file_that_is_not_there_is_a_failure_with_a_sentence(workspace: Workspace) -> None:
+    files = WorkspaceAssets(workspace.id, None)
+    ref = {"$asset": str(UUID(int=1)), "kind": "image"}
+    with pytest.raises(NodeFailure, match="The file is gone"), files.asset_open(ref):
+        pass
+    with pytest.raises(NodeFailure, match="The file is gone"):
+        files.asset_publish(ref, "")
+
+
+def test_a_node_with_a_null_character_is_none(alice_api: Client, make_workflow: Make) -> None:
+    workflow = make_workflow(chain(1))
+    steps = f"/api/v1/runs/{services.run_start(workflow=workflow, actor_id=None).id}/steps/%00/0"
+    assert alice_api.get(f"{steps}/logs").content == b""
+    assert alice_api.delete(f"/api/v1/workflows/{workflow.id}/cache?node=%00").status_code == 204
+    answer = alice_api.post(f"{steps}/answer", {"decision": "approve"}, content_type="application/json")
+    assert answer.status_code == 404
