@@ -22,6 +22,13 @@ def test_four_places_agree(name: str) -> None:
     assert name in paragraphs, "the node has no paragraph in docs/nodes.md"
 
 
+@pytest.mark.parametrize("name", NODES)
+def test_the_canvas_has_its_icon(name: str) -> None:
+    node = node_type_get(name)
+    icons = (ROOT / "static" / "src" / "island" / "icons.tsx").read_text()
+    assert node and re.search(rf'[ "]{node.icon}"?: [A-Z]', icons), "the canvas would show a box"
+
+
 def test_every_module_is_registered() -> None:
     modules = {
         ".".join(path.relative_to(ROOT).with_suffix("").parts)

@@ -226,7 +226,7 @@ def test_deciding_over_the_api(
 @pytest.mark.parametrize(
     "body",
     [
-        {}, {"decision": "maybe"}, {"decision": None}, {"decision": ["approve"]}, [],
+        {}, {"decision": "maybe"}, {"decision": None}, {"decision": ["approve"]},
         {"decision": "approve", "comment": 7}, {"decision": "approve", "comment": "x" * 2001},
         {"decision": "approve", "comment": "a\u0000b"},
     ],
@@ -235,6 +235,13 @@ def test_bad_bodies(api: Callable[..., Client], started: Started, see: Any, body
     run = started()
     answer = api().post(f"/api/v1/runs/{run.id}/steps/ask/0/answer", body, "application/json")
     assert (answer.status_code, answer.json()["type"]) == (422, "/problems/invalid-request")
+    assert see(step, run).state == "waiting"
+
+
+def test_a_body_that_is_no_object(api: Callable[..., Client], started: Started, see: Any) -> None:
+    run = started()
+    answer = api().post(f"/api/v1/runs/{run.id}/steps/ask/0/answer", [], "application/json")
+    assert (answer.status_code, answer.json()["type"]) == (400, "/problems/bad-request")
     assert see(step, run).state == "waiting"
 
 

@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils import translation
 
 from apps.common.described import texts_of
+from apps.common.templatetags.ui import said
 from apps.projects.models import Workflow
 from apps.runs.listing import run_titles
 from apps.runs.models import Run
@@ -69,3 +70,11 @@ def test_a_step_is_called_as_its_type_in_the_readers_language(
     assert set(run_titles(run).values()) == {"Pass"}
     with translation.override("zh-hans"):
         assert all(map(is_chinese, run_titles(run).values()))
+
+
+def test_names_between_backticks_are_code_and_stay_text() -> None:
+    assert said("input `<b>` changed & `x` is new") == (
+        "input <code>&lt;b&gt;</code> changed &amp; <code>x</code> is new"
+    )
+    assert said("an odd ` stays harmless <i>") == "an odd <code> stays harmless &lt;i&gt;</code>"
+    assert said("") == ""

@@ -3,8 +3,8 @@
 import {
   AudioLines, Blocks, Box, Boxes, Braces, CheckCheck, Circle, CircleCheck, CircleDashed, CircleSlash, Clapperboard, Clock, Clock3,
   Combine, File, FileInput, FileText, FileUp, Film, FlaskConical, GalleryHorizontalEnd, GitBranch, GitFork, Hash, Hourglass,
-  Image, ImagePlus, Images, LayoutTemplate, LoaderCircle, LogIn, LogOut, type LucideIcon, Maximize, MessageSquareText, Music, OctagonX, RotateCw, Scaling, Send, SkipForward,
-  Sparkles, Split, Table, TestTube, TextCursorInput, Timer, Type, Upload, Video, Wand, WandSparkles, Workflow, Zap,
+  Image, ImagePlus, Images, LayoutTemplate, LoaderCircle, LogIn, LogOut, type LucideIcon, Maximize, MessageSquareText, MoveRight, Music, OctagonX, RotateCw, Scaling, Send, SkipForward,
+  Sparkles, Split, Table, TestTube, TextCursorInput, Timer, Type, Upload, UserCheck, Video, Wand, WandSparkles, Webhook, Workflow, Zap,
 } from "lucide-react";
 
 import { t } from "./i18n";
@@ -15,9 +15,9 @@ const ICONS: Record<string, LucideIcon> = {
   clapperboard: Clapperboard, clock: Clock, "clock-3": Clock3, combine: Combine, file: File, "file-input": FileInput, "file-text": FileText,
   "file-up": FileUp, film: Film, "flask-conical": FlaskConical, "gallery-horizontal-end": GalleryHorizontalEnd, "git-branch": GitBranch,
   "git-fork": GitFork, hash: Hash, hourglass: Hourglass, image: Image, "image-plus": ImagePlus, images: Images,
-  "layout-template": LayoutTemplate, "log-in": LogIn, "log-out": LogOut, maximize: Maximize, "message-square-text": MessageSquareText, music: Music, scaling: Scaling, send: Send,
+  "layout-template": LayoutTemplate, "log-in": LogIn, "log-out": LogOut, maximize: Maximize, "message-square-text": MessageSquareText, "move-right": MoveRight, music: Music, scaling: Scaling, send: Send,
   sparkles: Sparkles, split: Split, table: Table, "test-tube": TestTube, "text-cursor-input": TextCursorInput, timer: Timer, type: Type,
-  upload: Upload, video: Video, wand: Wand, "wand-sparkles": WandSparkles, workflow: Workflow,
+  upload: Upload, "user-check": UserCheck, video: Video, wand: Wand, "wand-sparkles": WandSparkles, webhook: Webhook, workflow: Workflow,
 };
 
 /** The icon a node type names; a box for one that is not among ours. */
