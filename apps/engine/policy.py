@@ -15,7 +15,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from apps.engine.node_types import NodeType, Port
+from apps.engine.node_types import Effect, NodeType, Port
 from apps.engine.types import PortType
 from apps.wording import gettext as _
 from apps.wording import gettext_noop
@@ -169,6 +169,8 @@ def policy_problems(params: Mapping[str, Any], node_type: NodeType) -> list[tupl
             found.append((name, unknown(name, _("Settings"))))
             continue
         found += [(name, _sentence(name, error)) for error in _validator(name).iter_errors(value)][:1]
+    if node_type.effect is Effect.WAIT and not node_type.nested and params.get("$timeout_s") is not None:
+        found.append(("$timeout_s", _("A node that waits has its own time. Leave this out.")))
     if not found:
         for name in ("$default", "$pin"):
             found += [

@@ -161,6 +161,13 @@ def test_bad_settings_are_found_at_the_node(
     assert sentence in problem.message
 
 
+def test_a_pause_has_no_second_time_limit(make_workflow: Make) -> None:
+    nodes = [node("n", "input.number", number=1), node("w", "flow.wait", seconds=1, **{"$timeout_s": 1})]
+    with pytest.raises(InvalidGraph) as refusal:
+        services.run_start(workflow=make_workflow(graph(nodes, ("n", "number", "w", "value"))), actor_id=None)
+    assert [(one.node, one.port) for one in refusal.value.problems] == [("w", "$timeout_s")]
+
+
 def test_an_edge_from_the_error_output_needs_the_branch(make_workflow: Make) -> None:
     document = graph([node("a"), node("b")], ("a", "error", "b", "value"))
     with pytest.raises(InvalidGraph) as refusal:
