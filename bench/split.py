@@ -123,7 +123,7 @@ def _clocked(clock: Clock) -> Iterator[None]:
 
     from apps.common import live
     from apps.nodes.registry import NODES, node_type_get
-    from apps.runs import journal, reuse, services
+    from apps.runs import fingerprints, journal, services
 
     class Nowhere:
         def delay_on_commit(self, run_id: str) -> None:
@@ -141,7 +141,7 @@ def _clocked(clock: Clock) -> Iterator[None]:
             (json, "dumps", "serialisation"),
             (json, "loads", "serialisation"),
             (journal, "json_text", "serialisation"),
-            (reuse, "json_bytes", "serialisation"),
+            (fingerprints, "json_bytes", "serialisation"),
             (publisher, "publish", "messages"),
         ):
             stack.enter_context(patch.object(place, name, clock.around(part, getattr(place, name))))
