@@ -26,9 +26,13 @@ def main(names: list[str]) -> int:
     try:
         # The settings read the addresses that the stack has just written.
         benches, site = _benches(), open_site()
+        from django.db import connections
+
         for name in names or NAMES:
             print(f"{name} …", file=sys.stderr, flush=True)
             figures += benches[name](site)
+            # One that restarts the stack leaves dead connections to the next.
+            connections.close_all()
     finally:
         stack("down")
     print(table(figures))
