@@ -17,7 +17,7 @@ from bench.site import VAR, Site, stack
 SLEEPERS = 1000
 CLIENTS = 8
 # Time to fall asleep and, the second time, to stop and start everything.
-NIGHT_S = 80
+NIGHT_S = 50
 GRAPH: dict[str, Any] = {
     "nodes": [
         {"id": "n", "type": "input.number", "params": {"number": 1}},
@@ -64,7 +64,7 @@ def _memory() -> float:
 
 def _night(workflow: str, window_s: float, restart: bool) -> dict[str, Any]:
     """Let them fall asleep and wake; memory while all sleep, and how late each woke, seconds."""
-    from django.db import close_old_connections
+    from django.db import connection
     from django.utils import timezone
 
     from apps.runs.models import Run, Step
@@ -73,8 +73,9 @@ def _night(workflow: str, window_s: float, restart: bool) -> dict[str, Any]:
     ids = _asleep(workflow, dawn, window_s)
     held = _memory()
     if restart:
+        connection.close()
+        connection.close_pool()  # else it tries dead connections again at growing intervals
         stack("down")
-        close_old_connections()
         stack("up")
     time.sleep(max(0.0, (dawn - timezone.now()).total_seconds() + window_s + 1))
     deadline = time.monotonic() + 180
