@@ -208,7 +208,8 @@ def recoveries_of(breaks: list[tuple[float, str]]) -> list[tuple[float, str, str
             (float(seconds), kind, str(run))
             for run, seconds in rows(
                 """
-                SELECT run.id, extract(epoch FROM COALESCE(min(event.at), clock_timestamp())) - %(at)s
+                SELECT run.id,
+                    extract(epoch FROM COALESCE(min(event.at), run.finished_at, clock_timestamp())) - %(at)s
                 FROM runs_run AS run LEFT JOIN runs_runevent AS event
                     ON event.run_id = run.id AND event.at > to_timestamp(%(at)s)
                 WHERE run.created_at <= to_timestamp(%(at)s)
