@@ -6,7 +6,7 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import psutil
@@ -65,6 +65,7 @@ def _memory() -> float:
 def _night(workflow: str, window_s: float, restart: bool) -> dict[str, Any]:
     """Let them fall asleep and wake; memory while all sleep, and how late each woke, seconds."""
     from django.db import connection
+    from django.db.backends.postgresql.base import DatabaseWrapper
     from django.utils import timezone
 
     from apps.runs.models import Run, Step
@@ -74,7 +75,7 @@ def _night(workflow: str, window_s: float, restart: bool) -> dict[str, Any]:
     held = _memory()
     if restart:
         connection.close()
-        connection.close_pool()  # else it tries dead connections again at growing intervals
+        cast(DatabaseWrapper, connection).close_pool()  # else it tries dead connections again at growing intervals
         stack("down")
         stack("up")
     time.sleep(max(0.0, (dawn - timezone.now()).total_seconds() + window_s + 1))
