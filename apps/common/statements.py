@@ -49,7 +49,7 @@ def _insert(model: type[Model]) -> Any:
 def row_read(model: type[Row], where: str, params: Sequence[Any], *, without: tuple[str, ...] = ()) -> Row | None:
     """The row that fulfils ``where``, the fields ``without`` deferred. As ``.defer(…).filter(…).first()``.
 
-    ``where`` is SQL about ``row``, a text that never changes. Nothing is added for the tenant: it must name the workspace.
+    ``where`` is SQL about ``row``, a text that never changes. The workspace is not added: it must name it.
     """
     fields = tuple(field for field in model._meta.concrete_fields if field.attname not in without)
     with prepared() as cursor:

@@ -93,8 +93,8 @@ def _hand_out(now: Drive, one: Try) -> None:
 def _run(now: Drive, one: Try) -> None:
     """Run a step in place."""
     step, begun = one.step, time.monotonic()
-    if step.type.effect is Effect.WRITE and not now.journal.empty:
-        now.journal.flush()
+    if step.type.effect is Effect.WRITE:
+        now.journal.barrier()
     started = timezone.now()
     try:
         result = step.type.run(now.context(one, started), one.inputs, one.params)

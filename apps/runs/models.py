@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
@@ -53,6 +55,10 @@ class Graph(TenantModel):
         return bytes(self.digest).hex()[:12]
 
 
+# The composite keys of the migrations hold these; a second constraint and index of the same would be paid for each run.
+_TENANT: dict[str, Any] = {"db_constraint": False, "db_index": False}
+
+
 class Run(TenantModel):
     """One execution of a graph.
 
@@ -60,17 +66,19 @@ class Run(TenantModel):
     cannot let go while one is unseen; ``last_seq`` is the newest event. Costs are micro-credits.
     """
 
-    workflow = models.ForeignKey("projects.Workflow", null=True, on_delete=models.SET_NULL, related_name="runs")
-    project = models.ForeignKey("projects.Project", null=True, on_delete=models.SET_NULL, related_name="+")
-    graph = models.ForeignKey(Graph, on_delete=models.PROTECT, related_name="+")
+    workflow = models.ForeignKey(
+        "projects.Workflow", null=True, on_delete=models.SET_NULL, related_name="runs", **_TENANT
+    )
+    project = models.ForeignKey("projects.Project", null=True, on_delete=models.SET_NULL, related_name="+", **_TENANT)
+    graph = models.ForeignKey(Graph, on_delete=models.PROTECT, related_name="+", **_TENANT)
     version = models.PositiveIntegerField(null=True)
     # Where reused steps come from, the node that runs again with all that hangs on it, and inputs a person edited.
-    from_run = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="+")
+    from_run = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="+", **_TENANT)
     from_node = models.CharField(max_length=64, blank=True, default="", db_default="")
     overrides = models.JSONField(default=dict, db_default={})
     dry_run = models.BooleanField(default=False, db_default=False)
     # The step that this run is: a workflow used as a node.
-    parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children")
+    parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children", **_TENANT)
     parent_position = models.IntegerField(null=True)
     parent_item = models.IntegerField(null=True)
     parent_attempt = models.PositiveSmallIntegerField(null=True)
