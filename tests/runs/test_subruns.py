@@ -17,7 +17,7 @@ from apps.runs import driver, services, subruns, sweeps
 from apps.runs.driver import advance
 from apps.runs.journal import FenceLost
 from apps.runs.lease import lease_take
-from apps.runs.models import Attempt, Run, Step
+from apps.runs.models import Attempt, Run, RunEvent, Step
 from apps.workspaces.models import Workspace
 from tests.runs.conftest import GRANTED
 from tests.runs.graphs import graph, node
@@ -154,7 +154,10 @@ def test_retry_makes_another_run_that_keeps_what_was_done(make_workflow: Make) -
     assert (first.state, second.state) == ("failed", "completed")
     assert (first.parent_attempt, second.parent_attempt, second.from_run_id) == (1, 2, first.id)
     assert states(second)["once"] == "cached", "what the first did is not done again"
-    assert Attempt.objects.get(run=run).error["run"] == str(first.id)
+    tried = Attempt.objects.get(run=run)
+    assert tried.error["run"] == str(first.id)
+    began = RunEvent.objects.filter(run=run, kind="step_started", body__node="sub").order_by("seq")
+    assert [tried.started_at, Step.objects.get(run=run, node="sub").started_at] == [event.at for event in began]
 
 
 def test_branch_not_taken_leaves_the_output_out(make_workflow: Make) -> None:
