@@ -37,7 +37,7 @@ class RunNotFailed(ValueError):
 
 
 class WorkflowTrashed(ValueError):
-    """The workflow of this run is in the trash. Restore it, then retry the run."""
+    """The workflow of this run is in the trash. Restore it first."""
 
 
 class NoSuchNode(ValueError):
@@ -214,31 +214,33 @@ def run_retry(*, run: Run, actor_id: UUID | None) -> Run:
         raise RunNotFailed(_("Only a run that failed or was cancelled can be retried."))
     if run.parent_id is not None:
         raise RunNotFailed(_("This run is a step of another run. Retry that one; what is done is reused."))
-    workflow = Workflow.objects.filter(id=run.workflow_id, trashed_at=None, project__trashed_at=None).first()
-    if workflow is None:
-        raise WorkflowTrashed(_("The workflow of this run is in the trash. Restore it, then retry the run."))
-    new = Run(
-        workspace_id=run.workspace_id,
-        workflow_id=run.workflow_id,
-        project_id=run.project_id,
-        graph_id=run.graph_id,
-        version=run.version,
-        from_run=run,
-        overrides=run.overrides,
+    return run_repeat(run=run, actor_id=actor_id, part=Part(run.targets, run.id, "", run.overrides))
+
+
+def run_repeat(*, run: Run, actor_id: UUID | None, part: Part | None = None) -> Run:
+    """A new run of the same graph with the same values and limits; of the same part, unless another is given.
+
+    Raises :class:`WorkflowTrashed`, and what :func:`run_start` raises.
+    """
+    return run_start(
+        workflow=workflow_of(run),
         actor_id=actor_id,
+        document=run.graph.document,
+        version=run.version,
         variables=run.variables,
-        targets=run.targets,
+        part=part or Part(run.targets, inputs=run.overrides),
         max_credits=run.max_credits,
         dry_run=run.dry_run,
     )
-    plan = plan_of(run.graph.document, bytes(run.graph.digest), run.targets, within=run.workflow_id)
-    if plan.paid and not run.dry_run:
-        part = Part(run.targets, run.id, "", run.overrides)
-        quote = _estimate(workflow, plan, run.variables, part)
-        new.price_low, new.price_high = quote.low, quote.high
-    with transaction.atomic():
-        _queue(new, workflow.name)
-    return new
+
+
+def workflow_of(run: Run) -> Workflow:
+    """The workflow that a run is of, where something may be done with it; :class:`WorkflowTrashed`."""
+    workflows = Workflow.objects.filter(id=run.workflow_id, trashed_at=None, project__trashed_at=None)
+    workflow: Workflow | None = workflows.first()
+    if workflow is None:
+        raise WorkflowTrashed(_("The workflow of this run is in the trash. Restore it first."))
+    return workflow
 
 
 def cache_clear(*, workspace_id: UUID, workflow: Workflow | None = None, node: str = "") -> None:
@@ -265,6 +267,8 @@ __all__ = [
     "document_read",
     "estimate",
     "run_cancel",
+    "run_repeat",
     "run_retry",
     "run_start",
+    "workflow_of",
 ]

@@ -7,13 +7,12 @@ from uuid import UUID, uuid4
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.engine.plan import PlanStep
-from apps.projects.models import Workflow
 from apps.projects.services import operations_apply
 from apps.runs import services
 from apps.runs.approvals import APPROVAL_TYPE
@@ -21,7 +20,7 @@ from apps.runs.console import short_id, steps_shown
 from apps.runs.detail import BadInput, inputs_editable, inputs_read, step_context, step_of
 from apps.runs.models import Run, Step
 from apps.runs.timeline import ITEMS_SHOWN, item_rows
-from apps.runs.views import STARTING, console_of, refused, run_get
+from apps.runs.views import STARTING, refused, run_get, started
 from apps.workspaces.access import MemberRequest, member_required
 from apps.workspaces.models import Role
 
@@ -37,15 +36,6 @@ def _step(run_id: UUID, node: str) -> tuple[Run, PlanStep]:
 def _row(run: Run, step: PlanStep, item: int) -> Step | None:
     row: Step | None = Step.objects.filter(run_id=run.id, position=step.position, item=item).first()
     return row
-
-
-def _workflow(run: Run) -> Workflow:
-    workflow: Workflow | None = Workflow.objects.filter(
-        id=run.workflow_id, trashed_at=None, project__trashed_at=None
-    ).first()
-    if workflow is None:
-        raise services.WorkflowTrashed(_("The workflow of this run is in the trash. Restore it first."))
-    return workflow
 
 
 @require_GET
@@ -103,12 +93,6 @@ def _page(name: str, *args: Any) -> str:
         return ""
 
 
-def _started(request: MemberRequest, run: Run) -> HttpResponse:
-    if not request.htmx:
-        return redirect("runs:run_detail", request.workspace.slug, run.id)
-    return console_of(request, run)
-
-
 @require_POST
 @member_required(Role.EDITOR)
 def step_again(request: MemberRequest, run_id: UUID, node: str, item: int) -> HttpResponse:
@@ -116,19 +100,9 @@ def step_again(request: MemberRequest, run_id: UUID, node: str, item: int) -> Ht
     run, step = _step(run_id, node)
     part = services.Part(run.targets, run.id, step.node, run.overrides)
     try:
-        new = services.run_start(
-            workflow=_workflow(run),
-            actor_id=request.user.id,
-            document=run.graph.document,
-            version=run.version,
-            variables=run.variables,
-            part=part,
-            max_credits=run.max_credits,
-            dry_run=run.dry_run,
-        )
+        return started(request, services.run_repeat(run=run, actor_id=request.user.id, part=part))
     except STARTING as error:
         return refused(request, error)
-    return _started(request, new)
 
 
 @require_http_methods(["GET", "POST"])
@@ -145,17 +119,9 @@ def step_alone(request: MemberRequest, run_id: UUID, node: str, item: int) -> Ht
         return render(request, "runs/step_alone.html", context)
     try:
         part = services.Part([step.node], run.id, step.node, {step.node: inputs_read(fields, request.POST)})
-        new = services.run_start(
-            workflow=_workflow(run),
-            actor_id=request.user.id,
-            document=run.graph.document,
-            version=run.version,
-            variables=run.variables,
-            part=part,
-        )
+        response = started(request, services.run_repeat(run=run, actor_id=request.user.id, part=part))
     except (*STARTING, BadInput) as error:
         return render(request, "runs/step_alone.html", {**context, "sentence": str(error)}, status=422)
-    response = _started(request, new)
     response["HX-Retarget"], response["HX-Reswap"] = "#run-console", "outerHTML"
     return response
 
@@ -173,7 +139,7 @@ def step_pin(request: MemberRequest, run_id: UUID, node: str, item: int) -> Http
             return refused(request, ValueError(_("This step has no output to pin.")))
         operation["value"] = row.outputs
     try:
-        workflow = _workflow(run)
+        workflow = services.workflow_of(run)
         operations_apply(workflow=workflow, actor_id=request.user.id, client_id=f"run-{uuid4()}", ops=[operation])
     except services.WorkflowTrashed as error:
         return refused(request, error)
@@ -189,7 +155,7 @@ def step_forget(request: MemberRequest, run_id: UUID, node: str, item: int) -> H
     """Forget what this node gave: in the next run it is done anew."""
     run, step = _step(run_id, node)
     try:
-        services.cache_clear(workspace_id=request.workspace.id, workflow=_workflow(run), node=step.node)
+        services.cache_clear(workspace_id=request.workspace.id, workflow=services.workflow_of(run), node=step.node)
     except services.WorkflowTrashed as error:
         return refused(request, error)
     messages.success(request, _("Forgotten: in the next run %(node)s is done anew.") % {"node": step.title})
