@@ -37,7 +37,6 @@ class StepState(models.TextChoices):
 
 
 RUN_LIVE = [RunState.PENDING, RunState.RUNNING, RunState.WAITING]
-STEP_IN_FLIGHT = [StepState.READY, StepState.RUNNING, StepState.WAITING]
 
 
 class Graph(TenantModel):
@@ -242,7 +241,7 @@ class Attempt(_OfRun):
 
 
 class CacheEntry(TenantRow):
-    """Where a result with this key is to be found: a settled step. ``size`` in bytes, ``cost`` in micro-credits."""
+    """Where a result with this key is to be found: a settled step. ``size`` in bytes."""
 
     pk = models.CompositePrimaryKey("workspace", "key")
     workspace = models.ForeignKey(

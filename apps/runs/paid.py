@@ -15,8 +15,6 @@ from apps.generations.models import Generation
 from apps.generations.services import InvalidGeneration, generation_cancel, generation_start
 from apps.runs.lease import Lease
 
-_LIVE = ("prepared", "submitting", "submitted", "running", "unknown")
-
 
 @dataclass(frozen=True)
 class Outcome:
@@ -41,7 +39,7 @@ def generation_ensure(
         if cancelled:
             return Outcome((), 0, {"code": "cancelled", "message": _("The run was cancelled.")}, True)
         generation = _start(lease, step, item, attempt, call)
-    if generation.state in _LIVE:
+    if generation.is_live:
         if cancelled:
             generation_cancel(workspace_id=lease.workspace_id, generation_id=generation.id)
         return None

@@ -8,7 +8,6 @@ from uuid import UUID, uuid4
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
-from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -75,22 +74,9 @@ def _panel(request: MemberRequest, run: Run, step: PlanStep, item: int) -> HttpR
     if context is None:
         raise Http404
     may_write = Role(request.membership.role).includes(Role.EDITOR)
-    waits = getattr(context["view"], "waits", "")
-    name = {"approval": "runs:approval_detail", "callback": "runs:callback_address"}.get(waits, "")
-    answered_at = _page(name, request.workspace.slug, run.id, step.node, item)
     # Over or not, an approval has a page of its own.
-    asks = context["row"] is not None and bool(context["row"].request) and step.type.type == APPROVAL_TYPE
-    asked_at = _page("runs:approval_detail", request.workspace.slug, run.id, step.node, item) if asks else ""
-    places = {"answered_at": answered_at, "asked_at": asked_at}
-    return render(request, "runs/step_detail.html", {**context, "may_write": may_write, "waits": waits, **places})
-
-
-def _page(name: str, *args: Any) -> str:
-    """The address of a page, "" where there is none of that name."""
-    try:
-        return reverse(name, args=args)
-    except NoReverseMatch:
-        return ""
+    asked = step.type.type == APPROVAL_TYPE and context["row"] is not None and context["row"].request is not None
+    return render(request, "runs/step_detail.html", {**context, "may_write": may_write, "asked": asked})
 
 
 @require_POST
@@ -160,8 +146,3 @@ def step_forget(request: MemberRequest, run_id: UUID, node: str, item: int) -> H
         return refused(request, error)
     messages.success(request, _("Forgotten: in the next run %(node)s is done anew.") % {"node": step.title})
     return _panel(request, run, step, item)
-
-
-def step_url(slug: str, run: Run, node: str, item: int = 0) -> str:
-    """The address of a run's page with that step open."""
-    return f"{reverse('runs:run_detail', args=[slug, run.id])}#step={node}.{item}"

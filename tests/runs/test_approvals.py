@@ -72,6 +72,17 @@ def test_an_empty_list_says_what_to_do(alice_client: Client, workspace: Workspac
     assert "Open projects" in page
 
 
+def test_the_panel_of_the_step_leads_to_it_open_or_not(
+    bob_client: Client, workspace: Workspace, started: Started
+) -> None:
+    run = started(message="Print the poster?")
+    place, answer = pages(workspace, run)
+    for _state in ("open", "decided"):
+        panel = bob_client.get(f"/w/{workspace.slug}/runs/{run.id}/steps/ask/0/").content.decode()
+        assert f'href="{place}"' in panel
+        bob_client.post(answer, {"decision": "approve"})
+
+
 def test_the_list_has_what_is_open_and_what_was_decided(
     bob_client: Client, bob: User, workspace: Workspace, started: Started
 ) -> None:
