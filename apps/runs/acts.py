@@ -122,7 +122,7 @@ def _keep(now: Drive, one: Try, outputs: Mapping[str, Any], took_s: float) -> No
     """Let the outputs be found again: by this process, and by all where that is worth a row."""
     assert one.key is not None
     size = rough_size(outputs)
-    MEMORY.put(one.key, outputs, timezone.now(), size)
+    MEMORY.put(one.key, (outputs, timezone.now()), size)
     if took_s >= WORTH_ASKING_S:
         now.journal.result(one.key, one.step.position, one.item, size)
 

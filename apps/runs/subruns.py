@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from apps.billing.services import InsufficientCredits, credits_hold, hold_split
 from apps.common.live import poke
+from apps.common.memory import Memory
 from apps.engine.node_types import ChildRun, NodeFailure, Quote
 from apps.engine.plan import Plan
 from apps.engine.states import RunState, StepState
@@ -28,9 +29,8 @@ from apps.runs.plans import document_digest, graph_keep, plan_of_graph
 from apps.runs.records import cancelled as cancelled_error
 from apps.runs.reuse import EVERY_NODE
 
-_KEEP = 256
 # The stored graph of a version that was started before, so that a list over a workflow reads its document once.
-_graphs: dict[tuple[UUID, str, int], UUID] = {}
+_graphs: Memory[tuple[UUID, str, int], UUID] = Memory(entries=256)
 
 
 def ensure(now: Drive, one: Try, call: ChildRun, *, cancelled: bool) -> Outcome | None:
@@ -177,9 +177,7 @@ def _graph(workspace_id: UUID, call: ChildRun) -> tuple[UUID, Plan]:
         if document is None:
             raise NodeFailure(_("This version of the workflow is gone."), code="no-version")
         graph_id = graph_keep(workspace_id, document, document_digest(document))
-        _graphs[key] = graph_id
-        while len(_graphs) > _KEEP:
-            _graphs.pop(next(iter(_graphs)))
+        _graphs.put(key, graph_id)
     return graph_id, plan_of_graph(graph_id, None)
 
 
