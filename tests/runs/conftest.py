@@ -13,7 +13,9 @@ from apps.billing.services import credits_grant
 from apps.common.tenancy import scope
 from apps.projects.models import Workflow
 from apps.projects.services import project_create, workflow_create
+from apps.runs.models import Run
 from apps.workspaces.models import Workspace
+from tests.runs.asking import Started, approval, start
 
 GRANTED = 100_000_000
 
@@ -50,3 +52,26 @@ def inside(workspace: Workspace) -> Iterator[None]:
 def alice_api(api: Callable[..., Client], funded: Workspace) -> Client:
     """A token of Alice's with every scope, and 100 credits to spend."""
     return api()
+
+
+@pytest.fixture
+def started(make_workflow: Callable[[dict[str, Any]], Workflow], workspace: Workspace) -> Started:
+    """``started(**params)``: a run that asks for an approval."""
+
+    def make(**params: Any) -> Run:
+        workflow = make_workflow(approval(**params))
+        with scope(workspace.id):
+            return start(workflow)
+
+    return make
+
+
+@pytest.fixture
+def see(workspace: Workspace) -> Callable[..., Any]:
+    """``see(step, run)``: look inside the workspace."""
+
+    def look(what: Callable[..., Any], *arguments: Any) -> Any:
+        with scope(workspace.id):
+            return what(*arguments)
+
+    return look

@@ -22,7 +22,7 @@ from apps.runs.webhooks import BODY_MAX
 from apps.runs.webhooks import callback as callback_view
 from apps.workspaces.models import Workspace
 from tests.conftest import client_of
-from tests.runs.test_waits import approval, callback, ring, start, step
+from tests.runs.asking import approval, callback, ring, start, step
 
 Make = Callable[[dict[str, Any]], Workflow]
 

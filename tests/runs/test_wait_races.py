@@ -22,7 +22,7 @@ from apps.runs.lease import lease_take
 from apps.runs.models import Run, RunEvent, Step
 from apps.runs.waits import wait_rings
 from apps.workspaces.models import Workspace
-from tests.runs.test_waits import approval, given, kinds, start, states, step
+from tests.runs.asking import approval, given, kinds, start, states, step
 
 Make = Callable[[dict[str, Any]], Workflow]
 
