@@ -20,13 +20,12 @@ from apps.assets.services import asset_url, preview_url
 from apps.engine.states import StepState
 from apps.engine.values import ASSET_KEY
 from apps.runs.listing import run_titles
-from apps.runs.models import Letter, Step
+from apps.runs.models import APPROVAL_TYPE, Letter, Step
 from apps.workspaces.models import Role
 
 TEXT_SHOWN = 20_000
 ASSETS_SHOWN = 12
 COUNTED = 99
-APPROVAL_TYPE = "flow.approval"
 HOWS = {
     "page": gettext_lazy("on this site"),
     "mail": gettext_lazy("by the link in a mail"),

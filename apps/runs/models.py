@@ -36,6 +36,8 @@ class StepState(models.TextChoices):
     CACHED = states.StepState.CACHED.value, _("Reused")
 
 
+# Steps of this type ask a person.
+APPROVAL_TYPE = "flow.approval"
 RUN_LIVE = [RunState.PENDING, RunState.RUNNING, RunState.WAITING]
 
 
@@ -181,12 +183,12 @@ class Step(_OfRun):
             ),
             models.Index(
                 fields=["workspace", "-started_at"],
-                condition=models.Q(type="flow.approval"),
+                condition=models.Q(type=APPROVAL_TYPE),
                 name="runs_step_approvals",
             ),
             models.Index(
                 fields=["started_at"],
-                condition=models.Q(type="flow.approval", state="waiting", asked_at__isnull=True),
+                condition=models.Q(type=APPROVAL_TYPE, state="waiting", asked_at__isnull=True),
                 name="runs_step_unasked",
             ),
         ]

@@ -22,6 +22,7 @@ from apps.engine.documents import MAX_BYTES, DocumentError, document_parse
 from apps.engine.plan import Plan
 from apps.projects.models import Workflow
 from apps.projects.services import workflow_document
+from apps.runs.lease import hold_amount
 from apps.runs.models import CacheClearing, CacheEntry, Run, RunState
 from apps.runs.plans import InvalidGraph as InvalidGraph
 from apps.runs.plans import document_digest, graph_keep, plan_of, workflow_plan
@@ -184,7 +185,7 @@ def run_start(
 
 def _queue(run: Run, name: str) -> None:
     row_insert(run)
-    held = run.price_high if run.max_credits is None else min(run.price_high, run.max_credits)
+    held = hold_amount(run.price_high, run.max_credits)
     if held:
         credits_hold(
             workspace_id=run.workspace_id,

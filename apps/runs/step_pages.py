@@ -14,10 +14,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from apps.engine.plan import PlanStep
 from apps.projects.services import operations_apply
 from apps.runs import services
-from apps.runs.approvals import APPROVAL_TYPE
 from apps.runs.console import short_id, steps_shown
 from apps.runs.detail import BadInput, inputs_editable, inputs_read, step_context, step_of
-from apps.runs.models import Run, Step
+from apps.runs.models import APPROVAL_TYPE, Run, Step
 from apps.runs.timeline import ITEMS_SHOWN, item_rows
 from apps.runs.views import STARTING, refused, run_get, started
 from apps.workspaces.access import MemberRequest, member_required

@@ -24,8 +24,8 @@ from apps.common.states import look_of
 from apps.engine.node_types import Effect
 from apps.engine.plan import Plan, PlanStep
 from apps.engine.states import StepState
-from apps.runs.approvals import APPROVAL_TYPE, decision_text
-from apps.runs.models import Attempt, Run, Step
+from apps.runs.approvals import decision_text
+from apps.runs.models import APPROVAL_TYPE, Attempt, Run, Step
 from apps.runs.plans import plan_of_graph
 from apps.runs.reasons import reason_text
 
