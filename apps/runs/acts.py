@@ -110,12 +110,11 @@ def _run(now: Drive, one: Try) -> None:
         return
     if isinstance(result, WaitUntil):
         _wait(now, one, result, started)
-    elif isinstance(result, ProviderCall | ChildRun):
-        raise TypeError(f"{step.type.type} must answer outputs")
-    else:
-        if one.key and step.type.effect is Effect.PURE:
-            _keep(now, one, result, took)
-        now.records.complete(now.execution, step, one.item, result, **_known(one, started_at=started))
+        return
+    outputs = step.type.outputs_in(result)
+    if one.key and step.type.effect is Effect.PURE:
+        _keep(now, one, outputs, took)
+    now.records.complete(now.execution, step, one.item, outputs, **_known(one, started_at=started))
 
 
 def _keep(now: Drive, one: Try, outputs: Mapping[str, Any], took_s: float) -> None:
