@@ -189,9 +189,31 @@ def _settle(
     again: datetime | None = None,
 ) -> bool:
     """Write how a try ended, under its fence; answers False when the claim was lost meanwhile."""
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic():
         # The run's row is locked first, as the driver does, so that the two can never wait for each other.
         seq = events_record(claim.run_id, [event], wake=True)
+        row = _step_settle(claim, state, outputs, error, again)
+        if row is None:
+            transaction.set_rollback(True)
+            log.info("claim lost, result dropped", action="claim_lost", fence=claim.fence)
+            return False
+        if again is not None:
+            _try_keep(claim, error or {}, started_at=row[0])
+        elif outputs is not None and claim.cache_key:
+            _result_keep(claim, outputs)
+        poke(f"run.{claim.run_id}", seq=seq)
+    return True
+
+
+def _step_settle(
+    claim: Claim,
+    state: StepState,
+    outputs: Mapping[str, Any] | None,
+    error: Mapping[str, Any] | None,
+    again: datetime | None,
+) -> tuple[datetime] | None:
+    """Write the step's row; the moment the try began, or None when the claim was lost."""
+    with connection.cursor() as cursor:
         cursor.execute(
             """
             UPDATE runs_step SET state = %s, outputs = %s::jsonb, error = %s::jsonb, wake_at = %s,
@@ -213,17 +235,8 @@ def _settle(
                 claim.fence,
             ],
         )
-        row = cursor.fetchone()
-        if row is None:
-            transaction.set_rollback(True)
-            log.info("claim lost, result dropped", action="claim_lost", fence=claim.fence)
-            return False
-        if again is not None:
-            _try_keep(claim, error or {}, started_at=row[0])
-        elif outputs is not None and claim.cache_key:
-            _result_keep(claim, outputs)
-        poke(f"run.{claim.run_id}", seq=seq)
-    return True
+        row: tuple[datetime] | None = cursor.fetchone()
+    return row
 
 
 def _try_keep(claim: Claim, error: Mapping[str, Any], *, started_at: datetime) -> None:

@@ -152,12 +152,7 @@ def run_start(
     :class:`NoSuchNode`, :class:`NoSuchRun`, :class:`NoEarlierRun`, :class:`InsufficientCredits` (nothing was
     submitted or held then).
     """
-    if document is None:
-        plan, digest, document = workflow_plan(workflow, part.targets)
-    else:
-        document = document_read(document)
-        digest = document_digest(document)
-        plan = plan_of(document, digest, part.targets, within=workflow.id)
+    plan, digest, document = _freeze(workflow, document, part.targets)
     part = part_resolve(workflow, plan, part)
     run = Run(
         workspace_id=workflow.workspace_id,
@@ -176,27 +171,39 @@ def run_start(
     if plan.paid and not dry_run:
         quote = _estimate(workflow, plan, variables, part)
         run.price_low, run.price_high = quote.low, quote.high
-    # A run that holds no credits is one row, which needs no transaction around it.
-    with transaction.atomic() if run.price_high else nullcontext():
-        run.graph_id = graph_keep(workflow.workspace_id, document, digest)
-        _queue(run, workflow.name)
+    _queue(run, workflow.name, document, digest)
     return run
 
 
-def _queue(run: Run, name: str) -> None:
-    row_insert(run)
+def _freeze(
+    workflow: Workflow, document: Mapping[str, Any] | None, targets: list[str] | None
+) -> tuple[Plan, bytes, Mapping[str, Any] | None]:
+    """The plan of a document, or of the workflow's own, with what :func:`graph_keep` needs to store it."""
+    if document is None:
+        return workflow_plan(workflow, targets)
+    document = document_read(document)
+    digest = document_digest(document)
+    return plan_of(document, digest, targets, within=workflow.id), digest, document
+
+
+def _queue(run: Run, name: str, document: Mapping[str, Any] | None, digest: bytes) -> None:
+    """Store the run and its graph, hold its price, and have it driven: all or nothing."""
     held = hold_amount(run.price_high, run.max_credits)
-    if held:
-        credits_hold(
-            workspace_id=run.workspace_id,
-            hold_id=run.id,
-            amount=held,
-            description=_("Run of %(workflow)s") % {"workflow": name},
-            project_id=run.project_id,
-            run_id=run.id,
-        )
-    poke(f"workspace.{run.workspace_id}", run=run.id)
-    advance_run.delay_on_commit(run_id=str(run.id))
+    # A run that holds no credits is one row, which needs no transaction around it.
+    with transaction.atomic() if held else nullcontext():
+        run.graph_id = graph_keep(run.workspace_id, document, digest)
+        row_insert(run)
+        if held:
+            credits_hold(
+                workspace_id=run.workspace_id,
+                hold_id=run.id,
+                amount=held,
+                description=_("Run of %(workflow)s") % {"workflow": name},
+                project_id=run.project_id,
+                run_id=run.id,
+            )
+        poke(f"workspace.{run.workspace_id}", run=run.id)
+        advance_run.delay_on_commit(run_id=str(run.id))
     log.info("run queued", action="run_start", run=str(run.id), workspace=str(run.workspace_id))
 
 
