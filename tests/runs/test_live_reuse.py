@@ -10,12 +10,10 @@ from apps.projects.models import Workflow
 from apps.sandbox.models import Submission
 from apps.workspaces.models import Workspace
 from tests.runs.conftest import GRANTED
-from tests.runs.graphs import graph, image, node
-from tests.runs.live import Api, consistent, wait_for
-from tests.runs.test_live_runs import balance, film, site
+from tests.runs.graphs import film, graph, image, node
+from tests.runs.live import Api, balance, consistent, wait_for
 
 Make = Callable[[dict[str, Any]], Workflow]
-__all__ = ["site"]
 PRICE = 4_000_000
 
 
