@@ -38,6 +38,8 @@ class StepState(models.TextChoices):
 
 # Steps of this type ask a person.
 APPROVAL_TYPE = "flow.approval"
+# Steps that have outputs which travel on.
+STEP_EMITTED = [state.value for state in states.StepState if state.emitted]
 RUN_LIVE = [RunState.PENDING, RunState.RUNNING, RunState.WAITING]
 
 

@@ -20,7 +20,7 @@ from apps.nodes.flow.workflow import nests
 from apps.projects.models import Workflow
 from apps.projects.services import workflow_document
 from apps.projects.subflows import Types, types_kept
-from apps.runs.models import Graph
+from apps.runs.models import Graph, Run
 
 _NAMES_KEEP = 10_000
 # Workflows among the nodes mean something in their workspace only, so such a plan is kept under it.
@@ -85,6 +85,11 @@ def plan_of_graph(graph_id: UUID, targets: Iterable[str] | None) -> Plan:
     nested = nests(graph.document)
     _digests.put(graph_id, (bytes(graph.digest), graph.workspace_id if nested else None))
     return _plan(graph.document, bytes(graph.digest), wanted, nested=nested)
+
+
+def run_plan(run: Run) -> Plan:
+    """The plan of a run."""
+    return plan_of_graph(run.graph_id, run.targets)
 
 
 def workflow_plan(workflow: Workflow, targets: Iterable[str] | None) -> tuple[Plan, bytes, Mapping[str, Any] | None]:

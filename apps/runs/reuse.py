@@ -24,6 +24,7 @@ from apps.common.statements import prepared
 from apps.engine.node_types import Effect, Lane, NodeFailure
 from apps.engine.plan import PlanStep, step_params
 from apps.runs.fingerprints import asset_ids, differences, fingerprint, work_params
+from apps.runs.models import STEP_EMITTED
 from apps.runs.plans import InvalidGraph, plan_of_graph
 
 # Sentences are made of these codes when they are read, in the reader's language: see apps.runs.reasons.
@@ -61,7 +62,7 @@ class Earlier:
     @property
     def emitted(self) -> bool:
         """Whether it has outputs to reuse."""
-        return self.state in ("completed", "cached") and self.outputs is not None
+        return self.state in STEP_EMITTED and self.outputs is not None
 
 
 # Outputs of steps that ran inside drivers of this process, and when they were made; sizes in bytes.

@@ -16,7 +16,7 @@ from apps.projects.services import operations_apply
 from apps.runs import services
 from apps.runs.console import short_id, steps_shown
 from apps.runs.detail import BadInput, inputs_editable, inputs_read, step_context, step_of
-from apps.runs.models import APPROVAL_TYPE, Run, Step
+from apps.runs.models import APPROVAL_TYPE, STEP_EMITTED, Run, Step
 from apps.runs.timeline import ITEMS_SHOWN, item_rows
 from apps.runs.views import STARTING, refused, run_get, started
 from apps.workspaces.access import MemberRequest, member_required
@@ -36,12 +36,18 @@ def _row(run: Run, step: PlanStep, item: int) -> Step | None:
     return row
 
 
+def _number(request: MemberRequest, name: str) -> int:
+    """A number of the query; 0 for anything that is none, or too long for any list."""
+    text = request.GET.get(name, "")
+    return int(text) if len(text) <= 9 and text.isascii() and text.isdigit() else 0
+
+
 @require_GET
 @member_required()
 def step_list(request: MemberRequest, run_id: UUID) -> HttpResponse:
     """More rows of the console, from position ``first`` on."""
-    run, first = run_get(run_id), request.GET.get("first", "0")
-    shown = steps_shown(run, int(first) if first.isascii() and first.isdigit() else 0)
+    run = run_get(run_id)
+    shown = steps_shown(run, _number(request, "first"))
     return render(request, "runs/rows.html", {**shown, "run": run, "short": short_id(run)})
 
 
@@ -50,10 +56,9 @@ def step_list(request: MemberRequest, run_id: UUID) -> HttpResponse:
 def step_items(request: MemberRequest, run_id: UUID, node: str) -> HttpResponse:
     """A page of the items of a step that a list mapped."""
     run, step = _step(run_id, node)
-    asked = request.GET.get("page", "0")
     total = Step.objects.filter(run_id=run.id, position=step.position).count()
     pages = -(-total // ITEMS_SHOWN)
-    page = min(int(asked) if asked.isascii() and asked.isdigit() else 0, max(0, pages - 1))
+    page = min(_number(request, "page"), max(0, pages - 1))
     rows = item_rows(run, step, page=page)
     context = {"rows": rows, "run": run, "short": short_id(run), "page": page, "pages": pages, "total": total}
     first = page * ITEMS_SHOWN
@@ -120,7 +125,7 @@ def step_pin(request: MemberRequest, run_id: UUID, node: str, item: int) -> Http
     pinning = "unpin" not in request.POST
     if pinning:
         row = _row(run, step, item)
-        if row is None or not row.outputs or row.state not in ("completed", "cached"):
+        if row is None or not row.outputs or row.state not in STEP_EMITTED:
             return refused(request, ValueError(_("This step has no output to pin.")))
         operation["value"] = row.outputs
     try:

@@ -23,7 +23,7 @@ from apps.projects.subflows import DEPTH_MAX
 from apps.runs.drive import Child, Drive, Try
 from apps.runs.journal import FenceLost, events_record
 from apps.runs.lease import Lease
-from apps.runs.models import RUN_LIVE, Run, Step
+from apps.runs.models import RUN_LIVE, STEP_EMITTED, Run, Step
 from apps.runs.paid import Outcome
 from apps.runs.plans import document_digest, graph_keep, plan_of_graph
 from apps.runs.records import cancelled as cancelled_error
@@ -243,9 +243,7 @@ def _outcome(child: Child) -> Outcome:
 def _ports(child: Child) -> Mapping[str, Any]:
     """What reached the child's outputs, by the names of the ports."""
     names = output_names(plan_of_graph(child.graph_id, None))
-    done = Step.objects.filter(
-        run_id=child.run_id, type=OUTPUT, item=0, state__in=[StepState.COMPLETED.value, StepState.CACHED.value]
-    )
+    done = Step.objects.filter(run_id=child.run_id, type=OUTPUT, item=0, state__in=STEP_EMITTED)
     return {
         names[node]: outputs["value"] for node, outputs in done.values_list("node", "outputs") if outputs is not None
     }

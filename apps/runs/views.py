@@ -18,7 +18,7 @@ from apps.projects.models import Workflow, WorkflowVersion
 from apps.runs import answers, services
 from apps.runs.console import console_context
 from apps.runs.models import RUN_LIVE, Run, RunState, StepState
-from apps.runs.waits import CALLBACK, callback_url
+from apps.runs.waits import CALLBACK, callback_url, place_of
 from apps.workspaces.access import MemberRequest, member_required
 from apps.workspaces.models import Role
 
@@ -132,7 +132,7 @@ def callback_address(request: MemberRequest, run_id: UUID, node: str, item: int)
     if step is None or (step.request or {}).get("kind") != CALLBACK:
         raise Http404
     waiting = step.state == StepState.WAITING
-    url = callback_url(answers.place_of(step)) if waiting else ""
+    url = callback_url(place_of(step)) if waiting else ""
     return render(request, "runs/callback_address.html", {"url": url, "until": step.wake_at})
 
 

@@ -27,6 +27,7 @@ from django.urls import reverse
 from apps.common.live import poke
 from apps.engine.states import StepState
 from apps.runs.journal import events_record
+from apps.runs.models import Step
 
 APPROVAL = "approval"
 CALLBACK = "callback"
@@ -42,6 +43,11 @@ class Place:
     position: int
     item: int
     attempt: int
+
+
+def place_of(step: Step) -> Place:
+    """Where the step's present try waits."""
+    return Place(step.run_id, step.position, step.item, step.attempt)
 
 
 def _signature(packed: bytes) -> bytes:

@@ -120,6 +120,7 @@ class TestRows:
         assert "0–49 of 120" in text
         assert page(alice_client, "step_items", run.id, "t", page=2).count("<li id=") == 20
         assert page(alice_client, "step_items", run.id, "t", page="nonsense").count("<li id=") == ITEMS_SHOWN
+        assert page(alice_client, "step_items", run.id, "t", page="9" * 5000).count("<li id=") == ITEMS_SHOWN
         assert page(alice_client, "step_items", run.id, "t", page=99).count("<li id=") == 20
 
     def test_the_length_of_a_run_hangs_on_its_longest_path(self, make_workflow: Make) -> None:
