@@ -24,7 +24,8 @@ BATCH_S = 0.1
 _WRITERS = ThreadPoolExecutor(8, thread_name_prefix="journal")
 
 # One statement is one transaction and one round trip: the fence is checked, the sequence advanced, steps and events
-# written; a driver that lost its lease writes nothing. A settled step is never written again.
+# written; a driver that lost its lease writes nothing. A settled step is never written again. A paid try began in an
+# earlier batch, maybe under another driver, so its row is what knows when.
 _FLUSH = """
 WITH run AS (
     UPDATE runs_run SET
@@ -73,7 +74,12 @@ WITH run AS (
     WHERE old.state NOT IN ('completed', 'failed', 'skipped', 'cancelled', 'cached')
 ), attempts AS (
     INSERT INTO runs_attempt (workspace_id, run_id, position, item, attempt, error, cost, started_at, finished_at)
-    SELECT run.workspace_id, run.id, a.position, a.item, a.attempt, a.error, a.cost, a.started_at, a.finished_at
+    SELECT run.workspace_id, run.id, a.position, a.item, a.attempt, a.error, a.cost,
+           COALESCE(a.started_at, (
+               SELECT tried.started_at FROM runs_step AS tried
+               WHERE tried.run_id = run.id AND tried.position = a.position AND tried.item = a.item
+                   AND tried.attempt = a.attempt
+           )), a.finished_at
     FROM run, jsonb_to_recordset(%(attempts)s::jsonb) AS a(
         position int, item int, attempt smallint, error jsonb, cost bigint, started_at timestamptz,
         finished_at timestamptz

@@ -38,8 +38,11 @@ class StepState(models.TextChoices):
     CACHED = states.StepState.CACHED.value, _("Reused")
 
 
+# Steps of this type ask a person.
+APPROVAL_TYPE = "flow.approval"
+# Steps that have outputs which travel on.
+STEP_EMITTED = [state.value for state in states.StepState if state.emitted]
 RUN_LIVE = [RunState.PENDING, RunState.RUNNING, RunState.WAITING]
-STEP_IN_FLIGHT = [StepState.READY, StepState.RUNNING, StepState.WAITING]
 
 
 class Graph(TenantModel):
@@ -190,12 +193,12 @@ class Step(_OfRun):
             ),
             models.Index(
                 fields=["workspace", "-started_at"],
-                condition=models.Q(type="flow.approval"),
+                condition=models.Q(type=APPROVAL_TYPE),
                 name="runs_step_approvals",
             ),
             models.Index(
                 fields=["started_at"],
-                condition=models.Q(type="flow.approval", state="waiting", asked_at__isnull=True),
+                condition=models.Q(type=APPROVAL_TYPE, state="waiting", asked_at__isnull=True),
                 name="runs_step_unasked",
             ),
         ]
@@ -250,7 +253,7 @@ class Attempt(_OfRun):
 
 
 class CacheEntry(TenantRow):
-    """Where a result with this key is to be found: a settled step. ``size`` in bytes, ``cost`` in micro-credits."""
+    """Where a result with this key is to be found: a settled step. ``size`` in bytes."""
 
     pk = models.CompositePrimaryKey("workspace", "key")
     workspace = models.ForeignKey(

@@ -112,8 +112,20 @@ class Records:
             self.record(step, item, StepState.FAILED, attempt=attempt, error=error, **fields)
             execution.settle(step, item, StepState.FAILED, {"error": error})
             return None
+        return self._retry(step, item, error, attempt, timedelta(seconds=pause), fields)
+
+    def _retry(
+        self,
+        step: PlanStep,
+        item: int,
+        error: Mapping[str, Any],
+        attempt: int,
+        pause: timedelta,
+        fields: Mapping[str, Any],
+    ) -> datetime:
+        """Keep the try by itself; the step's row waits for the next one."""
         now = timezone.now()
-        again = now + timedelta(seconds=pause)
+        again = now + pause
         started = fields.get("started_at")
         self.journal.attempt(
             {
