@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -95,6 +96,18 @@ class Generation(TenantModel):
     cancel_sent_at = models.DateTimeField(null=True, blank=True)
 
     outputs = models.JSONField(default=list)
+    # What a model that writes has written.
+    text = models.TextField(blank=True, default="", db_default="")
+    # What the vendor says it used (tokens, seconds, megapixels), where it says so.
+    usage = models.JSONField(default=dict, db_default={})
+    # Who was asked before this model answered, and why not they: ``{"model", "code", "message", "at"}`` each.
+    route = models.JSONField(default=list, db_default=[])
+    # Which version of the catalogue's entry the form and the price came from.
+    model_version = models.PositiveIntegerField(default=1, db_default=1)
+    # What people say of it: stars 1 to 5, tags, and whether it may enter a dataset (NULL: as the workspace says).
+    rating = models.PositiveSmallIntegerField(null=True, blank=True)
+    tags = ArrayField(models.CharField(max_length=60), default=list, blank=True, db_default=[])
+    consent = models.BooleanField(null=True, blank=True)
     assets = models.ManyToManyField("assets.Asset", through="GenerationOutput", related_name="generations")
 
     class Meta:
@@ -106,6 +119,9 @@ class Generation(TenantModel):
             ),
             models.CheckConstraint(
                 condition=Q(state="succeeded") | Q(cost=0), name="generations_only_success_is_charged"
+            ),
+            models.CheckConstraint(
+                condition=Q(rating__isnull=True) | Q(rating__range=(1, 5)), name="generations_rating"
             ),
             models.UniqueConstraint(
                 fields=["run_id", "node", "item", "attempt"],
