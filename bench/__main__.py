@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 
-from bench.report import Figure, keep, table
+from bench.report import Figure, durations, keep, table
 from bench.site import ROOT, Site, open_site, prepare_environment, stack
 
 NAMES = (
@@ -21,8 +22,10 @@ def main(names: list[str]) -> int:
         print(f"There is no benchmark {', '.join(sorted(unknown))}. There are: {', '.join(NAMES)}.", file=sys.stderr)
         return 2
     prepare_environment()
+    begun_all = time.monotonic()
     stack("up")
     figures: list[Figure] = []
+    took: dict[str, float] = {}
     try:
         # The settings read the addresses that the stack has just written.
         benches, site = _benches(), open_site()
@@ -30,13 +33,16 @@ def main(names: list[str]) -> int:
 
         for name in names or NAMES:
             print(f"{name} …", file=sys.stderr, flush=True)
+            begun = time.monotonic()
             figures += benches[name](site)
+            took[name] = time.monotonic() - begun
             # One that restarts the stack leaves dead connections to the next.
             connections.close_all()
     finally:
         stack("down")
     print(table(figures))
-    keep(figures, ROOT / "var" / "bench")
+    print(durations(took, time.monotonic() - begun_all))
+    keep(figures, took, ROOT / "var" / "bench")
     return 0
 
 
@@ -45,7 +51,7 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
 
     django.setup()
     from apps.common.logs import configure
-    from bench import engine, lanes, pages, processes, replay, runs, scale, waiting, waits
+    from bench import crash, engine, lanes, pages, processes, replay, runs, scale, waiting, waits
 
     configure("WARNING")
     return {
@@ -63,7 +69,7 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
         "small": engine.bench_small,
         "small_http": engine.bench_small_http,
         "bytes": engine.bench_bytes,
-        "crash": engine.bench_crash,
+        "crash": crash.bench_crash,
         "fair": lanes.bench_fair,
         "branches": lanes.bench_branches,
         "sleepers": waits.bench_sleepers,
