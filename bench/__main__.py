@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import traceback
 from collections.abc import Callable
 
 from bench.report import Figure, durations, keep, table
@@ -26,6 +27,7 @@ def main(names: list[str]) -> int:
     stack("up")
     figures: list[Figure] = []
     took: dict[str, float] = {}
+    broken: list[str] = []
     try:
         # The settings read the addresses that the stack has just written.
         benches, site = _benches(), open_site()
@@ -34,7 +36,11 @@ def main(names: list[str]) -> int:
         for name in names or NAMES:
             print(f"{name} …", file=sys.stderr, flush=True)
             begun = time.monotonic()
-            figures += benches[name](site)
+            try:
+                figures += benches[name](site)
+            except Exception:  # the others' figures must not be lost with it
+                traceback.print_exc()
+                broken.append(name)
             took[name] = time.monotonic() - begun
             # One that restarts the stack leaves dead connections to the next.
             connections.close_all()
@@ -43,7 +49,9 @@ def main(names: list[str]) -> int:
     print(table(figures))
     print(durations(took, time.monotonic() - begun_all))
     keep(figures, took, ROOT / "var" / "bench")
-    return 0
+    if broken:
+        print(f"Broken: {', '.join(broken)}. What happened stands above the table.", file=sys.stderr)
+    return 1 if broken else 0
 
 
 def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
