@@ -10,8 +10,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-import jsonschema_rs
-
 from apps.engine.types import PortType
 from apps.wording import gettext as _
 from apps.wording.schema import sentence, unknown
@@ -247,6 +245,8 @@ _validators: dict[tuple[str, int], Any] = {}
 def _validator(node_type: NodeType) -> Any:
     key = (node_type.type, node_type.version)
     if key not in _validators:
+        import jsonschema_rs  # three megabytes, which who never looks at parameters need not hold
+
         schema = node_type.schema
         # Required parameters may come from variables, whose value shows at run time.
         _validators[key] = jsonschema_rs.validator_for(

@@ -13,8 +13,6 @@ from enum import StrEnum
 from functools import cache, lru_cache
 from typing import Any
 
-import jsonschema_rs
-
 from apps.engine.node_types import Effect, NodeType, Port
 from apps.engine.types import PortType
 from apps.wording import gettext as _
@@ -193,5 +191,7 @@ def _sentence(name: str, error: Any) -> str:
 
 @cache
 def _validator(name: str) -> Any:
+    import jsonschema_rs  # see apps.engine.node_types
+
     draft = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     return jsonschema_rs.validator_for({**SETTINGS[name], **draft}, mask="this value")
