@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -18,6 +19,7 @@ from django.utils import timezone
 from apps.common.tenancy import scope
 from apps.projects.models import Workflow
 from apps.projects.services import workflow_document
+from apps.runs import fragments
 from apps.runs.console import console_context, run_view
 from apps.runs.detail import settings_lines, step_of, value_view
 from apps.runs.driver import advance
@@ -373,6 +375,24 @@ class TestBounds:
         assert self.queries(lambda: page(alice_client, "step_detail", long.id, "n700", 0)) <= 14
         assert self.queries(lambda: page(alice_client, "step_list", long.id, first=500)) <= 12
         assert "more" not in page(alice_client, "step_list", long.id, first=500)
+
+    def test_the_end_is_told_with_the_last_batch_only(
+        self, make_workflow: Make, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A reader who comes back far behind stops at the end mark, and must have everything by then."""
+        monkeypatch.setattr(fragments, "BATCH", 7)
+        run, after, told, done = drive(make_workflow(chain(10))), 0, [], set()
+        while True:
+            batch = batch_render(run.id, run.workspace_id, after, "en")
+            assert batch is not None
+            after = batch.seq
+            told.append('state="completed" cost' in batch.html)
+            done |= set(re.findall(r'<node-status node="(\w+)" state="completed"', batch.html))
+            if batch.ended:
+                break
+        assert told == [False] * (len(told) - 1) + [True]
+        assert len(told) == 4
+        assert len(done) == 10
 
     def test_a_long_run_stays_small_on_the_socket(self, make_workflow: Make) -> None:
         run = drive(make_workflow(chain(1000)))
