@@ -18,8 +18,9 @@ from django.db.models import Count, Max, Min, Sum
 from django.db.models.fields.json import KeyTextTransform
 from django.utils import timezone
 from django.utils.functional import cached_property
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, gettext_lazy, ngettext
 
+from apps.common.sentences import listed
 from apps.common.states import look_of
 from apps.engine.node_types import Effect
 from apps.engine.plan import Plan, PlanStep
@@ -42,6 +43,17 @@ _SETTLED = [state.value for state in StepState if state.settled]
 _EMITTED = [StepState.COMPLETED, StepState.CACHED]
 # When items differ, the row shows the most pressing state.
 _PRESSING = ["failed", "running", "waiting", "ready", "pending", "cancelled", "completed", "cached", "skipped"]
+_SPREAD = {
+    "failed": gettext_lazy("%(count)s failed"),
+    "running": gettext_lazy("%(count)s running"),
+    "waiting": gettext_lazy("%(count)s waiting"),
+    "ready": gettext_lazy("%(count)s queued"),
+    "pending": gettext_lazy("%(count)s not started"),
+    "cancelled": gettext_lazy("%(count)s cancelled"),
+    "completed": gettext_lazy("%(count)s done"),
+    "cached": gettext_lazy("%(count)s reused"),
+    "skipped": gettext_lazy("%(count)s skipped"),
+}
 # The API names the run something was taken from; to a person its identifier says nothing.
 _IDENTIFIER = re.compile(r"\s*[(（][0-9a-f-]{36}[)）]")
 
@@ -85,8 +97,10 @@ class RowView:
     error: str
     note: str
     again_at: datetime | None = None
-    # What it waits for while it waits: "approval", "callback" or "".
+    # What it waits for while it waits: "approval", "callback" or ""; how many items do, and which is the first.
     waits: str = ""
+    asks: int = 0
+    asked: int = 0
     # Why it was reused or had to run; what it would have done, in a dry run; JSON of what it waits for an answer to.
     reason: str = ""
     would: str = ""
@@ -117,6 +131,9 @@ class Group:
     end: datetime | None
     cost: int
     error: str
+    # What items wait for an answer to, and the first of them.
+    waits: str = ""
+    asked: int = 0
 
     @property
     def state(self) -> str:
@@ -173,6 +190,8 @@ class Timeline:
                 end=Max("finished_at"),
                 sum=Sum("cost"),
                 message=Min(KeyTextTransform("message", "error")),
+                kind=Min(KeyTextTransform("kind", "request")),
+                first=Min("item"),
             )
             .order_by("position")
         )
@@ -231,7 +250,9 @@ class Timeline:
         return RowView(
             step.position, step.node, 0, step.title, step.type.type, group.state, 1, bars, seconds, group.cost,
             group.error, "", items=sum(group.counts.values()), spread=_spread(group.counts),
-            outputs=json.dumps(outputs, separators=(",", ":")), told=told,
+            outputs=json.dumps(outputs, separators=(",", ":")), told=told, waits=group.waits, asked=group.asked,
+            asks=group.counts["waiting"] if group.waits else 0,
+            request=json.dumps({"kind": group.waits}) if group.waits else "",
         )  # fmt: skip
 
 
@@ -277,6 +298,8 @@ def row_view(
         note,
         again_at=row.wake_at if row.state == StepState.PENDING else None,
         waits=(row.request or {}).get("kind", "") if row.state == StepState.WAITING else "",
+        asks=1 if row.request and row.state == StepState.WAITING else 0,
+        asked=row.item,
         reason="" if row.state == StepState.SKIPPED else why_text(row.cache_reason),
         would=told if error.get("code") == "dry-run" else "",
         request=json.dumps(row.request) if row.request and row.state == StepState.WAITING else "",
@@ -335,21 +358,26 @@ def _group(parts: list[Mapping[str, Any]]) -> Group:
     starts = [part["start"] for part in parts if part["start"]]
     ends = [part["end"] for part in parts if part["end"]]
     errors = [part["message"] for part in parts if part["message"] and part["state"] in ("failed", "pending")]
+    asking = next((part for part in parts if part["state"] == StepState.WAITING and part["kind"]), None)
     return Group(
         {part["state"]: part["count"] for part in parts},
         min(starts, default=None),
         max(ends, default=None),
         sum(part["sum"] for part in parts),
         errors[0] if errors else "",
+        asking["kind"] if asking else "",
+        asking["first"] if asking else 0,
     )
 
 
 def _spread(counts: Mapping[str, int]) -> str:
     """ "37 done, 2 failed": how the items of a step are."""
-    parts = [f"{counts[state]} {str(look_of(state).word).lower()}" for state in _PRESSING if state in counts]
+    parts = listed(str(_SPREAD[state]) % {"count": counts[state]} for state in _PRESSING if state in counts)
     total = sum(counts.values())
-    head = ngettext("%(count)s item", "%(count)s items", total) % {"count": total}
-    return f"{head}: {', '.join(parts)}"
+    return ngettext("%(count)s item: %(states)s", "%(count)s items: %(states)s", total) % {
+        "count": total,
+        "states": parts,
+    }
 
 
 def short(value: Any) -> Any:

@@ -64,7 +64,7 @@ def test_a_run_is_followed_and_read_again(
     fetch.get_by_role("link").focus()
     page.keyboard.press("Enter")
     panel = page.get_by_role("complementary", name="Step")
-    expect(panel.get_by_text("3 retries, first pause 600 ms, all alike")).to_be_visible()
+    expect(panel.get_by_text("Up to 3 retries, 600 ms apart")).to_be_visible()
     page.locator("a[href='#step=pause.0']").focus()
     expect(page.locator("run-status[state=completed]")).to_be_attached(timeout=PATIENCE_MS)
     expect(page.locator("a[href='#step=pause.0']")).to_be_focused()

@@ -68,7 +68,7 @@ def link_in(message: Any) -> str:
 
 def test_an_empty_list_says_what_to_do(alice_client: Client, workspace: Workspace) -> None:
     page = alice_client.get(f"/w/{workspace.slug}/approvals/").content.decode()
-    assert "Nothing waits for a decision" in page
+    assert "Nothing is waiting for a decision" in page
     assert "Open projects" in page
 
 
@@ -82,6 +82,14 @@ def test_the_list_has_what_is_open_and_what_was_decided(
     assert "Print the poster?" in waiting and "You can decide" in waiting
     assert "Send it?" in decided and "Approved" in decided and "Bob" in decided
     assert pages(workspace, run)[0] in waiting
+
+
+def test_the_list_of_one_run(bob_client: Client, bob: User, workspace: Workspace, started: Started) -> None:
+    run, other = started(message="Print the poster?"), started(message="Send it?")
+    text = bob_client.get(f"/w/{workspace.slug}/approvals/?run={run.id}").content.decode()
+    assert "Print the poster?" in text and "Send it?" not in text
+    assert "Approvals of one run." in text and pages(workspace, other)[0] not in text
+    assert bob_client.get(f"/w/{workspace.slug}/approvals/?run=nonsense").status_code == 404
 
 
 def test_history_is_paged(bob_client: Client, bob: User, workspace: Workspace, started: Started) -> None:

@@ -81,7 +81,7 @@ def test_each_approver_is_written_to_once(
     assert "your approval is asked in Mill" in first.subject
     assert "Print it?" in first.body and "sea" in first.body
     html = first.alternatives[0]
-    assert html[1] == "text/html" and "Look and decide" in html[0]
+    assert html[1] == "text/html" and "Review and decide" in html[0]
     with scope(workspace.id):
         assert set(Letter.objects.values_list("address", "named")) == {
             ("ann@example.com", True), ("ada@example.org", True), ("alice@example.org", False)
@@ -211,7 +211,7 @@ def test_an_old_link_leads_nowhere(
     monkeypatch.setattr("django.core.signing.time.time", lambda: later)
     answer = Client().get(link_in(mailoutbox[0]))
     assert answer.status_code == 404
-    assert "This link leads nowhere" in answer.content.decode()
+    assert "This link does not work" in answer.content.decode()
 
 
 def test_a_link_says_when_it_is_over(workspace: Workspace, started: Started, mailoutbox: list[Any], see: Any) -> None:

@@ -47,7 +47,7 @@ def states(run: Run) -> list[str]:
     return list(Step.objects.filter(run=run).order_by("position", "item").values_list("state", flat=True))
 
 
-HIT = "Reused: nothing changed since it was made"
+HIT = "Reused: nothing has changed"
 
 
 def numbers(first: Any = 1, **params: Any) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def test_cleared_is_not_reused(make_workflow: Make, where: str) -> None:
     place: dict[str, Any] = {"workflow": workflow} if where != "workspace" else {}
     services.cache_clear(workspace_id=workflow.workspace_id, node="b" if where == "node" else "", **place)
     after = told(run_of(workflow))
-    assert after["b"] == ("completed", "Its earlier results were forgotten")
+    assert after["b"] == ("completed", "Earlier results were forgotten")
     assert after["a"][0] == ("cached" if where == "node" else "completed")
     assert set(told(run_of(workflow)).values()) == {("cached", HIT)}
 
