@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from apps.accounts.models import User
+from apps.billing.services import credits_grant
 from apps.common.tenancy import scope
 from apps.projects.models import Workflow
 from apps.projects.services import workflow_create
@@ -106,6 +107,7 @@ def test_nothing_grave_stands_in_anybodys_way(
     workflow: Workflow,
     alice: User,
 ) -> None:
+    credits_grant(workspace_id=workspace.id, amount=100_000_000, reason="test", source="test", source_id="access")
     project: Any = workflow.project_id
     rest: dict[str, Any] = {"workspace_id": workspace.id, "project_id": project, "actor_id": alice.id}
     drawn = workflow_create(name="Drawn", graph=GRAPH, **rest)
@@ -136,7 +138,7 @@ PAGES = {
     "gallery/": "main img",
     "tape/": "main img",
     "billing/": "main",
-    "settings/": "form",
-    "settings/members/": "form",
-    "settings/tokens/": "form",
+    "settings/": "main form",
+    "settings/members/": "main form",
+    "settings/tokens/": "main button",
 }

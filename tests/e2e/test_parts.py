@@ -210,7 +210,7 @@ def test_retries_are_set_shown_and_removed(
     treatment.get_by_label("Times", exact=True).fill("2")
     treatment.get_by_label("Wait before the first retry, seconds").fill("8")
     page.keyboard.press("Tab")
-    expect(canvas.nodes("Slow").get_by_role("img", name=re.compile("^Tried again up to 2 times"))).to_have_text("2")
+    expect(canvas.nodes("Slow").get_by_role("img", name=re.compile("^Retries up to 2 times"))).to_have_text("2")
     canvas.all_saved()
     assert _params(workflow, "slow")["$retry"] == {"times": 2, "backoff_s": 8}
     canvas.run_button.click()

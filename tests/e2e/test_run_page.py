@@ -119,7 +119,7 @@ def test_parts_are_run_again_from_a_step(
     page.get_by_role("dialog").get_by_label("Value").fill("lake")
     page.get_by_role("button", name="Run this step").click()
     page.wait_for_url(lambda url: run not in url)
-    expect(page.get_by_text("again from Pass")).to_be_visible()
+    expect(page.get_by_text("rerun from Pass")).to_be_visible()
     expect(page.locator(".run-rows > li")).to_have_count(2)
     expect(page.locator("run-status[state=completed]")).to_be_attached(timeout=PATIENCE_MS)
     page.locator("a[href='#step=fetch.0']").click()

@@ -121,10 +121,10 @@ def test_the_navigation_counts(alice_client: Client, workspace: Workspace, start
     assert alice_client.get(count).content.decode().strip() == ""
     run = started()
     started()
-    assert "2 approvals wait" in alice_client.get(count).content.decode()
+    assert "2 approvals waiting" in alice_client.get(count).content.decode()
     with scope(workspace.id):
         services.run_cancel(run=run)
-    assert "1 approval waits" in alice_client.get(count).content.decode()
+    assert "1 approval waiting" in alice_client.get(count).content.decode()
     assert count in alice_client.get(f"/w/{workspace.slug}/approvals/").content.decode()
 
 
@@ -145,7 +145,7 @@ def test_deciding_on_the_page(
     text = done.content.decode()
     assert "Approved" in text and "by Bob on this site" in text and "Go on" in text
     late = bob_client.post(answer, {"decision": "reject"}, follow=True).content.decode()
-    assert "Bob was first" in late
+    assert "Bob answered first" in late
     assert see(given, run)["decision"]["decision"] == "approve"
 
 
@@ -182,7 +182,7 @@ def test_expired_and_cancelled_pages_say_so(
             assert 'value="approve"' not in text
             see(advance, run.id)
     told = bob_client.post(pages(workspace, late)[1], {"decision": "approve"}, follow=True).content.decode()
-    assert "time to answer is over" in told
+    assert "time to answer has passed" in told
 
 
 def test_the_console_leads_there_and_tells_who_decided(

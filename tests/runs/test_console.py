@@ -167,7 +167,7 @@ class TestHead:
     ) -> None:
         run = drive(make_workflow(image()), dry_run=True)
         text = page(alice_client, "run_detail", run.id)
-        assert "A dry run: nothing was sent or spent." in text
+        assert "Dry run: nothing was sent or charged." in text
         assert "It would ask sandbox/image" in text
         assert run_view(run).counts.would == 1
 
@@ -178,7 +178,7 @@ class TestHead:
         run = drive(workflow, part=part, max_credits=10_000_000)
         text = page(alice_client, "run_detail", run.id)
         assert "0 of at most 10 credits" in text
-        assert "again from Pass" in text
+        assert "rerun from Pass" in text
         assert reverse("runs:run_detail", args=["mill", first.id]) in text
 
 
@@ -196,7 +196,7 @@ class TestDetail:
 
     def test_a_step_that_has_not_begun_has_a_panel_too(self, make_workflow: Make, alice_client: Client) -> None:
         run = run_start(workflow=make_workflow(chain(1)), actor_id=None)
-        assert "It has not begun" in page(alice_client, "step_detail", run.id, "n0", 0)
+        assert "Not started yet" in page(alice_client, "step_detail", run.id, "n0", 0)
 
     @pytest.mark.parametrize(("name", "item"), [("nobody", 0), ("n0", 7)])
     def test_what_is_not_there_is_not_found(
@@ -271,7 +271,7 @@ class TestAgain:
         run = drive(make_workflow(graph(nodes, ("n", "number", "a", "value"))))
         answer = post(bob_client, "step_alone", run.id, "a", 0, **{"input-value": "{oops"})
         assert answer.status_code == 422
-        assert "is not JSON" in answer.content.decode()
+        assert "is not valid JSON" in answer.content.decode()
         assert "{oops" in answer.content.decode()
         assert Run.objects.count() == 1
 

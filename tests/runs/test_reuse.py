@@ -100,7 +100,7 @@ def test_input_that_is_new_or_gone(make_workflow: Make) -> None:
     run_of(workflow)
     loose = numbers()
     loose["edges"] = loose["edges"][:1] + loose["edges"][2:]
-    assert told(run_of(workflow, loose))["b"] == ("completed", "input `value` is gone")
+    assert told(run_of(workflow, loose))["b"] == ("completed", "input `value` was removed")
     assert told(run_of(workflow, numbers(5)))["b"] == ("completed", "input `value` is new")
 
 
@@ -251,7 +251,7 @@ def test_run_from_here_keeps_what_comes_before(make_workflow: Make) -> None:
     first = run_of(workflow)
     again = run_of(workflow, part=Part(from_node="b"))
     assert again.from_run_id == first.id
-    kept = f"Kept from an earlier run, where it had succeeded ({first.id})"
+    kept = f"Kept from an earlier run where it succeeded ({first.id})"
     assert told(again) == {
         "n": ("cached", kept),
         "a": ("cached", kept),
