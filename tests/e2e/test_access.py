@@ -24,7 +24,8 @@ PATIENCE_MS = 30_000
 GRAVE = {"serious", "critical"}
 # The second theme has the same elements in other colours.
 LOOK = """async only => {
-    const found = await axe.run(document, {resultTypes: ["violations"], ...(only && {runOnly: only})});
+    const quick = {resultTypes: ["violations"], selectors: false, preload: false, iframes: false};
+    const found = await axe.run(document, {...quick, ...(only && {runOnly: only})});
     return found.violations.flatMap(({id, impact, nodes}) => nodes.map(({html, failureSummary}) =>
         ({id, impact, html: html.slice(0, 200), why: failureSummary})));
 }"""
@@ -56,7 +57,6 @@ class Sight:
 
     def see(self, path: str, ready: str = "main", before: Callable[[Page], Any] | None = None) -> None:
         """Open a page, wait until ``ready`` is there, do ``before``, and look at it in both themes."""
-        self.page.goto("about:blank")
         self.page.goto(f"{self.base}{path}")
         expect(self.page.locator(ready).first).to_be_visible(timeout=PATIENCE_MS)
         if before:

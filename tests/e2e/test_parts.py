@@ -215,7 +215,7 @@ def test_retries_are_set_shown_and_removed(
     assert _params(workflow, "slow")["$retry"] == {"times": 2, "backoff_s": 8}
     canvas.run_button.click()
     resting = page.locator("article[data-node=slow][data-state=retrying]")
-    expect(resting).to_contain_text("Attempt 2 begins at", timeout=30_000)
+    expect(resting).to_contain_text("Attempt 2 starts at", timeout=30_000)
     canvas.state("End", "Done")
     expect(canvas.nodes("Slow").locator("header")).to_contain_text("try 2")
     treatment.get_by_label("Times", exact=True).fill("0")
