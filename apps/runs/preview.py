@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.engine.execution import Execution, Skip, Work
-from apps.engine.node_types import Effect, NodeFailure, Quote, WaitUntil
+from apps.engine.node_types import Effect, NodeFailure, Quote
 from apps.engine.plan import Plan, PlanStep, step_params
 from apps.engine.states import StepState
 from apps.engine.values import inputs_check
@@ -198,5 +198,4 @@ def _instant(
     """The outputs of a step that takes no time; None for any other."""
     if not step.type.instant or step.type.effect is not Effect.PURE:
         return None
-    result = step.type.run(walk.context, inputs, params)
-    return None if isinstance(result, WaitUntil) else result  # type: ignore[return-value]
+    return step.type.outputs_in(step.type.run(walk.context, inputs, params))
