@@ -18,9 +18,8 @@ from django.db.models import Count, Max, Min, Sum
 from django.db.models.fields.json import KeyTextTransform
 from django.utils import timezone
 from django.utils.functional import cached_property
-from django.utils.translation import gettext, gettext_lazy, ngettext
+from django.utils.translation import gettext
 
-from apps.common.sentences import listed
 from apps.common.states import look_of
 from apps.engine.node_types import Effect
 from apps.engine.plan import PlanStep
@@ -29,6 +28,7 @@ from apps.runs.approvals import decision_text
 from apps.runs.models import APPROVAL_TYPE, STEP_EMITTED, Attempt, Run, Step
 from apps.runs.plans import run_plan
 from apps.runs.reasons import reason_text
+from apps.runs.spread import PRESSING, spread_text
 
 ITEMS_SHOWN = 50
 # Of a list that is still being worked on, the canvas gets a glimpse; the whole comes once it is there.
@@ -40,19 +40,6 @@ _LIGHT = (
     "started_at", "finished_at", "dispatched_at", "wake_at",
 )  # fmt: skip
 _SETTLED = [state.value for state in StepState if state.settled]
-# When items differ, the row shows the most pressing state.
-_PRESSING = ["failed", "running", "waiting", "ready", "pending", "cancelled", "completed", "cached", "skipped"]
-_SPREAD = {
-    "failed": gettext_lazy("%(count)s failed"),
-    "running": gettext_lazy("%(count)s running"),
-    "waiting": gettext_lazy("%(count)s waiting"),
-    "ready": gettext_lazy("%(count)s queued"),
-    "pending": gettext_lazy("%(count)s not started"),
-    "cancelled": gettext_lazy("%(count)s cancelled"),
-    "completed": gettext_lazy("%(count)s done"),
-    "cached": gettext_lazy("%(count)s reused"),
-    "skipped": gettext_lazy("%(count)s skipped"),
-}
 # The API names the run something was taken from; to a person its identifier says nothing.
 _IDENTIFIER = re.compile(r"\s*[(（][0-9a-f-]{36}[)）]")
 
@@ -137,7 +124,7 @@ class Group:
     @property
     def state(self) -> str:
         """The most pressing state among the items."""
-        return min(self.counts, key=_PRESSING.index)
+        return min(self.counts, key=PRESSING.index)
 
 
 class Clock:
@@ -243,7 +230,7 @@ class Timeline:
         told = self.told.get(step.node) if group.state == StepState.RUNNING else None
         return RowView(
             step.position, step.node, 0, step.title, step.type.type, group.state, 1, bars, seconds, group.cost,
-            group.error, "", items=sum(group.counts.values()), spread=_spread(group.counts),
+            group.error, "", items=sum(group.counts.values()), spread=spread_text(group.counts),
             outputs=json.dumps(outputs, separators=(",", ":")), told=told, waits=group.waits, asked=group.asked,
             asks=group.counts["waiting"] if group.waits else 0,
             request=json.dumps({"kind": group.waits}) if group.waits else "",
@@ -362,16 +349,6 @@ def _group(parts: list[Mapping[str, Any]]) -> Group:
         asking["kind"] if asking else "",
         asking["first"] if asking else 0,
     )
-
-
-def _spread(counts: Mapping[str, int]) -> str:
-    """ "37 done, 2 failed": how the items of a step are."""
-    parts = listed(str(_SPREAD[state]) % {"count": counts[state]} for state in _PRESSING if state in counts)
-    total = sum(counts.values())
-    return ngettext("%(count)s item: %(states)s", "%(count)s items: %(states)s", total) % {
-        "count": total,
-        "states": parts,
-    }
 
 
 def short(value: Any) -> Any:
