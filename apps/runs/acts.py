@@ -135,7 +135,9 @@ def timed_out(limit_s: float) -> NodeFailure:
 
 def internal(accident: Exception) -> dict[str, Any]:
     """The error of a step in which our own code broke. Passing, as far as anyone knows: it may be tried again."""
-    message = _("Something went wrong on our side while this step ran. Try again; if it stays, tell us the run's id.")
+    message = _(
+        "Something went wrong on our side while this step ran. Try again. If it keeps happening, send us the run ID."
+    )
     return {"code": "internal", "message": message, "kind": type(accident).__name__, "permanent": False}
 
 
@@ -153,7 +155,7 @@ def _pretend(now: Drive, one: Try) -> None:
         assert isinstance(pause, WaitUntil)
         now.records.complete(now.execution, step, one.item, pause.outputs, **_known(one))
         return
-    message = step.type.would(one.inputs, one.params) if step.type.would else _("It would act outside.")
+    message = step.type.would(one.inputs, one.params) if step.type.would else _("It would act outside Millrace.")
     if step.type.effect is Effect.PAID:
         quote = now.quote(step)
         prices = {"model": one.params.get("model", ""), "high": credits_text(quote.high)}

@@ -55,6 +55,6 @@ def step_answer(request: ApiRequest, run_id: UUID, node: str, item: int, body: A
         raise Problem("no-longer-waiting", 409, _("Not waiting"), str(error)) from error
     except answers.AlreadyAnswered as error:
         name = (error.decision.get("who") or {}).get("name", "")
-        detail = _("%(name)s was first; your answer changed nothing.") % {"name": name}
+        detail = _("%(name)s answered first, so your answer was not used.") % {"name": name}
         raise Problem("already-decided", 409, _("Already decided"), detail, decision=error.decision) from error
     return {"run": run_id, "node": step.node, "item": step.item, "decision": made}

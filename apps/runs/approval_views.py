@@ -47,7 +47,8 @@ def _context(step: Step, form: DecisionForm, *, may_answer: bool, problem: str =
 @member_required()
 def approval_list(request: MemberRequest) -> HttpResponse:
     """What waits for somebody's decision, and what was decided."""
-    past, cursor = approvals.approvals_past(), request.GET.get("cursor") or None
+    run_id = _run_asked(request)
+    past, cursor = approvals.approvals_past(run_id), request.GET.get("cursor") or None
     order = ("-started_at", "-run_id", "-position", "-item")
     try:
         rows, following = keyset_page(past, limit=PAGE, cursor=cursor, order=order)
@@ -56,12 +57,22 @@ def approval_list(request: MemberRequest) -> HttpResponse:
     context: dict[str, Any] = {"past": [approvals.approval_view(step) for step in rows], "next": following}
     if cursor:
         return render(request, "runs/approval_list.html#past", context)
-    waiting = approvals.approvals_open()[:OPEN_SHOWN]
+    waiting = approvals.approvals_open(run_id)[:OPEN_SHOWN]
     context["waiting"] = [
         (approvals.approval_view(step), answers.member_may_answer(step.request or {}, request.membership))
         for step in waiting
     ]
+    context["run_id"] = run_id
     return render(request, "runs/approval_list.html", context)
+
+
+def _run_asked(request: HttpRequest) -> UUID | None:
+    """The run whose approvals are wanted; None for all."""
+    asked = request.GET.get("run")
+    try:
+        return UUID(asked) if asked else None
+    except ValueError as error:
+        raise Http404 from error
 
 
 @require_GET
@@ -107,12 +118,16 @@ def approval_answer(request: MemberRequest, run_id: UUID, node: str, item: int) 
 
 
 def _said(decision: str) -> str:
-    return _("Approved. The run goes on.") if decision == "approve" else _("Rejected. The run goes on that way.")
+    return (
+        _("Approved. The run continues.")
+        if decision == "approve"
+        else _("Rejected. The run continues from the Rejected output.")
+    )
 
 
 def _late(error: Exception) -> str:
     if isinstance(error, answers.AlreadyAnswered):
-        return _("%(name)s was first; your answer changed nothing.") % {
+        return _("%(name)s answered first, so your answer was not used.") % {
             "name": (error.decision.get("who") or {}).get("name", "")
         }
     return str(error)

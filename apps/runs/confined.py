@@ -177,7 +177,7 @@ def _tell(context: ConfinedContext, work: Work) -> None:
     try:
         outputs = json.dumps(dict(work(context)), allow_nan=False)
         if len(outputs) > RESULT_LIMIT:
-            message = _("What it gives is larger than %(limit)s MB. Give a file instead.", limit=RESULT_LIMIT // MIB)
+            message = _("Its output is larger than %(limit)s MB. Return a file instead.", limit=RESULT_LIMIT // MIB)
             raise NodeFailure(message, code="too-large")
         context.send_text(f'["done", {outputs}]')
     except NodeFailure as failure:

@@ -71,7 +71,7 @@ def execute(claim: Claim, bells: Bells) -> None:
         if not claim_tell(claim):
             return
         if claim.claims > MAX_CLAIMS:
-            message = _("The worker died several times while running this step; it was given up.")
+            message = _("This step was stopped because its worker crashed several times.")
             done = _fail(claim, {"code": "poison", "message": message, "permanent": True})
         else:
             ended = _run(claim, bells)

@@ -99,7 +99,7 @@ def preview(
 def _look(walk: _Walk, step: PlanStep) -> StepPreview:
     if _waits_for_unknown(walk, step):
         if step.policy.pin is None:
-            return _unknown(walk, step, reason=_("What comes before it runs first"))
+            return _unknown(walk, step, reason=_("Depends on a step that will run"))
         return _items(walk, step, Work(({},), False))
     try:
         work = walk.execution.resolve(step)

@@ -51,7 +51,7 @@ function Price({ id }: { id: string }): React.ReactElement | null {
   if (cost !== null && cost > 0 && done) return <span title={t("What it cost")}>{formatCredits(cost)}</span>;
   if (!step || (step.high === 0 && step.effect !== "paid")) return null;
   const text = step.cached ? t("free, reused") : formatRange(step.low, step.high);
-  return <span title={t("What the next run pays for it")}>{text}</span>;
+  return <span title={t("Cost in the next run")}>{text}</span>;
 }
 
 function Progress({ id }: { id: string }): React.ReactElement | null {

@@ -10,7 +10,7 @@ export type PlanAction = StepAction | "outside";
 export const planAction = (planned: Planned): PlanAction => (planned === "outside" ? "outside" : actionOf(planned));
 
 export function actionName(action: PlanAction): string {
-  const names: Record<PlanAction, string> = { run: t("Runs"), reuse: t("Reused"), skip: t("Left out"), maybe: t("Perhaps"), outside: t("Not in this run") };
+  const names: Record<PlanAction, string> = { run: t("Runs"), reuse: t("Reused"), skip: t("Skipped"), maybe: t("May run"), outside: t("Not in this run") };
   return names[action];
 }
 

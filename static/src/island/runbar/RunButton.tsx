@@ -20,7 +20,7 @@ export function useRunHindrance(): string | null {
   if (readOnly) return t("You can look at this workflow, but not run it.");
   if (empty) return t("Add a node first.");
   if (save === "offline" || save === "stopped") return t("Your last changes are not saved yet.");
-  if (errors) return tn("%(count)s thing to put right first.", "%(count)s things to put right first.", errors);
+  if (errors) return tn("%(count)s problem to fix first.", "%(count)s problems to fix first.", errors);
   return null;
 }
 

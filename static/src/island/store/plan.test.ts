@@ -33,7 +33,7 @@ it("says of every node what the plan says, and that the others are outside of it
 });
 
 it("does not say twice that something is reused", () => {
-  expect(reusedWhy("Reused: nothing changed since it was made")).toBe("nothing changed since it was made");
+  expect(reusedWhy("Reused: nothing has changed")).toBe("nothing has changed");
   expect(reusedWhy("Pinned output")).toBe("Pinned output");
   expect(reusedWhy(null)).toBe("");
 });
