@@ -103,6 +103,10 @@ class NodeFailure(Exception):
         self.permanent = permanent
 
 
+class Stopped(Exception):
+    """The run was cancelled while a node slept."""
+
+
 class NodeContext(Protocol):
     """What a running node may ask of the world."""
 
@@ -135,6 +139,9 @@ class NodeContext(Protocol):
 
     def log(self, message: str) -> None:
         """Write a line to the step's log."""
+
+    def sleep(self, seconds: float) -> None:
+        """Do nothing for so long; :class:`Stopped` within a moment when the run is cancelled meanwhile."""
 
 
 Result = Mapping[str, Any] | ProviderCall | WaitUntil | ChildRun

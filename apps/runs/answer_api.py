@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from ninja import Field, Router, Schema
 from pydantic import AfterValidator
 
+from apps.common.bodies import Body
 from apps.common.problems import Problem, not_found
 from apps.engine.operations import storable
 from apps.runs import answers
@@ -23,7 +24,7 @@ def _storable(text: str) -> str:
     return text
 
 
-class AnswerIn(Schema):
+class AnswerIn(Body):
     """A decision, with a comment that is kept with it."""
 
     decision: Literal["approve", "reject"]

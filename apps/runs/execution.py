@@ -23,6 +23,7 @@ from apps.common.heartbeat import heartbeat
 from apps.common.live import poke
 from apps.common.tenancy import scope
 from apps.engine.node_types import ChildRun, Lane, NodeFailure, ProviderCall, Result, WaitUntil
+from apps.engine.plain import outputs_plain
 from apps.engine.plan import PlanStep, step_params
 from apps.engine.states import StepState
 from apps.runs.acts import internal, timed_out
@@ -122,7 +123,7 @@ def _in_child(claim: Claim, step: PlanStep, context: LaneContext, params: Mappin
 def _outputs(step: PlanStep, result: Result) -> Mapping[str, Any]:
     if isinstance(result, ProviderCall | WaitUntil | ChildRun):
         raise TypeError(f"{step.type.type} must answer outputs in its lane")
-    return dict(result)
+    return outputs_plain(result)
 
 
 class _Watch:

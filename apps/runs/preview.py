@@ -17,7 +17,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.engine.execution import Execution, Skip, Work
-from apps.engine.node_types import Effect, NodeFailure, Quote, WaitUntil
+from apps.engine.node_types import Effect, NodeFailure, Quote
+from apps.engine.plain import outputs_plain, plain
 from apps.engine.plan import Plan, PlanStep, step_params
 from apps.engine.states import StepState
 from apps.engine.values import inputs_check
@@ -82,13 +83,13 @@ def preview(
     *, plan: Plan, past: Past, variables: Mapping[str, Any], overrides: Mapping[str, Mapping[str, Any]] | None = None
 ) -> list[StepPreview]:
     """Each node of the plan in running order, with what would happen to it."""
-    variables = {**plan.variables, **variables}
+    variables = plain({**plan.variables, **variables})
     walk = _Walk(
         plan,
         variables,
         Reuse(past, variables),
         PreviewContext(past.workspace_id, variables),
-        Execution(plan, overrides or {}),
+        Execution(plan, plain(overrides or {})),
         {step.position: quote for step, quote in plan.quote(variables)},
     )
     while (step := walk.execution.next_ready()) is not None:
@@ -199,4 +200,4 @@ def _instant(
     if not step.type.instant or step.type.effect is not Effect.PURE:
         return None
     result = step.type.run(walk.context, inputs, params)
-    return None if isinstance(result, WaitUntil) else result  # type: ignore[return-value]
+    return outputs_plain(result, inputs) if isinstance(result, Mapping) else None
