@@ -56,7 +56,10 @@ class Validation(Schema):
 
 
 class StepPreview(Schema):
-    """What would happen to a node, and its price. ``action`` is ``run, reuse, skip`` or ``maybe``."""
+    """What would happen to a node, and its price. ``action`` is ``run, reuse, skip`` or ``maybe``.
+
+    ``per_item``: the price is that of one item, and how many there are shows in the run.
+    """
 
     node: str
     low: int
@@ -66,13 +69,15 @@ class StepPreview(Schema):
     action: str
     reason: str
     would: str | None
+    per_item: bool
 
 
 class Estimate(Schema):
-    """The price of a run before it starts."""
+    """The price of a run before it starts; ``per_item``: it is from so much on, more with longer lists."""
 
     low: int
     high: int
+    per_item: bool
     steps: list[StepPreview]
 
 
