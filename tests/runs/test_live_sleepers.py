@@ -11,7 +11,7 @@ from apps.projects.models import Workflow
 from apps.runs.models import Step
 from apps.workspaces.models import Workspace
 from tests.live_stack import LiveStack
-from tests.runs.graphs import chain, graph, node
+from tests.runs.graphs import graph, node
 from tests.runs.live import Api, consistent, wait_for
 from tests.runs.test_live_runs import site, waits
 
@@ -56,11 +56,19 @@ def test_sleeping_runs_go_on_after_every_worker_was_killed(
 
 
 def test_step_that_sleeps_in_place_hears_of_the_cancel(site: Api, make_workflow: Make) -> None:
-    run = site.started(make_workflow(chain(2, sleep_ms=9000)))
-    time.sleep(1)  # nothing is written before the first step has ended
+    document = waits(1)
+    document["nodes"] += [node("sleeper", sleep_ms=9000), node("after")]
+    document["edges"] += graph([], ("wait", "value", "sleeper", "value"), ("sleeper", "value", "after", "value"))[
+        "edges"
+    ]
+    for number, edge in enumerate(document["edges"]):
+        edge["id"] = f"edge{number}"
+    run = site.started(make_workflow(document))
+    time.sleep(2.5)  # that it sleeps is written when it has ended
     began = time.monotonic()
     site.cancel(run)
     assert site.end(run, timeout_s=10)["state"] == "cancelled"
     assert time.monotonic() - began < 4
     consistent(site, run)
-    assert {step["state"] for step in site.steps(run).values()} == {"cancelled"}
+    steps = site.steps(run)
+    assert (steps["sleeper"]["state"], steps["after"]["state"]) == ("cancelled", "cancelled")
