@@ -33,7 +33,6 @@ def report_make(
     verdicts: Sequence[Verdict],
 ) -> dict[str, Any]:
     """The report as JSON."""
-    took = [seconds for seconds, _kind, _run in recoveries]
     return {
         "at": datetime.now(UTC).isoformat(),
         "seed": seed,
@@ -55,14 +54,20 @@ def report_make(
         # What else ran on this machine: a restart takes as long as others let it.
         "machine_load": [round(load, 1) for load in os.getloadavg()],
         "rig_memory_mib": round(psutil.Process().memory_info().rss / 2**20),
-        "recovery_s": {
-            "runs": len(took),
-            "p50": round(percentile(took, 50), 1) if took else 0,
-            "p95": round(percentile(took, 95), 1) if took else 0,
-            "slowest": [[round(seconds, 1), kind, run] for seconds, kind, run in recoveries[:SHOWN]],
-        },
+        "recovery_s": _recovery(recoveries),
         "verdicts": {one.rule: one.problems or "kept" for one in verdicts},
         "kept": all(one.kept for one in verdicts),
+    }
+
+
+def _recovery(recoveries: Sequence[tuple[float, str, str]]) -> dict[str, Any]:
+    """How soon runs that were live at a break moved again; the slowest come first."""
+    took = [seconds for seconds, _kind, _run in recoveries]
+    return {
+        "runs": len(took),
+        "p50": round(percentile(took, 50), 1) if took else 0,
+        "p95": round(percentile(took, 95), 1) if took else 0,
+        "slowest": [[round(seconds, 1), kind, run] for seconds, kind, run in recoveries[:SHOWN]],
     }
 
 
@@ -111,7 +116,6 @@ def report_text(report: dict[str, Any], path: str) -> str:
 
 def report_page(report: dict[str, Any]) -> str:
     """The report as a page of Markdown."""
-    recovery = report["recovery_s"]
     kept = sum(problems == "kept" for problems in report["verdicts"].values())
     said = (
         f"`make chaos SECONDS={report['seconds']:.0f} SEED={report['seed']}` on {os.cpu_count()} processors. "
@@ -123,18 +127,7 @@ def report_page(report: dict[str, Any]) -> str:
         "",
         said,
         "",
-        "| | |",
-        "|---|---|",
-        f"| runs accepted, by how they ended | {_counts(report['runs'])} |",
-        f"| by recipe | {_counts(report['recipes'])} |",
-        f"| paid calls | {_counts(report['paid_calls'])} |",
-        f"| runs cancelled by customers | {report['cancels']} |",
-        f"| POSTs repeated with the same key | {report['repeated_posts']} |",
-        f"| watchers | {_counts(report['watchers'])}; hung up {report['watchers_hung_up']} times |",
-        f"| errors customers met and tried again after | {_counts(report['client_errors'])} |",
-        f"| live run moved again after a break | p50 {recovery['p50']} s, p95 {recovery['p95']} s |",
-        f"| load of the machine in the end, 1, 5 and 15 minutes | {report['machine_load']} |",
-        f"| memory of the rig at the end | {report['rig_memory_mib']} MiB |",
+        *_facts(report),
         "",
         "## What was broken",
         "",
@@ -150,6 +143,25 @@ def report_page(report: dict[str, Any]) -> str:
     for rule, problems in report["verdicts"].items():
         lines.append(f"| {rule} | {'kept' if problems == 'kept' else f'**broken** {len(problems)} times'} |")
     return "\n".join([*lines, ""])
+
+
+def _facts(report: dict[str, Any]) -> list[str]:
+    """The figures of the session as a table."""
+    recovery = report["recovery_s"]
+    return [
+        "| | |",
+        "|---|---|",
+        f"| runs accepted, by how they ended | {_counts(report['runs'])} |",
+        f"| by recipe | {_counts(report['recipes'])} |",
+        f"| paid calls | {_counts(report['paid_calls'])} |",
+        f"| runs cancelled by customers | {report['cancels']} |",
+        f"| POSTs repeated with the same key | {report['repeated_posts']} |",
+        f"| watchers | {_counts(report['watchers'])}; hung up {report['watchers_hung_up']} times |",
+        f"| errors customers met and tried again after | {_counts(report['client_errors'])} |",
+        f"| live run moved again after a break | p50 {recovery['p50']} s, p95 {recovery['p95']} s |",
+        f"| load of the machine in the end, 1, 5 and 15 minutes | {report['machine_load']} |",
+        f"| memory of the rig at the end | {report['rig_memory_mib']} MiB |",
+    ]
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import Any
 
 import django
-from asgiref.sync import sync_to_async
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.core.handlers.asgi import ASGIHandler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -26,6 +29,30 @@ class Handler(ASGIHandler):
         chain: Any = self._middleware_chain  # type: ignore[has-type]
         self._middleware_chain = sync_to_async(chain, thread_sensitive=True)
 
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request on a thread that others had before it; Django would begin and end one for each."""
+        async with _threads.one():
+            await self.handle(scope, receive, send)
+
+
+class Threads:
+    """Threads for requests, one each, kept for the next: as many as were ever needed at once."""
+
+    def __init__(self) -> None:
+        self._idle: list[ThreadPoolExecutor] = []
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        """All synchronous code of this task runs on one thread. Only ever called on the event loop's thread."""
+        executor = self._idle.pop() if self._idle else ThreadPoolExecutor(1, thread_name_prefix="request")
+        try:
+            async with ThreadSensitiveContext(executor=executor):
+                yield
+        finally:
+            self._idle.append(executor)
+
+
+_threads = Threads()
 
 _http = Handler()
 

@@ -22,6 +22,9 @@ VISIBILITY_TIMEOUT_S = 900
 # A `work` process that once was larger than this is replaced by a fresh one when its task has ended. KiB, resident.
 WORK_PROCESS_KIB = 240 * 1024
 
+# New objects between two looks of the garbage collector. A run of 1,000 nodes makes tens of thousands, and no circles.
+COLLECT_EVERY = 20_000
+
 app = Celery("millrace")
 app.conf.update(
     broker_connection_retry_on_startup=True,
@@ -70,13 +73,14 @@ _DECODERS = ("apps.assets.previews", "apps.nodes.media.resize", "apps.sandbox.ex
 @worker_init.connect
 def _before_fork(sender: Any, **_: object) -> None:
     """Load for `work` before it forks what its children would each load for themselves, so that they share it."""
-    if "work" not in sender.app.amqp.queues.consume_from:
-        return
-    for module in _DECODERS:
-        import_module(module)
-    # The collector writes into every object it looks at, which would copy the shared pages.
+    if "work" in sender.app.amqp.queues.consume_from:
+        for module in _DECODERS:
+            import_module(module)
+    # What is loaded by now stays. Nothing is won by looking at it again, and in a child of `work` the collector's marks
+    # would copy the pages that it shares.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(COLLECT_EVERY, 20, 50)
 
 
 @app.on_after_finalize.connect

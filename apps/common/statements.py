@@ -6,15 +6,18 @@ that is five times the work of carrying it out (0.43 ms against 0.08).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 
 import psycopg
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Model
 from psycopg import sql
+
+Row = TypeVar("Row", bound=Model)
 
 
 class _Prepared(psycopg.Cursor[Any]):
@@ -28,17 +31,53 @@ class _Prepared(psycopg.Cursor[Any]):
 def row_insert(row: Model) -> None:
     """Insert a row with all its columns. As ``save(force_insert=True)``, without signals and parents."""
     fields = row._meta.concrete_fields
-    columns = sql.SQL(", ").join(_identifiers(field.column for field in fields))
-    values = sql.SQL(", ").join([sql.Placeholder()] * len(fields))
-    table = sql.Identifier(row._meta.db_table)
+    values = [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields]
     with prepared() as cursor:
-        statement: Any = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(table, columns, values)
-        cursor.execute(statement, [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields])
+        cursor.execute(_insert(type(row)), values)
     row._state.adding, row._state.db = False, connection.alias
 
 
-def _identifiers(names: Iterable[str | None]) -> list[Any]:
-    return [sql.Identifier(name) for name in names if name]
+@cache
+def _insert(model: type[Model]) -> Any:
+    fields: Any = model._meta.concrete_fields
+    columns = sql.SQL(", ").join(sql.Identifier(field.column) for field in fields)
+    values = sql.SQL(", ").join([sql.Placeholder()] * len(fields))
+    table = sql.Identifier(model._meta.db_table)
+    return sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(table, columns, values).as_string()
+
+
+def row_read(model: type[Row], where: str, params: Sequence[Any], *, without: tuple[str, ...] = ()) -> Row | None:
+    """The row that fulfils ``where``, the fields ``without`` deferred. As ``.defer(…).filter(…).first()``.
+
+    ``where`` is SQL about ``row``, a text that never changes. The workspace is not added: it must name it.
+    """
+    fields = tuple(field for field in model._meta.concrete_fields if field.attname not in without)
+    with prepared() as cursor:
+        cursor.execute(_select(model, fields, where), params)
+        found = cursor.fetchone()
+    if found is None:
+        return None
+    return model.from_db(connection.alias, [field.attname for field in fields], list(map(_value, fields, found)))
+
+
+def row_partial(model: type[Row], **values: Any) -> Row:
+    """A row of which only these columns were read; the others are read where they are asked for."""
+    names = [field.attname for field in model._meta.concrete_fields if field.attname in values]
+    return model.from_db(connection.alias, names, [values[name] for name in names])
+
+
+def _value(field: Any, value: Any) -> Any:
+    for convert in field.get_db_converters(connection):
+        value = convert(value, None, connection)
+    return value
+
+
+@cache
+def _select(model: type[Model], fields: tuple[Any, ...], where: str) -> Any:
+    columns = sql.SQL(", ").join(sql.Identifier("row", field.column) for field in fields)
+    table = sql.Identifier(model._meta.db_table)
+    condition: Any = where
+    return sql.SQL("SELECT {} FROM {} AS row WHERE {}").format(columns, table, sql.SQL(condition)).as_string()
 
 
 @contextmanager

@@ -204,6 +204,12 @@ class NodeType:
         """A type is what its name, version and outputs say; its schemas are mappings and cannot be hashed."""
         return hash((self.type, self.version, self.outputs))
 
+    def outputs_in(self, result: Result) -> Mapping[str, Any]:
+        """The outputs that ``run`` answered; TypeError for what only other kinds of nodes may answer."""
+        if isinstance(result, ProviderCall | WaitUntil | ChildRun):
+            raise TypeError(f"{self.type} must answer outputs")
+        return result
+
     def input(self, name: str) -> Port | None:
         """The input port of that name."""
         return next((port for port in self.inputs if port.name == name), None)

@@ -71,7 +71,6 @@ def generation_start(
     InsufficientCredits (from billing) before anything is written.
     """
     found, settings, references = _settings(workspace_id, model, params, inputs or {})
-    price = quote(model, settings, references)
     now = timezone.now()
     generation = Generation(
         workspace_id=workspace_id,
@@ -83,8 +82,6 @@ def generation_start(
         attempt=attempt,
         actor_id=actor_id,
         idempotency_key=idempotency_key,
-        price_low=price.low,
-        price_high=price.high,
         **_request(found, settings, references),
         **_times(found, now),
     )
@@ -183,7 +180,8 @@ def _assets(workspace_id: UUID, inputs: Mapping[str, Any]) -> list[Asset]:
 
 
 def _request(model: Model, settings: dict[str, Any], references: dict[str, Any]) -> dict[str, Any]:
-    """The columns that say what was asked."""
+    """The columns that say what was asked, and at what price."""
+    price = quote(model.id, settings, references)
     asked = json.dumps([model.id, settings, references], sort_keys=True, default=str)
     seed = settings.get("seed")
     return {
@@ -195,6 +193,8 @@ def _request(model: Model, settings: dict[str, Any], references: dict[str, Any])
         "inputs": references,
         "seed": seed if isinstance(seed, int) else None,
         "request_digest": hashlib.sha256(asked.encode()).digest(),
+        "price_low": price.low,
+        "price_high": price.high,
     }
 
 

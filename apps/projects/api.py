@@ -33,8 +33,11 @@ def _project(project_id: UUID, *, trashed: bool = False) -> Project:
 
 def _workflow(workflow_id: UUID, *, trashed: bool = False) -> Workflow:
     """The workflow without its snapshot, if it is this workspace's; from the trash only with ``trashed``."""
-    rows = Workflow.objects.filter(id=workflow_id, project__trashed_at=None).defer(Workflow.HEAVY)
-    workflow: Workflow | None = (rows if trashed else rows.filter(Workflow.LIVE)).first()
+    if trashed:
+        rows = Workflow.objects.filter(id=workflow_id, project__trashed_at=None).defer(Workflow.HEAVY)
+        workflow: Workflow | None = rows.first()
+    else:
+        workflow = services.workflow_get(workflow_id)
     if workflow is None:
         raise not_found()
     return workflow

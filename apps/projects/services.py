@@ -19,7 +19,8 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from apps.common.ids import uuid7
-from apps.common.tenancy import scope
+from apps.common.statements import row_read
+from apps.common.tenancy import current_workspace_id, scope
 from apps.engine.documents import DocumentError, document_parse
 from apps.engine.operations import diff, empty_document, fold
 from apps.engine.validation import GraphProblem
@@ -39,6 +40,13 @@ from apps.projects.starters import Starter
 from apps.projects.subflows import graph_problems
 
 workflow_document = document_read
+
+
+# As Workflow.LIVE, of one workspace.
+_LIVE = """
+    id = %s AND workspace_id = %s AND trashed_at IS NULL
+    AND EXISTS (SELECT FROM projects_project WHERE id = row.project_id AND trashed_at IS NULL)
+"""
 
 
 class NameInvalid(ValueError):
@@ -90,6 +98,11 @@ class AppliedOperations:
 
     seq: int
     rows: list[Operation]
+
+
+def workflow_get(workflow_id: UUID) -> Workflow | None:
+    """The workflow of the workspace in scope, without its snapshot; None if it or its project is in the trash."""
+    return row_read(Workflow, _LIVE, [workflow_id, current_workspace_id()], without=(Workflow.HEAVY,))
 
 
 def _text_clean(text: str) -> str:

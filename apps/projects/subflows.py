@@ -16,6 +16,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
 from apps.common.described import described
+from apps.common.memory import Memory
 from apps.common.tenancy import current_workspace_id
 from apps.engine.node_types import NodeType
 from apps.engine.validation import GraphProblem, TypeRefused, validate
@@ -25,7 +26,6 @@ from apps.projects.models import Workflow, WorkflowVersion
 
 # Workflows inside workflows; the run stops there too.
 DEPTH_MAX = 10
-_KEEP = 512
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,13 @@ class Published:
     depth: int
 
 
-_published: dict[tuple[UUID | None, UUID, int], Published] = {}
+_published: Memory[tuple[UUID | None, UUID, int], Published] = Memory(entries=512)
 
 
 def published_get(workflow_id: UUID, number: int, *, below: int = 0) -> Published:
     """A published version of a workflow of the workspace in scope; TypeRefused when there is none."""
     key = (current_workspace_id(), workflow_id, number)
-    found = _published.pop(key, None)
+    found = _published.get(key)
     if found is None:
         if below >= DEPTH_MAX:
             raise _too_deep()
@@ -56,9 +56,7 @@ def published_get(workflow_id: UUID, number: int, *, below: int = 0) -> Publishe
         if row is None:
             raise _unpublished(workflow_id, number)
         found = _published_make(workflow_id, number, *row, below=below)
-    _published[key] = found  # the newest is last; the first is the one unused for longest
-    while len(_published) > _KEEP:
-        _published.pop(next(iter(_published)))
+        _published.put(key, found)
     return found
 
 

@@ -77,7 +77,8 @@ def _known(one: Try, **fields: Any) -> dict[str, Any]:
 
 
 def _fail(now: Drive, one: Try, error: Mapping[str, Any], **fields: Any) -> None:
-    again = now.records.fail(now.execution, one.step, one.item, error, attempt=one.attempt, before=one.before, **fields)
+    known = {"attempt": one.attempt, "before": one.before, **fields}
+    again = now.records.fail(now.execution, one.step, one.item, error, **known)
     if again is not None:
         now.wake_by(again)
 
@@ -95,14 +96,14 @@ def _hand_out(now: Drive, one: Try) -> None:
 def _run(now: Drive, one: Try) -> None:
     """Run a step in place."""
     step, begun = one.step, time.monotonic()
-    if step.type.effect is Effect.WRITE and not now.journal.empty:
-        now.journal.flush()
+    if step.type.effect is Effect.WRITE:
+        now.journal.barrier()
     started = timezone.now()
     try:
         result = _result(now, one, started)
         took = time.monotonic() - begun
     except NodeFailure as failure:
-        _fail(now, one, error_of(failure), **_fields(one, started))
+        _fail(now, one, error_of(failure), **_known(one, started_at=started))
         return
     except Stopped:
         _stop(now, one, started)
@@ -111,16 +112,15 @@ def _run(now: Drive, one: Try) -> None:
         raise
     except Exception as accident:  # a bug in a node must fail its step, not stop its run for good
         log.exception("node crashed", action="node_crashed", type=step.type.type)
-        _fail(now, one, internal(accident), **_fields(one, started))
+        _fail(now, one, internal(accident), **_known(one, started_at=started))
         return
     if isinstance(result, WaitUntil):
         _wait(now, one, result, started)
-    elif isinstance(result, ProviderCall | ChildRun):
-        raise TypeError(f"{step.type.type} must answer outputs")
-    else:
-        if one.key and step.type.effect is Effect.PURE:
-            _keep(now, one, result, took)
-        now.records.complete(now.execution, step, one.item, result, **_known(one, started_at=started))
+        return
+    outputs = step.type.outputs_in(result)
+    if one.key and step.type.effect is Effect.PURE:
+        _keep(now, one, outputs, took)
+    now.records.complete(now.execution, step, one.item, outputs, **_known(one, started_at=started))
 
 
 def _result(now: Drive, one: Try, started: datetime) -> Result:
@@ -145,15 +145,9 @@ def _keep(now: Drive, one: Try, outputs: Mapping[str, Any], took_s: float) -> No
     """Let the outputs be found again: by this process, and by all where that is worth a row."""
     assert one.key is not None
     size = rough_size(outputs)
-    MEMORY.put(one.key, outputs, timezone.now(), size)
+    MEMORY.put(one.key, (outputs, timezone.now()), size)
     if took_s >= WORTH_ASKING_S:
         now.journal.result(one.key, one.step.position, one.item, size)
-
-
-def _fields(one: Try, started: datetime) -> dict[str, Any]:
-    fields = _known(one, started_at=started)
-    del fields["attempt"]
-    return fields
 
 
 def timed_out(limit_s: float) -> NodeFailure:
@@ -199,7 +193,7 @@ def _begin_paid(now: Drive, one: Try) -> None:
         _check_limit(now, high)
         call = step.type.run(now.context(one, started), one.inputs, one.params)
     except NodeFailure as failure:
-        _fail(now, one, error_of(failure), **_fields(one, started))
+        _fail(now, one, error_of(failure), **_known(one, started_at=started))
         return
     if not isinstance(call, ProviderCall | ChildRun):
         raise TypeError(f"{step.type.type} must answer a provider call or a run of its own")

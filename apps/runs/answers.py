@@ -16,7 +16,7 @@ from apps.accounts.models import User
 from apps.engine.states import StepState
 from apps.runs.models import Run, Step
 from apps.runs.tasks import advance_run
-from apps.runs.waits import APPROVAL, CALLBACK, Place, wait_settle
+from apps.runs.waits import APPROVAL, CALLBACK, place_of, wait_settle
 from apps.workspaces.models import Membership, Role
 
 Decision = Literal["approve", "reject"]
@@ -57,11 +57,6 @@ class Person:
         """As the decision keeps it."""
         name = self.user.get_full_name() if self.user else self.email
         return {"id": str(self.user.id) if self.user else None, "name": name, "email": self.email}
-
-
-def place_of(step: Step) -> Place:
-    """Where the step's present try waits."""
-    return Place(step.run_id, step.position, step.item, step.attempt)
 
 
 def may_answer(request: Mapping[str, Any], *, email: str, role: Role | None) -> bool:

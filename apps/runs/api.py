@@ -25,7 +25,7 @@ from apps.engine.node_types import NodeType
 from apps.engine.validation import TypeRefused, node_type_of, order_of, validate
 from apps.projects.models import Workflow, WorkflowVersion
 from apps.projects.schemas import rfc3339
-from apps.projects.services import workflow_document
+from apps.projects.services import workflow_document, workflow_get
 from apps.projects.subflows import Types, catalogue
 from apps.providers.catalogue import MODELS
 from apps.runs import schemas, services, watch
@@ -46,9 +46,7 @@ SEQ_DIGITS = 18
 
 
 def _workflow(workflow_id: UUID) -> Workflow:
-    # Whoever needs the document reads it from the newest rows.
-    rows = Workflow.objects.defer("snapshot")
-    workflow: Workflow | None = rows.filter(id=workflow_id, trashed_at=None, project__trashed_at=None).first()
+    workflow = workflow_get(workflow_id)
     if workflow is None:
         raise not_found()
     return workflow

@@ -20,6 +20,7 @@ from apps.common.tenancy import scope
 from apps.runs import answers, approvals, letters, reminders
 from apps.runs.forms import DecisionForm
 from apps.runs.models import Step
+from apps.runs.waits import APPROVAL
 from apps.workspaces.access import MemberRequest, member_required
 from apps.workspaces.models import Role
 
@@ -146,7 +147,7 @@ def link_answer(request: HttpRequest, token: str) -> HttpResponse:
         return _private(render(request, "runs/approval_link_gone.html", status=404))
     with scope(letter.workspace_id):
         step = letters.letter_step(letter)
-        if step is None or (step.request or {}).get("kind") != "approval":
+        if step is None or (step.request or {}).get("kind") != APPROVAL:
             return _private(render(request, "runs/approval_link_gone.html", status=404))
         form, problem, status = DecisionForm(request.POST if request.method == "POST" else None), "", 200
         if request.method == "POST" and form.is_valid():

@@ -20,13 +20,12 @@ from apps.assets.services import asset_url, preview_url
 from apps.engine.states import StepState
 from apps.engine.values import ASSET_KEY
 from apps.runs.listing import run_titles
-from apps.runs.models import Letter, Step
+from apps.runs.models import APPROVAL_TYPE, STEP_EMITTED, Letter, Step
 from apps.workspaces.models import Role
 
 TEXT_SHOWN = 20_000
 ASSETS_SHOWN = 12
 COUNTED = 99
-APPROVAL_TYPE = "flow.approval"
 HOWS = {
     "page": gettext_lazy("on this site"),
     "mail": gettext_lazy("by the link in a mail"),
@@ -110,7 +109,7 @@ _STATES = {
 
 def _state(step: Step) -> str:
     outputs = step.outputs or {}
-    if step.state in (StepState.COMPLETED, StepState.CACHED):
+    if step.state in STEP_EMITTED:
         return next((port for port in ("approved", "rejected") if port in outputs), "timeout")
     if step.state in _STATES:
         return _STATES[step.state]

@@ -16,7 +16,7 @@ from apps.common.states import look_of
 from apps.engine.states import RunState, StepState
 from apps.runs.listing import run_titles
 from apps.runs.models import Run, RunEvent, Step
-from apps.runs.timeline import Timeline, Told, longest_path
+from apps.runs.timeline import Clock, Timeline, Told, longest_path
 
 STEPS_SHOWN = 500
 LOG_SHOWN = 500
@@ -72,10 +72,6 @@ class RunView:
         return self.span_ms / 1000 if self.run.started_at else None
 
 
-def _ms(run: Run, at: datetime) -> int:
-    return max(0, round((at - (run.started_at or run.created_at)).total_seconds() * 1000))
-
-
 def run_view(run: Run) -> RunView:
     """The head of a run as it is now."""
     titles = run_titles(run)
@@ -85,7 +81,7 @@ def run_view(run: Run) -> RunView:
         run,
         min(done, len(titles)),
         len(titles),
-        max(1, _ms(run, run.finished_at or timezone.now())),
+        max(1, Clock(run).ms(run.finished_at or timezone.now())),
         not ended,
         run.cancel_requested_at is not None and run.finished_at is None,
         counts,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,13 +12,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.common.templatetags.ui import seconds as seconds_text
+from apps.engine.node_types import Port
 from apps.engine.plan import PlanStep
 from apps.engine.policy import OnFailure, Policy
 from apps.engine.states import StepState
 from apps.engine.values import ASSET_KEY, is_asset
 from apps.generations.models import Generation
-from apps.runs.models import Run, RunEvent, Step
-from apps.runs.timeline import Clock, RowView, error_text, kind_of, row_view, run_plan, tries_of
+from apps.runs.models import STEP_EMITTED, Run, RunEvent, Step
+from apps.runs.plans import run_plan
+from apps.runs.timeline import Clock, RowView, error_text, kind_of, row_view, tries_of
 
 LOG_SHOWN = 200
 # Of one value the page shows this much; the API has the whole.
@@ -90,10 +92,10 @@ def step_context(run: Run, plan_step: PlanStep, item: int) -> dict[str, Any] | N
     }
     if row is None:
         return {**context, "view": None, "row": None}
-    tries = [one for one in tries_of(run, [row.position]).get(row.position, []) if one.item == item]
+    tries = tries_of(run, [row.position], item=item).get(row.position, [])
     view = row_view(Clock(run), plan_step, row, tries, outputs=row.outputs)
-    inputs = _values(row.inputs, plan_step, side="inputs")
-    outputs = _values(row.outputs, plan_step, side="outputs") if row.state in _WITH_OUTPUTS else []
+    inputs = _values(row.inputs, plan_step.type.inputs)
+    outputs = _values(row.outputs, plan_step.type.outputs) if row.state in STEP_EMITTED else []
     return {
         **context,
         "row": row,
@@ -103,9 +105,6 @@ def step_context(run: Run, plan_step: PlanStep, item: int) -> dict[str, Any] | N
         "outputs": outputs,
         "sides": [({"name": "out", "title": _("Output")}, outputs), ({"name": "in", "title": _("Input")}, inputs)],
     }
-
-
-_WITH_OUTPUTS = (StepState.COMPLETED, StepState.CACHED)
 
 
 def _lines(run: Run, node: str, item: int) -> list[tuple[datetime, str]]:
@@ -162,10 +161,10 @@ def _retries(policy: Policy) -> str:
     return f"{times}, {first}, {growth}"
 
 
-def _values(values: Mapping[str, Any] | None, step: PlanStep, *, side: str) -> list[ValueView]:
-    ports = {port.name: port.title for port in getattr(step.type, side)}
+def _values(values: Mapping[str, Any] | None, ports: Iterable[Port]) -> list[ValueView]:
+    titles = {port.name: port.title for port in ports}
     return [
-        value_view(name, _(ports[name]) if ports.get(name) else name, value) for name, value in (values or {}).items()
+        value_view(name, _(titles[name]) if titles.get(name) else name, value) for name, value in (values or {}).items()
     ]
 
 

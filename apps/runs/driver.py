@@ -8,7 +8,7 @@ outside happens only after the journal's barrier. When nothing is left but to wa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -50,7 +50,8 @@ def advance(run_id: UUID) -> list[Dispatch | Ring]:
         driver = None
         try:
             driver = Driver(lease)
-            driver.drive()
+            with closing(driver.now.journal):
+                driver.drive()
         except FenceLost:
             log.info("another driver took the run", action="fence_lost", fence=lease.fence)
         except (InterfaceError, OperationalError):
@@ -92,6 +93,7 @@ class Driver:
                 self._finish()
                 return
             state = RunState.RUNNING if now.busy else RunState.WAITING
+            now.journal.join()
             if not now.journal.empty:
                 # Watchers look as soon as this is written, and must see the state that the run is left in.
                 now.journal.flush(state=state)
@@ -117,7 +119,7 @@ class Driver:
         while (step := now.execution.next_ready()) is not None:
             self._step(step)
             if now.journal.due:
-                now.journal.flush()
+                now.journal.flush_behind()
             if now.journal.cancel_asked and not now.cancelled:
                 now.cancelled = True
                 now.execution.stop(CANCELLED)
@@ -242,8 +244,7 @@ class Driver:
     def _why(self, node: str) -> dict[str, Any]:
         """The failed step's own sentence, with the step's name before it."""
         now = self.now
-        if not now.journal.empty:
-            now.journal.flush()
+        now.journal.barrier()
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT error ->> 'message' FROM runs_step WHERE run_id = %s AND node = %s AND state = 'failed'",

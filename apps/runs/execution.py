@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from apps.common.heartbeat import heartbeat
 from apps.common.live import poke
 from apps.common.tenancy import scope
-from apps.engine.node_types import ChildRun, Lane, NodeFailure, ProviderCall, Result, WaitUntil
+from apps.engine.node_types import Lane, NodeFailure
 from apps.engine.plain import outputs_plain
 from apps.engine.plan import PlanStep, step_params
 from apps.engine.states import StepState
@@ -97,7 +97,7 @@ def _run(claim: Claim, bells: Bells) -> Ended:
         if step.type.lane is Lane.WORK:
             return _in_child(claim, step, context, params)
         with heartbeat(_Watch(claim, step, bells=bells).tick, every_s=TICK_S):
-            return Ended(outputs=_outputs(step, step.type.run(context, claim.inputs, params)))
+            return Ended(outputs=outputs_plain(step.type.outputs_in(step.type.run(context, claim.inputs, params))))
     except NodeFailure as failure:
         return Ended(error=error_of(failure))
     except ChildBroke as accident:
@@ -111,19 +111,13 @@ def _run(claim: Claim, bells: Bells) -> Ended:
 def _in_child(claim: Claim, step: PlanStep, context: LaneContext, params: Mapping[str, Any]) -> Ended:
     # Before the heartbeat: a process is best copied while none of its threads is in the middle of something.
     child = Child(
-        lambda confined: _outputs(step, step.type.run(confined, claim.inputs, params)),
+        lambda confined: outputs_plain(step.type.outputs_in(step.type.run(confined, claim.inputs, params))),
         context,
         step.type.limits,
         timeout_s=step.policy.timeout_s,
     )
     with heartbeat(_Watch(claim, step, child=child).tick, every_s=TICK_S):
         return child.follow()
-
-
-def _outputs(step: PlanStep, result: Result) -> Mapping[str, Any]:
-    if isinstance(result, ProviderCall | WaitUntil | ChildRun):
-        raise TypeError(f"{step.type.type} must answer outputs in its lane")
-    return outputs_plain(result)
 
 
 class _Watch:
@@ -196,9 +190,31 @@ def _settle(
     again: datetime | None = None,
 ) -> bool:
     """Write how a try ended, under its fence; answers False when the claim was lost meanwhile."""
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic():
         # The run's row is locked first, as the driver does, so that the two can never wait for each other.
         seq = events_record(claim.run_id, [event], wake=True)
+        row = _step_settle(claim, state, outputs, error, again)
+        if row is None:
+            transaction.set_rollback(True)
+            log.info("claim lost, result dropped", action="claim_lost", fence=claim.fence)
+            return False
+        if again is not None:
+            _try_keep(claim, error or {}, started_at=row[0])
+        elif outputs is not None and claim.cache_key:
+            _result_keep(claim, outputs)
+        poke(f"run.{claim.run_id}", seq=seq)
+    return True
+
+
+def _step_settle(
+    claim: Claim,
+    state: StepState,
+    outputs: Mapping[str, Any] | None,
+    error: Mapping[str, Any] | None,
+    again: datetime | None,
+) -> tuple[datetime] | None:
+    """Write the step's row; the moment the try began, or None when the claim was lost."""
+    with connection.cursor() as cursor:
         cursor.execute(
             """
             UPDATE runs_step SET state = %s, outputs = %s::jsonb, error = %s::jsonb, wake_at = %s,
@@ -220,17 +236,8 @@ def _settle(
                 claim.fence,
             ],
         )
-        row = cursor.fetchone()
-        if row is None:
-            transaction.set_rollback(True)
-            log.info("claim lost, result dropped", action="claim_lost", fence=claim.fence)
-            return False
-        if again is not None:
-            _try_keep(claim, error or {}, started_at=row[0])
-        elif outputs is not None and claim.cache_key:
-            _result_keep(claim, outputs)
-        poke(f"run.{claim.run_id}", seq=seq)
-    return True
+        row: tuple[datetime] | None = cursor.fetchone()
+    return row
 
 
 def _try_keep(claim: Claim, error: Mapping[str, Any], *, started_at: datetime) -> None:

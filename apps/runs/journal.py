@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.utils import timezone
 
 from apps.common.jsons import json_text
@@ -18,9 +20,12 @@ BATCH_STEPS = 64
 # What was reused costs nothing to look up again, so more of it may be lost with a process.
 BATCH_REUSED = 512
 BATCH_S = 0.1
+# While these wait for PostgreSQL, the drivers work out what comes next.
+_WRITERS = ThreadPoolExecutor(8, thread_name_prefix="journal")
 
 # One statement is one transaction and one round trip: the fence is checked, the sequence advanced, steps and events
-# written; a driver that lost its lease writes nothing. A settled step is never written again.
+# written; a driver that lost its lease writes nothing. A settled step is never written again. A paid try began in an
+# earlier batch, maybe under another driver, so its row is what knows when.
 _FLUSH = """
 WITH run AS (
     UPDATE runs_run SET
@@ -69,7 +74,12 @@ WITH run AS (
     WHERE old.state NOT IN ('completed', 'failed', 'skipped', 'cancelled', 'cached')
 ), attempts AS (
     INSERT INTO runs_attempt (workspace_id, run_id, position, item, attempt, error, cost, started_at, finished_at)
-    SELECT run.workspace_id, run.id, a.position, a.item, a.attempt, a.error, a.cost, a.started_at, a.finished_at
+    SELECT run.workspace_id, run.id, a.position, a.item, a.attempt, a.error, a.cost,
+           COALESCE(a.started_at, (
+               SELECT tried.started_at FROM runs_step AS tried
+               WHERE tried.run_id = run.id AND tried.position = a.position AND tried.item = a.item
+                   AND tried.attempt = a.attempt
+           )), a.finished_at
     FROM run, jsonb_to_recordset(%(attempts)s::jsonb) AS a(
         position int, item int, attempt smallint, error jsonb, cost bigint, started_at timestamptz,
         finished_at timestamptz
@@ -121,6 +131,8 @@ class Journal:
         self.cancel_asked = False
         self._since = time.monotonic()
         self._began = timezone.now()
+        # The batch that is being written behind; its result is whether somebody had asked to cancel.
+        self._writing: Future[bool] | None = None
 
     def step(self, row: dict[str, Any]) -> None:
         """Record a step's new state; a later record of the same step in one batch completes the earlier one."""
@@ -163,6 +175,44 @@ class Journal:
 
     def flush(self, *, state: str | None = None, error: Mapping[str, Any] | None = None, ended: bool = False) -> None:
         """Write the batch, renew the lease, then do what waited for it. FenceLost when the run is another's."""
+        self.join()
+        after, self._after = self._after, []
+        self.cancel_asked = self._write(self._take(state=state, error=error, ended=ended))
+        for effect in after:
+            effect()
+
+    def flush_behind(self) -> None:
+        """As :meth:`flush`, on another thread while this one goes on.
+
+        Not where something waits for the commit, nor inside a transaction, which the batch then belongs to.
+        """
+        if self._after or connection.in_atomic_block:
+            self.flush()
+            return
+        self.join()
+        self._writing = _WRITERS.submit(self._write_there, self._take())
+
+    def join(self) -> None:
+        """Wait for what is written behind. FenceLost when the run is another's."""
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            self.cancel_asked = writing.result()
+
+    def close(self) -> None:
+        """Let what is written behind come to its end, whatever that is: nothing is written once the driver is gone."""
+        if self._writing is not None:
+            wait([self._writing])
+
+    def barrier(self) -> None:
+        """Wait until everything recorded is committed, and what waited for it done."""
+        self.join()
+        if not self.empty:
+            self.flush()
+
+    def _take(
+        self, *, state: str | None = None, error: Mapping[str, Any] | None = None, ended: bool = False
+    ) -> dict[str, Any]:
+        """The batch as parameters of its statement, and a new one begun."""
         parameters: dict[str, Any] = {
             "run": self.run_id,
             "fence": self.fence,
@@ -178,21 +228,27 @@ class Journal:
             "results": json_text(list(self._results.values())),
             "events": json_text(self._events),
         }
+        self.written += len(parameters["steps"])
+        self._steps, self._events, self._cost, self._done = {}, [], 0, 0
+        self._attempts, self._results = [], {}
+        self._since = time.monotonic()
+        return parameters
+
+    def _write(self, parameters: Mapping[str, Any]) -> bool:
         with prepared() as cursor:
             cursor.execute(_FLUSH, parameters)
             row = cursor.fetchone()
         if row is None:
             raise FenceLost(FenceLost.__doc__)
-        self.cancel_asked = row[1]
-        self.written += len(parameters["steps"])
-        after = self._after
-        self._steps, self._events, self._after, self._cost, self._done = {}, [], [], 0, 0
-        self._attempts, self._results = [], {}
-        self._since = time.monotonic()
         # Not before the commit: the run's end is written inside a transaction, and a reader woken early finds nothing.
         poke(f"run.{self.run_id}", seq=row[0])
-        for effect in after:
-            effect()
+        return bool(row[1])
+
+    def _write_there(self, parameters: Mapping[str, Any]) -> bool:
+        try:
+            return self._write(parameters)
+        finally:
+            connection.close()  # back to the pool
 
 
 def events_record(run_id: UUID, events: list[tuple[str, Mapping[str, Any]]], *, wake: bool = False) -> int | None:

@@ -31,6 +31,11 @@ def past_read(row: tuple[Any, ...]) -> tuple[UUID | None, list[tuple[str, dateti
     return row[0], [(node, datetime.fromisoformat(at)) for node, at in json.loads(row[1] or "[]")]
 
 
+def hold_amount(price_high: int, max_credits: int | None) -> int:
+    """What a run holds while it lives, micro-credits: its highest price, at most its limit."""
+    return price_high if max_credits is None else min(price_high, max_credits)
+
+
 @dataclass(frozen=True)
 class Lease:
     """What a driver needs to know of the run it now holds."""
@@ -65,8 +70,8 @@ class Lease:
 
     @property
     def has_hold(self) -> bool:
-        """Whether credits are held under the run's id: its price, at most its limit."""
-        return min(self.price_high, self.price_high if self.max_credits is None else self.max_credits) > 0
+        """Whether credits are held under the run's id."""
+        return hold_amount(self.price_high, self.max_credits) > 0
 
 
 def lease_take(run_id: UUID) -> Lease | None:

@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from apps.common.tenancy import scope, unscoped
 from apps.runs.listing import run_titles
-from apps.runs.models import Letter, Run, Step
+from apps.runs.models import APPROVAL_TYPE, Letter, Run, Step
 from apps.workspaces.models import Membership, Role
 
 log = structlog.get_logger(__name__)
@@ -57,7 +57,7 @@ def approvals_ask() -> None:
     """Write letters for approvals that began to wait since the last look."""
     with unscoped("a sweep over all workspaces"):
         steps = list(
-            Step.objects.filter(type="flow.approval", state="waiting", asked_at=None).order_by("started_at")[:BATCH]
+            Step.objects.filter(type=APPROVAL_TYPE, state="waiting", asked_at=None).order_by("started_at")[:BATCH]
         )
     for step in steps:
         with scope(step.workspace_id), transaction.atomic():

@@ -11,9 +11,9 @@ from django.db.models import F
 from apps.common.paging import bad_cursor, cursor_decode, cursor_encode, limit_check
 from apps.engine.states import StepState
 from apps.runs.models import Attempt, Run, Step
-from apps.runs.plans import plan_of_graph
+from apps.runs.plans import run_plan
 from apps.runs.reasons import reason_text
-from apps.runs.waits import Place, request_shown
+from apps.runs.waits import place_of, request_shown
 
 
 def attempts_of(run: Run, steps: Sequence[Step]) -> dict[tuple[int, int], list[Attempt]]:
@@ -38,7 +38,6 @@ def step_json(
 
     ``may_answer`` shows the address that a callback is posted to.
     """
-    place = Place(run.id, step.position, step.item, step.attempt)
     return {
         "node": step.node,
         "item": step.item,
@@ -57,7 +56,9 @@ def step_json(
         "inputs": step.inputs,
         # Until it is over, what a waiting step keeps is what it would give if nobody answered.
         "outputs": None if step.state == StepState.WAITING else step.outputs,
-        "request": request_shown(place, step.request, may_answer=may_answer and step.state == StepState.WAITING),
+        "request": request_shown(
+            place_of(step), step.request, may_answer=may_answer and step.state == StepState.WAITING
+        ),
         "cost": step.cost,
         "error": step.error,
         "run": child,
@@ -72,7 +73,7 @@ def steps_page(run: Run, *, limit: int, cursor: str | None) -> tuple[list[Step],
     rows = list(
         Step.objects.filter(run_id=run.id).filter(**_after(position, item)).order_by("position", "item")[: limit + 1]
     )
-    plan = plan_of_graph(run.graph_id, run.targets)
+    plan = run_plan(run)
     end = rows[-1].position if len(rows) > limit else len(plan.steps)
     known = {row.position for row in rows} | {position}
     coming = [
@@ -108,4 +109,4 @@ def children_of(run: Run) -> dict[tuple[int, int], UUID]:
 
 def run_titles(run: Run) -> dict[str, str]:
     """What each node of the run is called."""
-    return {step.node: step.title for step in plan_of_graph(run.graph_id, run.targets).steps}
+    return {step.node: step.title for step in run_plan(run).steps}

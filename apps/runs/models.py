@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
@@ -36,8 +38,11 @@ class StepState(models.TextChoices):
     CACHED = states.StepState.CACHED.value, _("Reused")
 
 
+# Steps of this type ask a person.
+APPROVAL_TYPE = "flow.approval"
+# Steps that have outputs which travel on.
+STEP_EMITTED = [state.value for state in states.StepState if state.emitted]
 RUN_LIVE = [RunState.PENDING, RunState.RUNNING, RunState.WAITING]
-STEP_IN_FLIGHT = [StepState.READY, StepState.RUNNING, StepState.WAITING]
 
 
 class Graph(TenantModel):
@@ -53,6 +58,10 @@ class Graph(TenantModel):
         return bytes(self.digest).hex()[:12]
 
 
+# The composite keys of the migrations hold these; a second constraint and index of the same would be paid for each run.
+_TENANT: dict[str, Any] = {"db_constraint": False, "db_index": False}
+
+
 class Run(TenantModel):
     """One execution of a graph.
 
@@ -60,17 +69,19 @@ class Run(TenantModel):
     cannot let go while one is unseen; ``last_seq`` is the newest event. Costs are micro-credits.
     """
 
-    workflow = models.ForeignKey("projects.Workflow", null=True, on_delete=models.SET_NULL, related_name="runs")
-    project = models.ForeignKey("projects.Project", null=True, on_delete=models.SET_NULL, related_name="+")
-    graph = models.ForeignKey(Graph, on_delete=models.PROTECT, related_name="+")
+    workflow = models.ForeignKey(
+        "projects.Workflow", null=True, on_delete=models.SET_NULL, related_name="runs", **_TENANT
+    )
+    project = models.ForeignKey("projects.Project", null=True, on_delete=models.SET_NULL, related_name="+", **_TENANT)
+    graph = models.ForeignKey(Graph, on_delete=models.PROTECT, related_name="+", **_TENANT)
     version = models.PositiveIntegerField(null=True)
     # Where reused steps come from, the node that runs again with all that hangs on it, and inputs a person edited.
-    from_run = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="+")
+    from_run = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="+", **_TENANT)
     from_node = models.CharField(max_length=64, blank=True, default="", db_default="")
     overrides = models.JSONField(default=dict, db_default={})
     dry_run = models.BooleanField(default=False, db_default=False)
     # The step that this run is: a workflow used as a node.
-    parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children")
+    parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children", **_TENANT)
     parent_position = models.IntegerField(null=True)
     parent_item = models.IntegerField(null=True)
     parent_attempt = models.PositiveSmallIntegerField(null=True)
@@ -182,12 +193,12 @@ class Step(_OfRun):
             ),
             models.Index(
                 fields=["workspace", "-started_at"],
-                condition=models.Q(type="flow.approval"),
+                condition=models.Q(type=APPROVAL_TYPE),
                 name="runs_step_approvals",
             ),
             models.Index(
                 fields=["started_at"],
-                condition=models.Q(type="flow.approval", state="waiting", asked_at__isnull=True),
+                condition=models.Q(type=APPROVAL_TYPE, state="waiting", asked_at__isnull=True),
                 name="runs_step_unasked",
             ),
         ]
@@ -242,7 +253,7 @@ class Attempt(_OfRun):
 
 
 class CacheEntry(TenantRow):
-    """Where a result with this key is to be found: a settled step. ``size`` in bytes, ``cost`` in micro-credits."""
+    """Where a result with this key is to be found: a settled step. ``size`` in bytes."""
 
     pk = models.CompositePrimaryKey("workspace", "key")
     workspace = models.ForeignKey(

@@ -14,8 +14,7 @@ from apps.engine.plan import PlanStep
 from apps.generations.models import Generation
 from apps.generations.services import InvalidGeneration, generation_cancel, generation_start
 from apps.runs.lease import Lease
-
-_LIVE = ("prepared", "submitting", "submitted", "running", "unknown")
+from apps.runs.records import cancelled as cancelled_error
 
 
 @dataclass(frozen=True)
@@ -39,9 +38,9 @@ def generation_ensure(
     generation = Generation.objects.filter(run_id=lease.run_id, node=step.node, item=item, attempt=attempt).first()
     if generation is None:
         if cancelled:
-            return Outcome((), 0, {"code": "cancelled", "message": _("The run was cancelled.")}, True)
+            return Outcome((), 0, cancelled_error(), True)
         generation = _start(lease, step, item, attempt, call)
-    if generation.state in _LIVE:
+    if generation.is_live:
         if cancelled:
             generation_cancel(workspace_id=lease.workspace_id, generation_id=generation.id)
         return None

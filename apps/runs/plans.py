@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from threading import Lock
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
 from apps.common.ids import uuid7
+from apps.common.memory import Memory
 from apps.common.statements import prepared
 from apps.common.tenancy import current_workspace_id
 from apps.engine.plan import Plan, plan_build
@@ -20,18 +20,16 @@ from apps.nodes.flow.workflow import nests
 from apps.projects.models import Workflow
 from apps.projects.services import workflow_document
 from apps.projects.subflows import Types, types_kept
-from apps.runs.models import Graph
+from apps.runs.models import Graph, Run
 
-_KEEP = 256
 _NAMES_KEEP = 10_000
 # Workflows among the nodes mean something in their workspace only, so such a plan is kept under it.
 _Key = tuple[bytes, tuple[str, ...] | None, UUID | None]
-_plans: dict[_Key, Plan] = {}
-_digests: dict[UUID, tuple[bytes, UUID | None]] = {}
+_plans: Memory[_Key, Plan] = Memory(entries=256)
+_digests: Memory[UUID, tuple[bytes, UUID | None]] = Memory(entries=_NAMES_KEEP)
 # The stored graph of a content, by workspace; and the content of a workflow's document at its newest seq.
-_graphs: dict[tuple[UUID, bytes], UUID] = {}
-_newest: dict[UUID, tuple[int, bytes]] = {}
-_lock = Lock()
+_graphs: Memory[tuple[UUID, bytes], UUID] = Memory(entries=_NAMES_KEEP)
+_newest: Memory[UUID, tuple[int, bytes]] = Memory(entries=_NAMES_KEEP)
 
 
 class InvalidGraph(ValueError):
@@ -73,7 +71,7 @@ def _plan(document: Mapping[str, Any], digest: bytes, targets: Iterable[str] | N
     if plan is None:
         _refuse(validate(document, types_kept, key[1]))
         plan = plan_build(document, types_kept, key[1])
-    _remember(_plans, key, plan, _KEEP)
+        _plans.put(key, plan)
     return plan
 
 
@@ -85,8 +83,13 @@ def plan_of_graph(graph_id: UUID, targets: Iterable[str] | None) -> Plan:
         return plan
     graph = Graph.objects.get(id=graph_id)
     nested = nests(graph.document)
-    _remember(_digests, graph_id, (bytes(graph.digest), graph.workspace_id if nested else None))
+    _digests.put(graph_id, (bytes(graph.digest), graph.workspace_id if nested else None))
     return _plan(graph.document, bytes(graph.digest), wanted, nested=nested)
+
+
+def run_plan(run: Run) -> Plan:
+    """The plan of a run."""
+    return plan_of_graph(run.graph_id, run.targets)
 
 
 def workflow_plan(workflow: Workflow, targets: Iterable[str] | None) -> tuple[Plan, bytes, Mapping[str, Any] | None]:
@@ -97,7 +100,7 @@ def workflow_plan(workflow: Workflow, targets: Iterable[str] | None) -> tuple[Pl
     with prepared() as cursor:
         cursor.execute("SELECT last_seq FROM projects_workflow WHERE id = %s", [workflow.id])
         row = cursor.fetchone()
-    seq, digest = _newest.get(workflow.id, (None, b""))
+    seq, digest = _newest.get(workflow.id) or (None, b"")
     if row is not None and seq == row[0] and (workflow.workspace_id, digest) in _graphs:
         # Not one with workflows among its nodes: of those is asked each time whether they may be used.
         plan = _plans.get((digest, None if targets is None else tuple(sorted(targets)), None))
@@ -105,7 +108,7 @@ def workflow_plan(workflow: Workflow, targets: Iterable[str] | None) -> tuple[Pl
             return plan, digest, None
     document, seq = workflow_document(workflow)
     digest = document_digest(document)
-    _remember(_newest, workflow.id, (seq, digest))
+    _newest.put(workflow.id, (seq, digest))
     return plan_of(document, digest, targets, within=workflow.id), digest, document
 
 
@@ -115,9 +118,9 @@ def graph_keep(workspace_id: UUID, document: Mapping[str, Any] | None, digest: b
     if known is not None:
         return known
     graph_id: UUID = _graph_store(workspace_id, document, digest)
-    _remember(_digests, graph_id, (digest, workspace_id if document is not None and nests(document) else None))
+    _digests.put(graph_id, (digest, workspace_id if document is not None and nests(document) else None))
     # Not before: a transaction that fails takes the row with it.
-    transaction.on_commit(lambda: _remember(_graphs, (workspace_id, digest), graph_id))
+    transaction.on_commit(lambda: _graphs.put((workspace_id, digest), graph_id))
     return graph_id
 
 
@@ -137,12 +140,3 @@ def _graph_store(workspace_id: UUID, document: Mapping[str, Any] | None, digest:
             row = cursor.fetchone()
     graph_id: UUID = row[0]
     return graph_id
-
-
-def _remember(memory: dict[Any, Any], key: Any, value: Any, keep: int = _NAMES_KEEP) -> None:
-    """The newest is last; the first is the one that was remembered, or used, longest ago."""
-    with _lock:
-        memory.pop(key, None)
-        memory[key] = value
-        while len(memory) > keep:
-            memory.pop(next(iter(memory)))

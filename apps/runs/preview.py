@@ -212,5 +212,4 @@ def _instant(
     """The outputs of a step that takes no time; None for any other."""
     if not step.type.instant or step.type.effect is not Effect.PURE:
         return None
-    result = step.type.run(walk.context, inputs, params)
-    return outputs_plain(result, inputs) if isinstance(result, Mapping) else None
+    return outputs_plain(step.type.outputs_in(step.type.run(walk.context, inputs, params)), inputs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -43,7 +43,7 @@ class Records:
 
     def record(self, step: PlanStep, item: int, state: StepState, *, attempt: int = 1, **fields: Any) -> None:
         """A step's new state with what is known of it, and its event."""
-        now = timezone.now()
+        now = datetime.now(UTC)  # once a step, and Django's asks its settings first
         if state is StepState.CACHED:
             fields["started_at"] = now  # it was found at once
         if state.settled:
@@ -112,8 +112,20 @@ class Records:
             self.record(step, item, StepState.FAILED, attempt=attempt, error=error, **fields)
             execution.settle(step, item, StepState.FAILED, {"error": error})
             return None
+        return self._retry(step, item, error, attempt, timedelta(seconds=pause), fields)
+
+    def _retry(
+        self,
+        step: PlanStep,
+        item: int,
+        error: Mapping[str, Any],
+        attempt: int,
+        pause: timedelta,
+        fields: Mapping[str, Any],
+    ) -> datetime:
+        """Keep the try by itself; the step's row waits for the next one."""
         now = timezone.now()
-        again = now + timedelta(seconds=pause)
+        again = now + pause
         started = fields.get("started_at")
         self.journal.attempt(
             {

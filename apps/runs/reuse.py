@@ -9,12 +9,10 @@ than a question to the database, so the last one is asked only for steps that ar
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from threading import Lock
 from typing import Any
 from uuid import UUID
 
@@ -22,10 +20,12 @@ from django.conf import settings
 
 from apps.assets.models import Asset
 from apps.common.jsons import json_read
+from apps.common.memory import Memory
 from apps.common.statements import prepared
 from apps.engine.node_types import Effect, Lane, NodeFailure
 from apps.engine.plan import PlanStep, step_params
 from apps.runs.fingerprints import asset_ids, differences, fingerprint, work_params
+from apps.runs.models import STEP_EMITTED
 from apps.runs.plans import InvalidGraph, plan_of_graph
 
 # Sentences are made of these codes when they are read, in the reader's language: see apps.runs.reasons.
@@ -63,38 +63,15 @@ class Earlier:
     @property
     def emitted(self) -> bool:
         """Whether it has outputs to reuse."""
-        return self.state in ("completed", "cached") and self.outputs is not None
+        return self.state in STEP_EMITTED and self.outputs is not None
 
 
-class Memory:
-    """Outputs of steps that ran inside drivers of this process, the least recently used dropped first."""
-
-    def __init__(self, entries: int, size: int) -> None:
-        self.entries, self.size = entries, size
-        self._kept: OrderedDict[str, tuple[Mapping[str, Any], datetime, int]] = OrderedDict()
-        self._used = 0
-        self._lock = Lock()
-
-    def get(self, key: str, *, before: datetime) -> tuple[Mapping[str, Any], datetime] | None:
-        """The outputs, made before that moment, and when they were made."""
-        with self._lock:
-            found = self._kept.get(key)
-            if found is None or found[1] > before:
-                return None
-            self._kept.move_to_end(key)
-            return found[0], found[1]
-
-    def put(self, key: str, outputs: Mapping[str, Any], at: datetime, size: int) -> None:
-        """Keep outputs of ``size`` bytes."""
-        with self._lock:
-            old = self._kept.pop(key, None)
-            self._used += size - (old[2] if old else 0)
-            self._kept[key] = (outputs, at, size)
-            while len(self._kept) > self.entries or self._used > self.size:
-                self._used -= self._kept.popitem(last=False)[1][2]
-
-
-MEMORY = Memory(entries=20_000, size=32 * 1024 * 1024)
+# Outputs of steps that ran inside drivers of this process, and when they were made; sizes in bytes.
+MEMORY: Memory[str, tuple[Mapping[str, Any], datetime]] = Memory(entries=20_000, size=32 * 1024 * 1024)
+# Steps by node and item of finished runs that this process drove or read: they never change again. Sizes in characters
+# of JSON.
+FINISHED: Memory[UUID, Mapping[tuple[str, int], Earlier]] = Memory(entries=20_000, size=8 * 1024 * 1024)
+NEVER = datetime.fromtimestamp(0, tz=UTC)
 
 
 def rough_size(outputs: Mapping[str, Any]) -> int:
@@ -149,7 +126,7 @@ class Reuse:
         same = before is not None and before.key == key
         found: tuple[Mapping[str, Any] | None, datetime | None] | None = None
         if step.type.lane is Lane.INLINE and step.type.effect is Effect.PURE:
-            found = MEMORY.get(key, before=self.past.created_at)
+            found = self._remembered(key)
         if found is None and before is not None and same and before.emitted:
             found = before.outputs, before.settled_at
         if found is None and self._worth_asking(step, before):
@@ -164,6 +141,11 @@ class Reuse:
         if not asked and step.type.lane is not Lane.INLINE:
             _entry_touch(self.past.workspace_id, key)
         return found[0], ""
+
+    def _remembered(self, key: str) -> tuple[Mapping[str, Any], datetime] | None:
+        """What a driver of this process made before this run began."""
+        made = MEMORY.get(key)
+        return made if made and made[1] <= self.past.created_at else None
 
     @staticmethod
     def _worth_asking(step: PlanStep, before: Earlier | None) -> bool:
@@ -225,43 +207,6 @@ class Reuse:
             return work_params(steps[node], step_params(steps[node], variables), variables) if node in steps else {}
         except NodeFailure:
             return {}
-
-
-class Finished:
-    """Steps of finished runs that this process drove or read, by run, up to ``size`` characters of JSON together."""
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self._kept: OrderedDict[UUID, tuple[Mapping[tuple[str, int], Earlier], int]] = OrderedDict()
-        self._used = 0
-        self._lock = Lock()
-
-    def get(self, run_id: UUID) -> Mapping[tuple[str, int], Earlier] | None:
-        """The steps of that run."""
-        with self._lock:
-            if run_id not in self._kept:
-                return None
-            self._kept.move_to_end(run_id)
-            return self._kept[run_id][0]
-
-    def put(self, run_id: UUID, steps: Mapping[tuple[str, int], Earlier], size: int) -> None:
-        """Keep the steps of a run that has ended: they never change again."""
-        with self._lock:
-            if run_id not in self._kept:
-                self._kept[run_id] = steps, size
-                self._used += size
-            while self._used > self.size:
-                self._used -= self._kept.popitem(last=False)[1][1]
-
-    def forget(self) -> None:
-        """Begin again, as a process that has just started."""
-        with self._lock:
-            self._kept.clear()
-            self._used = 0
-
-
-FINISHED = Finished(size=8 * 1024 * 1024)
-NEVER = datetime.fromtimestamp(0, tz=UTC)
 
 
 def _why_same(before: Earlier) -> str:

@@ -22,6 +22,7 @@ from apps.engine.documents import MAX_BYTES, DocumentError, document_parse
 from apps.engine.plan import Plan
 from apps.projects.models import Workflow
 from apps.projects.services import workflow_document
+from apps.runs.lease import hold_amount
 from apps.runs.models import CacheClearing, CacheEntry, Run, RunState
 from apps.runs.plans import InvalidGraph as InvalidGraph
 from apps.runs.plans import document_digest, graph_keep, plan_of, workflow_plan
@@ -37,7 +38,7 @@ class RunNotFailed(ValueError):
 
 
 class WorkflowTrashed(ValueError):
-    """The workflow of this run is in the trash. Restore it, then retry the run."""
+    """The workflow of this run is in the trash. Restore it first."""
 
 
 class NoSuchNode(ValueError):
@@ -156,12 +157,7 @@ def run_start(
     :class:`NoSuchNode`, :class:`NoSuchRun`, :class:`NoEarlierRun`, :class:`InsufficientCredits` (nothing was
     submitted or held then).
     """
-    if document is None:
-        plan, digest, document = workflow_plan(workflow, part.targets)
-    else:
-        document = document_read(document)
-        digest = document_digest(document)
-        plan = plan_of(document, digest, part.targets, within=workflow.id)
+    plan, digest, document = _freeze(workflow, document, part.targets)
     part = part_resolve(workflow, plan, part)
     run = Run(
         workspace_id=workflow.workspace_id,
@@ -180,27 +176,39 @@ def run_start(
     if plan.paid and not dry_run:
         quote = _estimate(workflow, plan, variables, part)
         run.price_low, run.price_high = quote.low, quote.high
-    # A run that holds no credits is one row, which needs no transaction around it.
-    with transaction.atomic() if run.price_high else nullcontext():
-        run.graph_id = graph_keep(workflow.workspace_id, document, digest)
-        _queue(run, workflow.name)
+    _queue(run, workflow.name, document, digest)
     return run
 
 
-def _queue(run: Run, name: str) -> None:
-    row_insert(run)
-    held = run.price_high if run.max_credits is None else min(run.price_high, run.max_credits)
-    if held:
-        credits_hold(
-            workspace_id=run.workspace_id,
-            hold_id=run.id,
-            amount=held,
-            description=_("Run of %(workflow)s") % {"workflow": name},
-            project_id=run.project_id,
-            run_id=run.id,
-        )
-    poke(f"workspace.{run.workspace_id}", run=run.id)
-    advance_run.delay_on_commit(run_id=str(run.id))
+def _freeze(
+    workflow: Workflow, document: Mapping[str, Any] | None, targets: list[str] | None
+) -> tuple[Plan, bytes, Mapping[str, Any] | None]:
+    """The plan of a document, or of the workflow's own, with what :func:`graph_keep` needs to store it."""
+    if document is None:
+        return workflow_plan(workflow, targets)
+    document = document_read(document)
+    digest = document_digest(document)
+    return plan_of(document, digest, targets, within=workflow.id), digest, document
+
+
+def _queue(run: Run, name: str, document: Mapping[str, Any] | None, digest: bytes) -> None:
+    """Store the run and its graph, hold its price, and have it driven: all or nothing."""
+    held = hold_amount(run.price_high, run.max_credits)
+    # A run that holds no credits is one row, which needs no transaction around it.
+    with transaction.atomic() if held else nullcontext():
+        run.graph_id = graph_keep(run.workspace_id, document, digest)
+        row_insert(run)
+        if held:
+            credits_hold(
+                workspace_id=run.workspace_id,
+                hold_id=run.id,
+                amount=held,
+                description=_("Run of %(workflow)s") % {"workflow": name},
+                project_id=run.project_id,
+                run_id=run.id,
+            )
+        poke(f"workspace.{run.workspace_id}", run=run.id)
+        advance_run.delay_on_commit(run_id=str(run.id))
     log.info("run queued", action="run_start", run=str(run.id), workspace=str(run.workspace_id))
 
 
@@ -219,31 +227,33 @@ def run_retry(*, run: Run, actor_id: UUID | None) -> Run:
         raise RunNotFailed(_("Only a run that failed or was cancelled can be retried."))
     if run.parent_id is not None:
         raise RunNotFailed(_("This run is a step of another run. Retry that one; what is done is reused."))
-    workflow = Workflow.objects.filter(id=run.workflow_id, trashed_at=None, project__trashed_at=None).first()
-    if workflow is None:
-        raise WorkflowTrashed(_("The workflow of this run is in the trash. Restore it, then retry the run."))
-    new = Run(
-        workspace_id=run.workspace_id,
-        workflow_id=run.workflow_id,
-        project_id=run.project_id,
-        graph_id=run.graph_id,
-        version=run.version,
-        from_run=run,
-        overrides=run.overrides,
+    return run_repeat(run=run, actor_id=actor_id, part=Part(run.targets, run.id, "", run.overrides))
+
+
+def run_repeat(*, run: Run, actor_id: UUID | None, part: Part | None = None) -> Run:
+    """A new run of the same graph with the same values and limits; of the same part, unless another is given.
+
+    Raises :class:`WorkflowTrashed`, and what :func:`run_start` raises.
+    """
+    return run_start(
+        workflow=workflow_of(run),
         actor_id=actor_id,
+        document=run.graph.document,
+        version=run.version,
         variables=run.variables,
-        targets=run.targets,
+        part=part or Part(run.targets, inputs=run.overrides),
         max_credits=run.max_credits,
         dry_run=run.dry_run,
     )
-    plan = plan_of(run.graph.document, bytes(run.graph.digest), run.targets, within=run.workflow_id)
-    if plan.paid and not run.dry_run:
-        part = Part(run.targets, run.id, "", run.overrides)
-        quote = _estimate(workflow, plan, run.variables, part)
-        new.price_low, new.price_high = quote.low, quote.high
-    with transaction.atomic():
-        _queue(new, workflow.name)
-    return new
+
+
+def workflow_of(run: Run) -> Workflow:
+    """The workflow that a run is of, where something may be done with it; :class:`WorkflowTrashed`."""
+    workflows = Workflow.objects.filter(id=run.workflow_id, trashed_at=None, project__trashed_at=None)
+    workflow: Workflow | None = workflows.first()
+    if workflow is None:
+        raise WorkflowTrashed(_("The workflow of this run is in the trash. Restore it first."))
+    return workflow
 
 
 def cache_clear(*, workspace_id: UUID, workflow: Workflow | None = None, node: str = "") -> None:
@@ -270,6 +280,8 @@ __all__ = [
     "document_read",
     "estimate",
     "run_cancel",
+    "run_repeat",
     "run_retry",
     "run_start",
+    "workflow_of",
 ]

@@ -7,21 +7,18 @@ from uuid import UUID, uuid4
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
-from django.urls import NoReverseMatch, reverse
+from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.engine.plan import PlanStep
-from apps.projects.models import Workflow
 from apps.projects.services import operations_apply
 from apps.runs import services
-from apps.runs.approvals import APPROVAL_TYPE
 from apps.runs.console import short_id, steps_shown
 from apps.runs.detail import BadInput, inputs_editable, inputs_read, step_context, step_of
-from apps.runs.models import Run, Step
+from apps.runs.models import APPROVAL_TYPE, STEP_EMITTED, Run, Step
 from apps.runs.timeline import ITEMS_SHOWN, item_rows
-from apps.runs.views import STARTING, console_of, refused, run_get
+from apps.runs.views import STARTING, refused, run_get, started
 from apps.workspaces.access import MemberRequest, member_required
 from apps.workspaces.models import Role
 
@@ -39,21 +36,18 @@ def _row(run: Run, step: PlanStep, item: int) -> Step | None:
     return row
 
 
-def _workflow(run: Run) -> Workflow:
-    workflow: Workflow | None = Workflow.objects.filter(
-        id=run.workflow_id, trashed_at=None, project__trashed_at=None
-    ).first()
-    if workflow is None:
-        raise services.WorkflowTrashed(_("The workflow of this run is in the trash. Restore it first."))
-    return workflow
+def _number(request: MemberRequest, name: str) -> int:
+    """A number of the query; 0 for anything that is none, or too long for any list."""
+    text = request.GET.get(name, "")
+    return int(text) if len(text) <= 9 and text.isascii() and text.isdigit() else 0
 
 
 @require_GET
 @member_required()
 def step_list(request: MemberRequest, run_id: UUID) -> HttpResponse:
     """More rows of the console, from position ``first`` on."""
-    run, first = run_get(run_id), request.GET.get("first", "0")
-    shown = steps_shown(run, int(first) if first.isascii() and first.isdigit() else 0)
+    run = run_get(run_id)
+    shown = steps_shown(run, _number(request, "first"))
     return render(request, "runs/rows.html", {**shown, "run": run, "short": short_id(run)})
 
 
@@ -62,10 +56,9 @@ def step_list(request: MemberRequest, run_id: UUID) -> HttpResponse:
 def step_items(request: MemberRequest, run_id: UUID, node: str) -> HttpResponse:
     """A page of the items of a step that a list mapped."""
     run, step = _step(run_id, node)
-    asked = request.GET.get("page", "0")
     total = Step.objects.filter(run_id=run.id, position=step.position).count()
     pages = -(-total // ITEMS_SHOWN)
-    page = min(int(asked) if asked.isascii() and asked.isdigit() else 0, max(0, pages - 1))
+    page = min(_number(request, "page"), max(0, pages - 1))
     rows = item_rows(run, step, page=page)
     context = {"rows": rows, "run": run, "short": short_id(run), "page": page, "pages": pages, "total": total}
     first = page * ITEMS_SHOWN
@@ -85,28 +78,9 @@ def _panel(request: MemberRequest, run: Run, step: PlanStep, item: int) -> HttpR
     if context is None:
         raise Http404
     may_write = Role(request.membership.role).includes(Role.EDITOR)
-    waits = getattr(context["view"], "waits", "")
-    name = {"approval": "runs:approval_detail", "callback": "runs:callback_address"}.get(waits, "")
-    answered_at = _page(name, request.workspace.slug, run.id, step.node, item)
     # Over or not, an approval has a page of its own.
-    asks = context["row"] is not None and bool(context["row"].request) and step.type.type == APPROVAL_TYPE
-    asked_at = _page("runs:approval_detail", request.workspace.slug, run.id, step.node, item) if asks else ""
-    places = {"answered_at": answered_at, "asked_at": asked_at}
-    return render(request, "runs/step_detail.html", {**context, "may_write": may_write, "waits": waits, **places})
-
-
-def _page(name: str, *args: Any) -> str:
-    """The address of a page, "" where there is none of that name."""
-    try:
-        return reverse(name, args=args)
-    except NoReverseMatch:
-        return ""
-
-
-def _started(request: MemberRequest, run: Run) -> HttpResponse:
-    if not request.htmx:
-        return redirect("runs:run_detail", request.workspace.slug, run.id)
-    return console_of(request, run)
+    asked = step.type.type == APPROVAL_TYPE and context["row"] is not None and context["row"].request is not None
+    return render(request, "runs/step_detail.html", {**context, "may_write": may_write, "asked": asked})
 
 
 @require_POST
@@ -116,19 +90,9 @@ def step_again(request: MemberRequest, run_id: UUID, node: str, item: int) -> Ht
     run, step = _step(run_id, node)
     part = services.Part(run.targets, run.id, step.node, run.overrides)
     try:
-        new = services.run_start(
-            workflow=_workflow(run),
-            actor_id=request.user.id,
-            document=run.graph.document,
-            version=run.version,
-            variables=run.variables,
-            part=part,
-            max_credits=run.max_credits,
-            dry_run=run.dry_run,
-        )
+        return started(request, services.run_repeat(run=run, actor_id=request.user.id, part=part))
     except STARTING as error:
         return refused(request, error)
-    return _started(request, new)
 
 
 @require_http_methods(["GET", "POST"])
@@ -145,17 +109,9 @@ def step_alone(request: MemberRequest, run_id: UUID, node: str, item: int) -> Ht
         return render(request, "runs/step_alone.html", context)
     try:
         part = services.Part([step.node], run.id, step.node, {step.node: inputs_read(fields, request.POST)})
-        new = services.run_start(
-            workflow=_workflow(run),
-            actor_id=request.user.id,
-            document=run.graph.document,
-            version=run.version,
-            variables=run.variables,
-            part=part,
-        )
+        response = started(request, services.run_repeat(run=run, actor_id=request.user.id, part=part))
     except (*STARTING, BadInput) as error:
         return render(request, "runs/step_alone.html", {**context, "sentence": str(error)}, status=422)
-    response = _started(request, new)
     response["HX-Retarget"], response["HX-Reswap"] = "#run-console", "outerHTML"
     return response
 
@@ -169,11 +125,11 @@ def step_pin(request: MemberRequest, run_id: UUID, node: str, item: int) -> Http
     pinning = "unpin" not in request.POST
     if pinning:
         row = _row(run, step, item)
-        if row is None or not row.outputs or row.state not in ("completed", "cached"):
+        if row is None or not row.outputs or row.state not in STEP_EMITTED:
             return refused(request, ValueError(_("This step has no output to pin.")))
         operation["value"] = row.outputs
     try:
-        workflow = _workflow(run)
+        workflow = services.workflow_of(run)
         operations_apply(workflow=workflow, actor_id=request.user.id, client_id=f"run-{uuid4()}", ops=[operation])
     except services.WorkflowTrashed as error:
         return refused(request, error)
@@ -189,13 +145,8 @@ def step_forget(request: MemberRequest, run_id: UUID, node: str, item: int) -> H
     """Forget what this node gave: in the next run it is done anew."""
     run, step = _step(run_id, node)
     try:
-        services.cache_clear(workspace_id=request.workspace.id, workflow=_workflow(run), node=step.node)
+        services.cache_clear(workspace_id=request.workspace.id, workflow=services.workflow_of(run), node=step.node)
     except services.WorkflowTrashed as error:
         return refused(request, error)
     messages.success(request, _("Forgotten: in the next run %(node)s is done anew.") % {"node": step.title})
     return _panel(request, run, step, item)
-
-
-def step_url(slug: str, run: Run, node: str, item: int = 0) -> str:
-    """The address of a run's page with that step open."""
-    return f"{reverse('runs:run_detail', args=[slug, run.id])}#step={node}.{item}"

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from apps.billing.services import InsufficientCredits, credits_hold, hold_split
 from apps.common.live import poke
+from apps.common.memory import Memory
 from apps.engine.node_types import ChildRun, NodeFailure, Quote
 from apps.engine.plan import Plan
 from apps.engine.states import RunState, StepState
@@ -22,15 +23,14 @@ from apps.projects.subflows import DEPTH_MAX
 from apps.runs.drive import Child, Drive, Try
 from apps.runs.journal import FenceLost, events_record
 from apps.runs.lease import Lease
-from apps.runs.models import RUN_LIVE, Run, Step
+from apps.runs.models import RUN_LIVE, STEP_EMITTED, Run, Step
 from apps.runs.paid import Outcome
 from apps.runs.plans import document_digest, graph_keep, plan_of_graph
 from apps.runs.records import cancelled as cancelled_error
 from apps.runs.reuse import EVERY_NODE
 
-_KEEP = 256
 # The stored graph of a version that was started before, so that a list over a workflow reads its document once.
-_graphs: dict[tuple[UUID, str, int], UUID] = {}
+_graphs: Memory[tuple[UUID, str, int], UUID] = Memory(entries=256)
 
 
 def ensure(now: Drive, one: Try, call: ChildRun, *, cancelled: bool) -> Outcome | None:
@@ -177,9 +177,7 @@ def _graph(workspace_id: UUID, call: ChildRun) -> tuple[UUID, Plan]:
         if document is None:
             raise NodeFailure(_("This version of the workflow is gone."), code="no-version")
         graph_id = graph_keep(workspace_id, document, document_digest(document))
-        _graphs[key] = graph_id
-        while len(_graphs) > _KEEP:
-            _graphs.pop(next(iter(_graphs)))
+        _graphs.put(key, graph_id)
     return graph_id, plan_of_graph(graph_id, None)
 
 
@@ -245,9 +243,7 @@ def _outcome(child: Child) -> Outcome:
 def _ports(child: Child) -> Mapping[str, Any]:
     """What reached the child's outputs, by the names of the ports."""
     names = output_names(plan_of_graph(child.graph_id, None))
-    done = Step.objects.filter(
-        run_id=child.run_id, type=OUTPUT, item=0, state__in=[StepState.COMPLETED.value, StepState.CACHED.value]
-    )
+    done = Step.objects.filter(run_id=child.run_id, type=OUTPUT, item=0, state__in=STEP_EMITTED)
     return {
         names[node]: outputs["value"] for node, outputs in done.values_list("node", "outputs") if outputs is not None
     }

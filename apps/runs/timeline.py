@@ -22,11 +22,11 @@ from django.utils.translation import gettext, ngettext
 
 from apps.common.states import look_of
 from apps.engine.node_types import Effect
-from apps.engine.plan import Plan, PlanStep
+from apps.engine.plan import PlanStep
 from apps.engine.states import StepState
-from apps.runs.approvals import APPROVAL_TYPE, decision_text
-from apps.runs.models import Attempt, Run, Step
-from apps.runs.plans import plan_of_graph
+from apps.runs.approvals import decision_text
+from apps.runs.models import APPROVAL_TYPE, STEP_EMITTED, Attempt, Run, Step
+from apps.runs.plans import run_plan
 from apps.runs.reasons import reason_text
 
 ITEMS_SHOWN = 50
@@ -39,7 +39,6 @@ _LIGHT = (
     "started_at", "finished_at", "dispatched_at", "wake_at",
 )  # fmt: skip
 _SETTLED = [state.value for state in StepState if state.settled]
-_EMITTED = [StepState.COMPLETED, StepState.CACHED]
 # When items differ, the row shows the most pressing state.
 _PRESSING = ["failed", "running", "waiting", "ready", "pending", "cancelled", "completed", "cached", "skipped"]
 # The API names the run something was taken from; to a person its identifier says nothing.
@@ -124,11 +123,6 @@ class Group:
         return min(self.counts, key=_PRESSING.index)
 
 
-def run_plan(run: Run) -> Plan:
-    """The run's plan."""
-    return plan_of_graph(run.graph_id, run.targets)
-
-
 class Clock:
     """Moments of one run as milliseconds from its start."""
 
@@ -196,7 +190,7 @@ class Timeline:
     @cached_property
     def _made(self) -> dict[int, dict[int, Any]]:
         rows = Step.objects.filter(
-            run_id=self.run.id, position__in=self.positions, item__lt=ITEMS_SHOWN, state__in=_EMITTED
+            run_id=self.run.id, position__in=self.positions, item__lt=ITEMS_SHOWN, state__in=STEP_EMITTED
         ).order_by("position", "item")
         found: dict[int, dict[int, Any]] = {}
         for position, item, outputs in rows.values_list("position", "item", "outputs"):
@@ -265,7 +259,7 @@ def row_view(
     told = error_text(error)
     seconds = (row.finished_at - row.started_at).total_seconds() if row.started_at and row.finished_at else None
     # What a waiting row holds are the outputs of its time-out.
-    decided = _decided(step, outputs) if row.state in _EMITTED else ""
+    decided = _decided(step, outputs) if row.state in STEP_EMITTED else ""
     note = told if row.state == StepState.SKIPPED else decided or why_text(row.cache_reason)
     failed = row.state in (StepState.FAILED, StepState.CANCELLED) or (row.state == StepState.PENDING and bool(error))
     return RowView(

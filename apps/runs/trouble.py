@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.billing.services import hold_close
+from apps.common.jsons import json_text
 from apps.engine.states import RunState, StepState
 from apps.generations.models import LIVE, Generation
 from apps.generations.services import generation_cancel
@@ -60,10 +61,10 @@ def _steps_close(lease: Lease) -> list[tuple[str, int, str]]:
         cursor.execute(
             """
             UPDATE runs_step SET state = 'cancelled', finished_at = statement_timestamp(), dispatched_at = NULL,
-                wake_at = NULL, error = '{"code": "cancelled"}'::jsonb
+                wake_at = NULL, error = %s::jsonb
             WHERE run_id = %s AND state IN ('pending', 'ready', 'running', 'waiting')
             RETURNING node, item, type
             """,
-            [lease.run_id],
+            [json_text(cancelled()), lease.run_id],
         )
         return list(cursor.fetchall())

@@ -8,7 +8,6 @@ from uuid import UUID
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
@@ -19,7 +18,7 @@ from apps.projects.models import Workflow, WorkflowVersion
 from apps.runs import answers, services
 from apps.runs.console import console_context
 from apps.runs.models import RUN_LIVE, Run, RunState, StepState
-from apps.runs.waits import CALLBACK, callback_url
+from apps.runs.waits import CALLBACK, callback_url, place_of
 from apps.workspaces.access import MemberRequest, member_required
 from apps.workspaces.models import Role
 
@@ -133,7 +132,7 @@ def callback_address(request: MemberRequest, run_id: UUID, node: str, item: int)
     if step is None or (step.request or {}).get("kind") != CALLBACK:
         raise Http404
     waiting = step.state == StepState.WAITING
-    url = callback_url(answers.place_of(step)) if waiting else ""
+    url = callback_url(place_of(step)) if waiting else ""
     return render(request, "runs/callback_address.html", {"url": url, "until": step.wake_at})
 
 
@@ -196,18 +195,13 @@ def refused(request: MemberRequest, error: Exception) -> HttpResponse:
     return refusal
 
 
-def console_of(request: MemberRequest, run: Run) -> HttpResponse:
+def started(request: MemberRequest, run: Run) -> HttpResponse:
     """The console of a run that was just started from another's; the page is told of it."""
-    url = reverse("runs:run_detail", args=[request.workspace.slug, run.id])
-    response = render(request, "runs/console.html", _context(request, run))
-    response["HX-Trigger"] = f'{{"run-retried": {{"id": "{run.id}", "url": "{url}"}}}}'
-    return response
-
-
-def _started(request: MemberRequest, run: Run) -> HttpResponse:
     if not request.htmx:
         return redirect("runs:run_detail", request.workspace.slug, run.id)
-    return console_of(request, run)
+    url = reverse("runs:run_detail", args=[request.workspace.slug, run.id])
+    response = render(request, "runs/console.html", _context(request, run))
+    return trigger_client_event(response, "run-retried", {"id": str(run.id), "url": url})
 
 
 @require_POST
@@ -215,7 +209,7 @@ def _started(request: MemberRequest, run: Run) -> HttpResponse:
 def run_retry(request: MemberRequest, run_id: UUID) -> HttpResponse:
     """A new run that does again what did not succeed."""
     try:
-        return _started(request, services.run_retry(run=run_get(run_id), actor_id=request.user.id))
+        return started(request, services.run_retry(run=run_get(run_id), actor_id=request.user.id))
     except STARTING as error:
         return refused(request, error)
 
@@ -224,22 +218,7 @@ def run_retry(request: MemberRequest, run_id: UUID) -> HttpResponse:
 @member_required(Role.EDITOR)
 def run_again(request: MemberRequest, run_id: UUID) -> HttpResponse:
     """A new run of the same graph with the same values; what did not change is reused."""
-    run = run_get(run_id)
-    workflow = Workflow.objects.filter(id=run.workflow_id, trashed_at=None, project__trashed_at=None).first()
-    if workflow is None:
-        return refused(request, ValueError(_("The workflow of this run is in the trash. Restore it first.")))
-    part = services.Part(run.targets, None, "", run.overrides)
     try:
-        new = services.run_start(
-            workflow=workflow,
-            actor_id=request.user.id,
-            document=run.graph.document,
-            version=run.version,
-            variables=run.variables,
-            part=part,
-            max_credits=run.max_credits,
-            dry_run=run.dry_run,
-        )
+        return started(request, services.run_repeat(run=run_get(run_id), actor_id=request.user.id))
     except STARTING as error:
         return refused(request, error)
-    return _started(request, new)

@@ -27,6 +27,7 @@ from django.urls import reverse
 from apps.common.live import poke
 from apps.engine.states import StepState
 from apps.runs.journal import events_record
+from apps.runs.models import Step
 
 APPROVAL = "approval"
 CALLBACK = "callback"
@@ -42,6 +43,11 @@ class Place:
     position: int
     item: int
     attempt: int
+
+
+def place_of(step: Step) -> Place:
+    """Where the step's present try waits."""
+    return Place(step.run_id, step.position, step.item, step.attempt)
 
 
 def _signature(packed: bytes) -> bytes:
@@ -114,17 +120,21 @@ def wait_settle(place: Place, outputs: Mapping[str, Any]) -> bool:
         if row is None:
             transaction.set_rollback(True)
             return False
-        body = {
-            "node": row[0],
-            "item": place.item,
-            "type": row[1],
-            "state": StepState.COMPLETED.value,
-            "attempt": place.attempt,
-            "outputs": outputs,
-        }
-        seq = events_record(place.run_id, [("step_succeeded", body)], wake=True)
-        poke(f"run.{place.run_id}", seq=seq)
+        _answer_tell(place, row[0], row[1], outputs)
     return True
+
+
+def _answer_tell(place: Place, node: str, type_: str, outputs: Mapping[str, Any]) -> None:
+    body = {
+        "node": node,
+        "item": place.item,
+        "type": type_,
+        "state": StepState.COMPLETED.value,
+        "attempt": place.attempt,
+        "outputs": outputs,
+    }
+    seq = events_record(place.run_id, [("step_succeeded", body)], wake=True)
+    poke(f"run.{place.run_id}", seq=seq)
 
 
 def wait_rings(place: Place) -> bool:

@@ -15,7 +15,7 @@ from apps.common.tenancy import scope, unscoped
 from apps.engine.operations import OperationError, storable
 from apps.runs import answers
 from apps.runs.models import Step
-from apps.runs.waits import callback_place
+from apps.runs.waits import CALLBACK, callback_place
 
 BODY_MAX = 256 * 1024
 app_name = "run_hooks"
@@ -57,7 +57,7 @@ def _step(token: str) -> Step:
         step: Step | None = Step.objects.filter(
             run_id=place.run_id, position=place.position, item=place.item, attempt=place.attempt
         ).first()
-    if step is None or (step.request or {}).get("kind") != "callback":
+    if step is None or (step.request or {}).get("kind") != CALLBACK:
         raise not_found()
     return step
 

@@ -232,14 +232,7 @@ def _valkey(settings: Settings, *, durable: bool) -> Service:
         write_private(configuration, "".join(f"{name} {value}\n" for name, value in lines.items()))
 
     async def ready() -> bool:
-        try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", settings.ports["valkey"])
-            writer.write(f"AUTH {settings.passwords['valkey']}\r\nPING\r\n".encode())
-            answer = await asyncio.wait_for(reader.readuntil(b"PONG"), 1.0)
-            writer.close()
-        except (OSError, TimeoutError, asyncio.IncompleteReadError):
-            return False
-        return answer.startswith(b"+OK")  # "-LOADING" while the log is read
+        return await _valkey_answers(settings)
 
     program = Program(
         name="valkey",
@@ -250,6 +243,17 @@ def _valkey(settings: Settings, *, durable: bool) -> Service:
         stop_signals=((signal.SIGTERM, 20.0),),
     )
     return Service(prepare, program, ready)
+
+
+async def _valkey_answers(settings: Settings) -> bool:
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", settings.ports["valkey"])
+        writer.write(f"AUTH {settings.passwords['valkey']}\r\nPING\r\n".encode())
+        answer = await asyncio.wait_for(reader.readuntil(b"PONG"), 1.0)
+        writer.close()
+    except (OSError, TimeoutError, asyncio.IncompleteReadError):
+        return False
+    return answer.startswith(b"+OK")  # "-LOADING" while the log is read
 
 
 def _seaweedfs(settings: Settings, *, durable: bool) -> Service:

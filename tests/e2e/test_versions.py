@@ -58,6 +58,22 @@ def shouting(live_stack: LiveStack, workspace: Workspace, workflow: Workflow, al
     )
 
 
+def keep_and_publish(page: Page) -> None:
+    """On the canvas: name this moment, publish it, look at it."""
+    page.get_by_role("button", name="Versions").click()
+    dialog = page.get_by_role("dialog", name="Versions")
+    dialog.get_by_label("Name this moment").fill("Loud")
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_role("link", name="Loud")).to_be_visible()
+    dialog.get_by_role("button", name="Publish").press("Enter")
+    expect(dialog.locator(".tag", has_text="published")).to_be_visible()
+    look(page, "versions")
+    dialog.get_by_role("link", name="Loud").click()
+    expect(page.get_by_role("heading", name=re.compile("Loud"))).to_be_visible()
+    expect(page.get_by_role("rowheader")).to_have_count(3)
+    look(page, "version")
+
+
 @pytest.mark.live
 def test_version_is_kept_published_and_used(
     live_stack: LiveStack,
@@ -72,18 +88,7 @@ def test_version_is_kept_published_and_used(
     zone.send("Emulation.setTimezoneOverride", {"timezoneId": READER})
     base = f"{live_stack.base_url}/w/{workspace.slug}/workflows"
     page.goto(f"{base}/{shouting.id}/")
-    page.get_by_role("button", name="Versions").click()
-    dialog = page.get_by_role("dialog", name="Versions")
-    dialog.get_by_label("Name this moment").fill("Loud")
-    page.keyboard.press("Enter")
-    expect(dialog.get_by_role("link", name="Loud")).to_be_visible()
-    dialog.get_by_role("button", name="Publish").press("Enter")
-    expect(dialog.locator(".tag", has_text="published")).to_be_visible()
-    look(page, "versions")
-    dialog.get_by_role("link", name="Loud").click()
-    expect(page.get_by_role("heading", name=re.compile("Loud"))).to_be_visible()
-    expect(page.get_by_role("rowheader")).to_have_count(3)
-    look(page, "version")
+    keep_and_publish(page)
 
     page.goto(f"{base}/{workflow.id}/")
     palette = page.get_by_role("navigation", name="Palette")

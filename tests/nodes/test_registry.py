@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from apps.engine.node_types import Effect, Lane
+from apps.engine.node_types import ChildRun, Effect, Lane, ProviderCall, Result, WaitUntil
 from apps.nodes.registry import NODES, catalogue_json, node_type_get
 
 ROOT = Path(__file__).parents[2]
@@ -58,3 +59,15 @@ def test_catalogue_is_complete_json() -> None:
     assert [item["type"] for item in shown] == list(NODES)
     for item in shown:
         assert {"type", "version", "title", "category", "effect", "lane", "ports", "params", "price"} <= item.keys()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [WaitUntil(datetime(2026, 1, 1, tzinfo=UTC), {}), ProviderCall("m", {}, {}, "image"), ChildRun("w", 1, {})],
+)
+def test_only_a_kind_that_may_answers_anything_but_outputs(answer: Result) -> None:
+    kind = node_type_get("input.text")
+    assert kind
+    assert kind.outputs_in({"text": "sea"}) == {"text": "sea"}
+    with pytest.raises(TypeError, match="must answer outputs"):
+        kind.outputs_in(answer)

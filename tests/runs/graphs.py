@@ -32,3 +32,16 @@ def image(**params: Any) -> dict[str, Any]:
         [node("words", "input.text", text="sea"), node("img", "image.generate", **own)],
         ("words", "text", "img", "prompt"),
     )
+
+
+def film(**params: Any) -> dict[str, Any]:
+    """A prompt and the shortest, smallest film the sandbox makes."""
+    own = {"model": "sandbox/video", "width": 512, "height": 288, "seconds": 1, "seed": 1, **params}
+    nodes = [node("words", "input.text", text="sea"), node("film", "video.generate", **own)]
+    return graph(nodes, ("words", "text", "film", "prompt"))
+
+
+def waits(seconds: float) -> dict[str, Any]:
+    """A value that waits."""
+    nodes = [node("n", "input.number", number=1), node("wait", "flow.wait", seconds=seconds)]
+    return graph(nodes, ("n", "number", "wait", "value"))

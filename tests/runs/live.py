@@ -125,3 +125,9 @@ def consistent(api: Api, run: str) -> Answer:
     assert found["held"] == 0
     assert api.get("/credits")["held"] == 0
     return found
+
+
+def balance(site: Api) -> int:
+    """What the workspace has, micro-credits."""
+    found: int = site.get("/credits")["balance"]
+    return found

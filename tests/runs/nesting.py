@@ -10,11 +10,12 @@ from django.db import transaction
 
 from apps.projects.models import Workflow
 from apps.projects.services import graph_replace, version_create, version_publish
+from apps.runs import services
 from apps.runs.claims import claim_next
 from apps.runs.drive import Dispatch, Ring
 from apps.runs.driver import advance
 from apps.runs.execution import Bells, execute
-from apps.runs.models import Run
+from apps.runs.models import Run, Step
 from tests.runs.graphs import graph, node
 
 Make = Callable[[dict[str, Any]], Workflow]
@@ -88,3 +89,25 @@ def children(run: Run) -> list[Run]:
 def committed() -> Any:
     """A block of its own, so that what it refuses leaves the test's transaction usable."""
     return transaction.atomic()
+
+
+def start(workflow: Workflow, **options: Any) -> Run:
+    return services.run_start(workflow=workflow, actor_id=None, **options)
+
+
+def ended(run: Run) -> Run:
+    run.refresh_from_db()
+    return run
+
+
+def states(run: Run) -> dict[str, str]:
+    return dict(Step.objects.filter(run=run).order_by("item").values_list("node", "state"))
+
+
+def outputs(run: Run, name: str) -> Any:
+    return list(Step.objects.filter(run=run, node=name).order_by("item").values_list("outputs", flat=True))
+
+
+def paint(painter: Workflow) -> dict[str, Any]:
+    nodes = [node("words", "input.text", text="sea"), use(painter), node("after")]
+    return graph(nodes, ("words", "text", "sub", "text"), ("sub", "image", "after", "value"))

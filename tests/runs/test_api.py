@@ -18,38 +18,12 @@ from apps.projects.models import Workflow
 from apps.runs.driver import advance
 from apps.runs.models import Run
 from apps.workspaces.models import Workspace
+from tests.runs.calls import get, post, started
 from tests.runs.graphs import chain, graph, image, node
 
 Make = Callable[[dict[str, Any]], Workflow]
 Problems = list[dict[str, Any]]
 TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"
-PROBLEM = "application/problem+json"
-
-
-def post(client: Client, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
-    answer = client.post(f"/api/v1{path}", json.dumps(body or {}), content_type="application/json", headers=headers)
-    return answer.status_code, _read(answer)
-
-
-def get(client: Client, path: str) -> tuple[int, Any]:
-    answer = client.get(f"/api/v1{path}")
-    return answer.status_code, _read(answer)
-
-
-def _read(answer: Any) -> Any:
-    found = answer.json()
-    if answer.status_code >= 400:
-        assert answer["Content-Type"] == PROBLEM
-        assert found["status"] == answer.status_code
-        assert found["type"].startswith("/problems/")
-        assert found["detail"]
-    return found
-
-
-def started(client: Client, workflow: Workflow, **body: Any) -> str:
-    status, run = post(client, f"/workflows/{workflow.id}/runs", body)
-    assert status == 202, run
-    return str(run["id"])
 
 
 # Before a run

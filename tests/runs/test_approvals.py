@@ -13,55 +13,11 @@ from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.common.tenancy import scope
-from apps.projects.models import Workflow
-from apps.runs import letters, services, tasks
+from apps.runs import services
 from apps.runs.driver import advance
-from apps.runs.models import Run, Step
+from apps.runs.models import Step
 from apps.workspaces.models import Membership, Workspace
-from tests.runs.test_waits import approval, given, ring, start, step
-
-Make = Callable[[dict[str, Any]], Workflow]
-Started = Callable[..., Run]
-
-
-@pytest.fixture
-def started(make_workflow: Make, workspace: Workspace, alice: User) -> Started:
-    def make(**params: Any) -> Run:
-        workflow = make_workflow(approval(**params))
-        with scope(workspace.id):
-            return start(workflow)
-
-    return make
-
-
-@pytest.fixture
-def see(workspace: Workspace) -> Callable[..., Any]:
-    """``see(step, run)``: look inside the workspace."""
-
-    def look(what: Callable[..., Any], *arguments: Any) -> Any:
-        with scope(workspace.id):
-            return what(*arguments)
-
-    return look
-
-
-def pages(workspace: Workspace, run: Run) -> tuple[str, str]:
-    base = f"/w/{workspace.slug}/approvals/{run.id}/ask/0/"
-    return base, f"{base}answer/"
-
-
-def post_letters() -> None:
-    """What the sweep does, its messages delivered."""
-    letters.approvals_ask()
-    for letter_id in letters.letters_due():
-        tasks.send_letter(letter_id=str(letter_id))
-
-
-def link_in(message: Any) -> str:
-    found = re.search(r"https?://[^/\s]+(/\S+)", message.body)
-    assert found
-    return found[1]
-
+from tests.runs.asking import Started, given, pages, ring, step
 
 # --- Pages of the workspace -----------------------------------------------------------------------------------------
 
@@ -70,6 +26,17 @@ def test_an_empty_list_says_what_to_do(alice_client: Client, workspace: Workspac
     page = alice_client.get(f"/w/{workspace.slug}/approvals/").content.decode()
     assert "Nothing waits for a decision" in page
     assert "Open projects" in page
+
+
+def test_the_panel_of_the_step_leads_to_it_open_or_not(
+    bob_client: Client, workspace: Workspace, started: Started
+) -> None:
+    run = started(message="Print the poster?")
+    place, answer = pages(workspace, run)
+    for _state in ("open", "decided"):
+        panel = bob_client.get(f"/w/{workspace.slug}/runs/{run.id}/steps/ask/0/").content.decode()
+        assert f'href="{place}"' in panel
+        bob_client.post(answer, {"decision": "approve"})
 
 
 def test_the_list_has_what_is_open_and_what_was_decided(

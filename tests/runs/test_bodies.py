@@ -10,8 +10,8 @@ import pytest
 from django.test import Client
 
 from apps.projects.models import Workflow
+from tests.runs.calls import get, post
 from tests.runs.graphs import chain
-from tests.runs.test_api import get, post
 
 Make = Callable[[dict[str, Any]], Workflow]
 NO_FIELD = "There is no field of this name here."

@@ -22,7 +22,7 @@ from apps.runs.webhooks import BODY_MAX
 from apps.runs.webhooks import callback as callback_view
 from apps.workspaces.models import Workspace
 from tests.conftest import client_of
-from tests.runs.test_waits import approval, callback, ring, start, step
+from tests.runs.asking import approval, callback, ring, start, step
 
 Make = Callable[[dict[str, Any]], Workflow]
 
@@ -169,6 +169,9 @@ def test_the_address_is_told_to_who_may_run_and_kept_nowhere(
     page = f"/w/{workspace.slug}/runs/{run.id}/callback/call/0/"
     assert path in client_of(alice).get(page).content.decode()
     assert client_of(victor).get(page).status_code == 403
+    panel = f"/w/{workspace.slug}/runs/{run.id}/steps/call/0/"
+    assert f'hx-get="{page}"' in client_of(alice).get(panel).content.decode()
+    assert page not in client_of(victor).get(panel).content.decode()
     secret = path.rpartition("/")[2]
     with scope(workspace.id):
         assert secret not in json.dumps(list(Step.objects.filter(run=run).values("request", "outputs")))

@@ -120,6 +120,7 @@ class TestRows:
         assert "0–49 of 120" in text
         assert page(alice_client, "step_items", run.id, "t", page=2).count("<li id=") == 20
         assert page(alice_client, "step_items", run.id, "t", page="nonsense").count("<li id=") == ITEMS_SHOWN
+        assert page(alice_client, "step_items", run.id, "t", page="9" * 5000).count("<li id=") == ITEMS_SHOWN
         assert page(alice_client, "step_items", run.id, "t", page=99).count("<li id=") == 20
 
     def test_the_length_of_a_run_hangs_on_its_longest_path(self, make_workflow: Make) -> None:
@@ -253,6 +254,20 @@ class TestAgain:
         new = Run.objects.exclude(id=run.id).get()
         assert (new.targets, new.overrides) == (["a"], {"a": {"value": "lake"}})
 
+    def test_what_is_done_again_keeps_the_limits_of_its_run(self, make_workflow: Make, bob_client: Client) -> None:
+        """A step of a dry run, done again, would otherwise really act outside."""
+        nodes = [node("n", "input.text", text="sea"), node("a")]
+        workflow = make_workflow(graph(nodes, ("n", "text", "a", "value")))
+        run = drive(workflow, variables={"v": 1}, max_credits=5, dry_run=True)
+        post(bob_client, "run_again", run.id)
+        post(bob_client, "step_again", run.id, "a", 0)
+        post(bob_client, "step_alone", run.id, "a", 0, **{"input-value": "lake"})
+        new = Run.objects.exclude(id=run.id)
+        assert new.count() == 3
+        assert {(one.dry_run, one.max_credits, one.variables["v"], one.graph_id) for one in new} == {
+            (True, 5, 1, run.graph_id)
+        }
+
     def test_an_input_that_is_no_json_is_said_beside_the_form(self, make_workflow: Make, bob_client: Client) -> None:
         nodes = [node("n", "input.number", number=1), node("a")]
         run = drive(make_workflow(graph(nodes, ("n", "number", "a", "value"))))
@@ -285,8 +300,10 @@ class TestAgain:
         workflow = make_workflow(chain(1))
         run = drive(workflow)
         Workflow.objects.filter(id=workflow.id).update(trashed_at=timezone.now())
-        for name in ("step_again", "step_pin", "step_forget"):
-            assert post(bob_client, name, run.id, "n0", 0).status_code == 422
+        for name in ("step_again", "step_alone", "step_pin", "step_forget"):
+            answer = post(bob_client, name, run.id, "n0", 0)
+            assert answer.status_code == 422
+            assert "Restore it first." in answer.content.decode()
         assert post(bob_client, "run_again", run.id).status_code == 422
         assert Run.objects.count() == 1
 

@@ -376,6 +376,8 @@ def test_run_whose_driver_breaks_each_time_ends(make_workflow: Make, monkeypatch
     assert run.error
     assert (run.state, run.error["code"], run.lease_until) == ("failed", "internal", None)
     assert states(run)["n0"] == "cancelled"
+    told = RunEvent.objects.get(run=run, kind="step_cancelled")
+    assert Step.objects.get(run=run, node="n0").error == told.body["error"]
     assert [kind for _seq, kind in events(run)][-2:] == ["step_cancelled", "run_finished"]
     advance(run.id)
     assert events(run)[-1][0] == run.last_seq

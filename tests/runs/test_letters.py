@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import smtplib
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -15,54 +13,11 @@ from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.common.tenancy import scope
-from apps.projects.models import Workflow
 from apps.runs import letters, tasks
 from apps.runs.driver import advance
-from apps.runs.models import Letter, Run
+from apps.runs.models import Letter
 from apps.workspaces.models import Workspace
-from tests.runs.test_waits import approval, given, ring, start, step
-
-Make = Callable[[dict[str, Any]], Workflow]
-Started = Callable[..., Run]
-
-
-@pytest.fixture
-def started(make_workflow: Make, workspace: Workspace, alice: User) -> Started:
-    def make(**params: Any) -> Run:
-        workflow = make_workflow(approval(**params))
-        with scope(workspace.id):
-            return start(workflow)
-
-    return make
-
-
-@pytest.fixture
-def see(workspace: Workspace) -> Callable[..., Any]:
-    """``see(step, run)``: look inside the workspace."""
-
-    def look(what: Callable[..., Any], *arguments: Any) -> Any:
-        with scope(workspace.id):
-            return what(*arguments)
-
-    return look
-
-
-def pages(workspace: Workspace, run: Run) -> tuple[str, str]:
-    base = f"/w/{workspace.slug}/approvals/{run.id}/ask/0/"
-    return base, f"{base}answer/"
-
-
-def post_letters() -> None:
-    """What the sweep does, its messages delivered."""
-    letters.approvals_ask()
-    for letter_id in letters.letters_due():
-        tasks.send_letter(letter_id=str(letter_id))
-
-
-def link_in(message: Any) -> str:
-    found = re.search(r"https?://[^/\s]+(/\S+)", message.body)
-    assert found
-    return found[1]
+from tests.runs.asking import Started, given, link_in, pages, post_letters, ring, step
 
 
 def test_each_approver_is_written_to_once(

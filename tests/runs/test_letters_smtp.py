@@ -19,9 +19,7 @@ from apps.accounts.models import User
 from apps.common.tenancy import scope
 from apps.runs.models import Letter
 from apps.workspaces.models import Workspace
-from tests.runs.test_letters import Started, link_in, pages, post_letters, started
-
-__all__ = ["started"]
+from tests.runs.asking import Started, link_in, pages, post_letters
 
 
 class Postbox:

@@ -10,12 +10,10 @@ from apps.projects.models import Workflow
 from apps.sandbox.models import Submission
 from apps.workspaces.models import Workspace
 from tests.runs.conftest import GRANTED
-from tests.runs.graphs import graph, image, node
-from tests.runs.live import Api, consistent, wait_for
-from tests.runs.test_live_runs import balance, film, site
+from tests.runs.graphs import film, graph, image, node
+from tests.runs.live import Api, balance, consistent, wait_for
 
 Make = Callable[[dict[str, Any]], Workflow]
-__all__ = ["site"]
 PRICE = 4_000_000
 
 
@@ -123,6 +121,12 @@ def test_passing_failure_of_a_vendor_is_tried_again_and_a_refusal_is_not(site: A
     step = run["steps"]["img"]
     assert (run["state"], step["attempt"], [one["attempt"] for one in step["attempts"]]) == ("failed", 3, [1, 2])
     assert all(one["error"]["code"] == "failed" for one in step["attempts"])
+    began = [
+        event.body["at"]
+        for event in site.stream(run["id"])
+        if (event.kind, event.body.get("node")) == ("step_started", "img")
+    ]
+    assert [one["started_at"] for one in step["attempts"]] == began[:2], "the timeline shows when each try began"
     assert Submission.objects.count() == 3
     refused = ended(site, make_workflow(image(fail="refuse", **retry)))
     assert (refused["steps"]["img"]["attempt"], refused["steps"]["img"]["attempts"]) == (1, [])

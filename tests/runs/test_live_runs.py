@@ -26,41 +26,11 @@ from apps.workspaces.models import Workspace
 from tests.conftest import client_of
 from tests.live_stack import LiveStack
 from tests.runs.conftest import GRANTED
-from tests.runs.graphs import chain, graph, image, node
-from tests.runs.live import ENDED, Api, Event, consistent, gapless, wait_for
+from tests.runs.graphs import chain, film, graph, image, node, waits
+from tests.runs.live import Api, Event, balance, consistent, gapless, wait_for
 
 Make = Callable[[dict[str, Any]], Workflow]
 CREDIT = 1_000_000
-
-
-@pytest.fixture
-def site(live_stack: LiveStack, funded: Workspace, alice: User, token_for: Callable[..., str]) -> Iterator[Api]:
-    """The API with a token of Alice's, whose workspace has 100 credits."""
-    api = Api(live_stack.base_url, token_for(alice, funded))
-    yield api
-    # A run that a failed test left behind would write while the tables are truncated.
-    for run in Run.objects.for_workspace(funded.id).exclude(state__in=ENDED):
-        api.cancel(str(run.id))
-        api.end(str(run.id))
-    api.http.close()
-
-
-def film(**params: Any) -> dict[str, Any]:
-    """A prompt and the shortest, smallest film the sandbox makes."""
-    own = {"model": "sandbox/video", "width": 512, "height": 288, "seconds": 1, "seed": 1, **params}
-    nodes = [node("words", "input.text", text="sea"), node("film", "video.generate", **own)]
-    return graph(nodes, ("words", "text", "film", "prompt"))
-
-
-def waits(seconds: float) -> dict[str, Any]:
-    """A value that waits."""
-    nodes = [node("n", "input.number", number=1), node("wait", "flow.wait", seconds=seconds)]
-    return graph(nodes, ("n", "number", "wait", "value"))
-
-
-def balance(site: Api) -> int:
-    found: int = site.get("/credits")["balance"]
-    return found
 
 
 # Server-Sent Events

@@ -11,12 +11,10 @@ from apps.projects.models import Workflow
 from apps.runs.models import Step
 from apps.workspaces.models import Workspace
 from tests.live_stack import LiveStack
-from tests.runs.graphs import graph, node
+from tests.runs.graphs import graph, node, waits
 from tests.runs.live import Api, consistent, wait_for
-from tests.runs.test_live_runs import site, waits
 
 Make = Callable[[dict[str, Any]], Workflow]
-__all__ = ["site"]
 WORKERS = ("control", "io", "work", "beat")
 LONG_S = 8.0
 

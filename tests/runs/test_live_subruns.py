@@ -16,12 +16,10 @@ from apps.workspaces.models import Workspace
 from tests.live_stack import LiveStack
 from tests.runs.conftest import GRANTED
 from tests.runs.graphs import graph, node
-from tests.runs.live import Api, consistent, wait_for
+from tests.runs.live import Api, balance, consistent, wait_for
 from tests.runs.nesting import given, gives, publish, shout, use
-from tests.runs.test_live_runs import balance, site
 
 Make = Callable[[dict[str, Any]], Workflow]
-__all__ = ["site"]
 PRICE = 4_000_000
 
 

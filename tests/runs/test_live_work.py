@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import psutil
-import pytest
 
-from apps.accounts.models import User
 from apps.projects.models import Workflow
-from apps.runs.models import Run, Step
+from apps.runs.models import Step
 from apps.workspaces.models import Workspace
 from tests.live_stack import LiveStack
 from tests.runs.graphs import graph, node
-from tests.runs.live import ENDED, Api, consistent, wait_for
+from tests.runs.live import Api, consistent, wait_for
 
 Make = Callable[[dict[str, Any]], Workflow]
-
-
-@pytest.fixture
-def site(live_stack: LiveStack, funded: Workspace, alice: User, token_for: Callable[..., str]) -> Iterator[Api]:
-    """The API with a token of Alice's."""
-    api = Api(live_stack.base_url, token_for(alice, funded))
-    yield api
-    for run in Run.objects.for_workspace(funded.id).exclude(state__in=ENDED):
-        api.cancel(str(run.id))
-        api.end(str(run.id))
-    api.http.close()
 
 
 def worker(stack: LiveStack) -> psutil.Process:

@@ -139,8 +139,8 @@ def test_a_repeat_in_another_process_is_a_hit(make_workflow: Make, value: Any) -
     for variables in ({"v": value}, {"v": value}):
         run = services.run_start(workflow=workflow, actor_id=None, variables=variables)
         # As a worker that knows nothing but the rows.
-        reuse.FINISHED.forget()
-        reuse.MEMORY = reuse.Memory(entries=10, size=1000)
+        reuse.FINISHED.clear()
+        reuse.MEMORY.clear()
         advance(run.id)
     reasons = Step.objects.filter(run=run).values_list("state", "cache_reason")
     assert set(reasons) == {("cached", "hit")}

@@ -18,9 +18,9 @@ from apps.runs.driver import advance
 from apps.runs.models import Run, Step
 from apps.runs.services import Part
 from apps.workspaces.models import Workspace
+from tests.runs.calls import post
 from tests.runs.graphs import chain, graph, image, node
 from tests.runs.nesting import given, gives, publish, use
-from tests.runs.test_api import post
 
 Make = Callable[[dict[str, Any]], Workflow]
 Edges = list[tuple[str, str, str, str]]

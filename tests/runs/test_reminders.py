@@ -16,10 +16,8 @@ from apps.common.tenancy import scope
 from apps.runs import letters, reminders, services
 from apps.runs.models import Letter, Run
 from apps.workspaces.models import Workspace
-from tests.runs.test_api import post
-from tests.runs.test_letters import Started, pages, post_letters, started
-
-__all__ = ["started"]
+from tests.runs.asking import Started, pages, post_letters
+from tests.runs.calls import post
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from django.utils import timezone
 
+from apps.common.memory import Memory
 from apps.projects.models import Workflow
 from apps.runs import reuse, services
 from apps.runs.driver import advance
@@ -26,9 +27,9 @@ Make = Callable[[dict[str, Any]], Workflow]
 @pytest.fixture(autouse=True)
 def fresh_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test begins as a process that has just started."""
-    monkeypatch.setattr(reuse, "MEMORY", reuse.Memory(1000, 1_000_000))
+    monkeypatch.setattr(reuse, "MEMORY", Memory(entries=1000, size=1_000_000))
     monkeypatch.setattr("apps.runs.acts.MEMORY", reuse.MEMORY)
-    reuse.FINISHED.forget()
+    reuse.FINISHED.clear()
 
 
 def run_of(workflow: Workflow, document: dict[str, Any] | None = None, **options: Any) -> Run:
@@ -60,8 +61,8 @@ def numbers(first: Any = 1, **params: Any) -> dict[str, Any]:
 def test_unchanged_is_reused_by_another_process_after_a_restart(make_workflow: Make) -> None:
     workflow = make_workflow(numbers())
     assert set(told(run_of(workflow)).values()) == {("completed", "First run of this node")}
-    reuse.MEMORY._kept.clear()
-    reuse.FINISHED.forget()
+    reuse.MEMORY.clear()
+    reuse.FINISHED.clear()
     again = run_of(workflow)
     assert set(told(again).values()) == {("cached", HIT)}
     assert list(Step.objects.filter(run=again, node="c").values_list("outputs", flat=True)) == [{"value": 1}]
@@ -90,8 +91,8 @@ def test_new_node_code_is_a_reason(make_workflow: Make, monkeypatch: pytest.Monk
     workflow = make_workflow(numbers())
     first = run_of(workflow)
     Step.objects.filter(run=first, node="a").update(version=7, cache_key=b"0" * 32)
-    reuse.MEMORY._kept.clear()
-    reuse.FINISHED.forget()
+    reuse.MEMORY.clear()
+    reuse.FINISHED.clear()
     assert told(run_of(workflow))["a"] == ("completed", "node code 7 → 1")
 
 
@@ -135,12 +136,21 @@ def test_equal_nodes_of_one_graph_both_run(make_workflow: Make) -> None:
     assert states(run) == ["completed"] * 3
 
 
+def test_what_was_made_after_a_run_began_does_not_count_for_it(make_workflow: Make) -> None:
+    workflow = make_workflow(chain(1))
+    early = services.run_start(workflow=workflow, actor_id=None)
+    assert states(run_of(workflow)) == ["completed"]
+    advance(early.id)
+    assert states(early) == ["completed"]
+    assert states(run_of(workflow)) == ["cached"]
+
+
 def test_an_older_result_of_slow_work_is_found_again(make_workflow: Make) -> None:
     workflow = make_workflow(chain(1, sleep_ms=10))
     run_of(workflow)
     run_of(workflow, chain(1, sleep_ms=11))
-    reuse.MEMORY._kept.clear()
-    reuse.FINISHED.forget()
+    reuse.MEMORY.clear()
+    reuse.FINISHED.clear()
     assert CacheEntry.objects.count() == 2
     CacheEntry.objects.update(used_at=timezone.now() - timedelta(days=1))
     assert states(run_of(workflow)) == ["cached"]
@@ -215,19 +225,6 @@ def test_variables_that_a_step_reads_by_itself_are_part_of_its_work(
 def test_what_is_equal_in_python_alone_is_a_change_that_is_told(before: Any, after: Any) -> None:
     assert list(differences({"n": before}, {"n": after})) == [("n", "changed")]
     assert list(differences({"n": before}, {"n": before})) == []
-
-
-def test_memory_drops_what_was_not_used_for_longest() -> None:
-    memory, now = reuse.Memory(entries=2, size=100), timezone.now()
-    later = now + timedelta(seconds=1)
-    for key in "ab":
-        memory.put(key, {"v": key}, now, 10)
-    assert memory.get("a", before=later)
-    memory.put("c", {}, now, 10)
-    assert memory.get("b", before=later) is None and memory.get("a", before=later)
-    memory.put("d", {}, now, 95)
-    assert [memory.get(key, before=later) is None for key in "acd"] == [True, True, False]
-    assert memory.get("d", before=now - timedelta(seconds=1)) is None
 
 
 def test_least_recently_used_entries_are_evicted(make_workflow: Make, settings: Any) -> None:

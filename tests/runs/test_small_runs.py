@@ -17,7 +17,7 @@ from apps.projects.models import Workflow
 from apps.projects.services import operations_apply
 from apps.runs import plans, reuse
 from apps.runs.driver import advance
-from apps.runs.models import Graph, Run, Step
+from apps.runs.models import Graph, Step
 from apps.runs.services import run_start
 from apps.workspaces.models import Membership, Workspace
 from tests.runs.graphs import chain, graph, node
@@ -89,11 +89,11 @@ def test_reasons_are_the_same_in_a_process_that_did_not_drive_the_run_before(mak
     for forget in (False, True):
         advance(run_start(workflow=workflow, actor_id=None, variables={"n": 1}).id)
         if forget:
-            reuse.FINISHED.forget()
+            reuse.FINISHED.clear()
         run = run_start(workflow=workflow, actor_id=None, variables={"n": 2})
         advance(run.id)
         reasons.append(list(Step.objects.filter(run=run).order_by("position").values_list("state", "cache_reason")))
-        reuse.MEMORY.__init__(reuse.MEMORY.entries, reuse.MEMORY.size)  # type: ignore[misc]
+        reuse.MEMORY.clear()
     assert reasons[0] == reasons[1]
 
 
@@ -125,15 +125,6 @@ def test_equal_graphs_of_two_workspaces_are_two(make_workflow: Make, foreign_wor
     document, digest = run.graph.document, bytes(run.graph.digest)
     with scope(foreign_workspace.id):
         assert plans.graph_keep(foreign_workspace.id, document, digest) != run.graph_id
-
-
-def test_finished_runs_are_kept_up_to_a_size() -> None:
-    kept, ids = reuse.Finished(size=100), [Run().id for _ in range(3)]
-    for run_id in ids:
-        kept.put(run_id, {}, 40)
-    assert [kept.get(run_id) is not None for run_id in ids] == [False, True, True]
-    kept.put(Run().id, {}, 1000)
-    assert kept.get(ids[2]) is None, "one too large keeps nothing, itself included"
 
 
 def test_token_of_somebody_who_left_is_refused(alice_api: Client, alice: User, workspace: Workspace) -> None:

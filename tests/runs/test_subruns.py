@@ -1,4 +1,4 @@
-"""A workflow as a step of another, in one process: what it is given and gives, retries, cancel, money, one per try."""
+"""A workflow as a step of another, in one process: what it is given and gives, retries, cancel, one per try."""
 
 from __future__ import annotations
 
@@ -8,64 +8,33 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from apps.billing.audit import ledger_audit
-from apps.billing.models import Hold
-from apps.billing.services import balance_get
 from apps.projects.models import Workflow
 from apps.projects.services import workflow_trash
 from apps.runs import driver, services, subruns, sweeps
 from apps.runs.driver import advance
 from apps.runs.journal import FenceLost
 from apps.runs.lease import lease_take
-from apps.runs.models import Attempt, Run, Step
-from apps.workspaces.models import Workspace
-from tests.runs.conftest import GRANTED
+from apps.runs.models import Attempt, Run, RunEvent, Step
 from tests.runs.graphs import graph, node
-from tests.runs.nesting import around, children, committed, drive, given, gives, publish, shout, top, use
+from tests.runs.nesting import (
+    around,
+    children,
+    committed,
+    drive,
+    ended,
+    given,
+    gives,
+    outputs,
+    publish,
+    shout,
+    start,
+    states,
+    top,
+    use,
+)
 
 pytestmark = pytest.mark.usefixtures("inside")
 Make = Callable[[dict[str, Any]], Workflow]
-
-
-def start(workflow: Workflow, **options: Any) -> Run:
-    return services.run_start(workflow=workflow, actor_id=None, **options)
-
-
-def ended(run: Run) -> Run:
-    run.refresh_from_db()
-    return run
-
-
-def states(run: Run) -> dict[str, str]:
-    return dict(Step.objects.filter(run=run).order_by("item").values_list("node", "state"))
-
-
-def outputs(run: Run, name: str) -> Any:
-    return list(Step.objects.filter(run=run, node=name).order_by("item").values_list("outputs", flat=True))
-
-
-@pytest.fixture
-def shouting(make_workflow: Make) -> Workflow:
-    workflow = make_workflow(shout())
-    publish(workflow)
-    return workflow
-
-
-@pytest.fixture
-def painter(make_workflow: Make) -> Workflow:
-    """Takes a text, gives a picture of it, for money."""
-    own = {"model": "sandbox/image", "width": 256, "height": 256, "seed": 1}
-    nodes = [given(), node("img", "image.generate", **own), gives("image")]
-    workflow = make_workflow(
-        graph(nodes, ("in-text", "value", "img", "prompt"), ("img", "image", "out-image", "value"))
-    )
-    publish(workflow)
-    return workflow
-
-
-def paint(painter: Workflow) -> dict[str, Any]:
-    nodes = [node("words", "input.text", text="sea"), use(painter), node("after")]
-    return graph(nodes, ("words", "text", "sub", "text"), ("sub", "image", "after", "value"))
 
 
 def test_gives_what_reached_its_outputs(make_workflow: Make, shouting: Workflow) -> None:
@@ -154,7 +123,10 @@ def test_retry_makes_another_run_that_keeps_what_was_done(make_workflow: Make) -
     assert (first.state, second.state) == ("failed", "completed")
     assert (first.parent_attempt, second.parent_attempt, second.from_run_id) == (1, 2, first.id)
     assert states(second)["once"] == "cached", "what the first did is not done again"
-    assert Attempt.objects.get(run=run).error["run"] == str(first.id)
+    tried = Attempt.objects.get(run=run)
+    assert tried.error["run"] == str(first.id)
+    began = RunEvent.objects.filter(run=run, kind="step_started", body__node="sub").order_by("seq")
+    assert [tried.started_at, Step.objects.get(run=run, node="sub").started_at] == [event.at for event in began]
 
 
 def test_branch_not_taken_leaves_the_output_out(make_workflow: Make) -> None:
@@ -328,116 +300,3 @@ def test_child_is_retried_with_its_parent_only(make_workflow: Make) -> None:
     drive(again.id)
     (second,) = children(again)
     assert second.from_run_id == child.id
-
-
-# Reuse and rehearsal
-
-
-def test_pure_workflow_is_reused_until_its_version_changes(make_workflow: Make, shouting: Workflow) -> None:
-    workflow = make_workflow(top(shouting))
-    first, again = start(workflow), start(workflow)
-    drive(first.id)
-    again = start(workflow)
-    drive(again.id)
-    assert states(again)["sub"] == "cached"
-    assert children(again) == []
-    assert publish(shouting, shout("{{ value }}?")) == 2
-    publish_other = make_workflow(top(shouting, version=2))
-    other = start(publish_other)
-    drive(other.id)
-    assert states(other)["sub"] == "completed"
-
-
-def test_always_new_goes_all_the_way_down(make_workflow: Make, shouting: Workflow) -> None:
-    workflow = make_workflow(top(shouting, {"$always_new": True}))
-    for _ in range(2):
-        run = start(workflow)
-        drive(run.id)
-    (child,) = children(run)
-    assert set(states(child).values()) == {"completed"}
-
-
-def test_what_writes_inside_is_not_reused(make_workflow: Make) -> None:
-    nodes = [given(), node("wait", "flow.wait", seconds=0), gives()]
-    waits = make_workflow(graph(nodes, ("in-text", "value", "wait", "value"), ("wait", "value", "out-text", "value")))
-    publish(waits)
-    workflow = make_workflow(top(waits))
-    for _ in range(2):
-        run = start(workflow)
-        drive(run.id)
-        for child in children(run):
-            Step.objects.filter(run=child, node="wait").update(wake_at=timezone.now())
-            drive(child.id)
-    assert states(run)["sub"] == "completed"
-
-
-def test_dry_run_rehearses_the_inside(funded: Workspace, make_workflow: Make, painter: Workflow) -> None:
-    run = start(make_workflow(paint(painter)), dry_run=True)
-    drive(run.id)
-    (child,) = children(run)
-    assert child.dry_run
-    assert (ended(run).state, states(child)["img"]) == ("completed", "skipped")
-    assert (states(run)["sub"], states(run)["after"]) == ("completed", "skipped")
-    assert Hold.objects.for_workspace(funded.id).count() == 0
-    real = start(make_workflow(paint(painter)))
-    advance(real.id)
-    assert states(real)["sub"] == "running", "a rehearsal is no result"
-
-
-# Money
-
-
-def test_estimate_is_that_of_the_graph_inside(make_workflow: Make, painter: Workflow) -> None:
-    inside = services.estimate(workflow=painter)
-    outside = services.estimate(workflow=make_workflow(paint(painter)))
-    assert (outside.low, outside.high) == (inside.low, inside.high)
-    assert inside.high > 0
-    step = next(step for step in outside.steps if step.node == "sub")
-    assert (step.effect, step.high) == ("paid", inside.high)
-
-
-def test_child_holds_out_of_what_its_parent_holds(funded: Workspace, make_workflow: Make, painter: Workflow) -> None:
-    run = start(make_workflow(paint(painter)))
-    assert balance_get(workspace_id=funded.id).held == run.price_high
-    (due,) = advance(run.id)
-    assert balance_get(workspace_id=funded.id).held == run.price_high
-    held = {hold.id: hold.amount for hold in Hold.objects.for_workspace(funded.id)}
-    assert held == {run.id: 0, due.run_id: run.price_high}
-    services.run_cancel(run=run)
-    drive(run.id)
-    assert ended(run).state == "cancelled"
-    assert balance_get(workspace_id=funded.id).held == 0
-    assert balance_get(workspace_id=funded.id).posted == GRANTED
-    assert ledger_audit() == []
-
-
-def test_too_few_credits_for_the_child_fails_its_step(
-    funded: Workspace, make_workflow: Make, painter: Workflow, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = start(make_workflow(paint(painter)))
-    Run.objects.filter(id=run.id).update(price_high=0)  # as if the whole had been thought to be reused
-    Hold.objects.for_workspace(funded.id).filter(id=run.id).update(amount=0)
-
-    def refuses(**values: Any) -> Any:
-        raise services.InsufficientCredits(needed=values["amount"], available=0)
-
-    monkeypatch.setattr(subruns, "credits_hold", refuses)
-    drive(run.id)
-    step = Step.objects.get(run=run, node="sub")
-    assert step.error and step.error["code"] == "insufficient-credits"
-    assert children(run) == []
-
-
-def test_limit_of_the_parent_stops_before_the_child(funded: Workspace, make_workflow: Make, painter: Workflow) -> None:
-    high = services.estimate(workflow=painter).high
-    run = start(make_workflow(paint(painter)), max_credits=high - 1)
-    drive(run.id)
-    step = Step.objects.get(run=run, node="sub")
-    assert step.error and step.error["code"] == "max-credits"
-    assert children(run) == []
-    enough = start(make_workflow(paint(painter)), max_credits=high)
-    advance(enough.id)
-    assert [child.max_credits for child in children(enough)] == [high]
-    services.run_cancel(run=enough)
-    drive(enough.id)
-    assert ledger_audit() == []

@@ -15,14 +15,14 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.common.tenancy import scope
 from apps.projects.models import Workflow
-from apps.runs import answers, services
+from apps.runs import services
 from apps.runs.answers import AlreadyAnswered, NotWaiting, approval_answer
 from apps.runs.driver import Driver, advance
 from apps.runs.lease import lease_take
 from apps.runs.models import Run, RunEvent, Step
-from apps.runs.waits import wait_rings
+from apps.runs.waits import place_of, wait_rings
 from apps.workspaces.models import Workspace
-from tests.runs.test_waits import approval, given, kinds, start, states, step
+from tests.runs.asking import approval, given, kinds, start, states, step
 
 Make = Callable[[dict[str, Any]], Workflow]
 
@@ -149,7 +149,7 @@ def test_the_lock_is_waited_for(workspace: Workspace, bob: User, committed: Call
     with scope(workspace.id):
         asked = step(run)
         Step.objects.filter(run=run, node="ask").update(wake_at=timezone.now() + timedelta(milliseconds=300))
-    held, place = threading.Event(), answers.place_of(asked)
+    held, place = threading.Event(), place_of(asked)
 
     def answer() -> Any:
         with transaction.atomic():

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('runs', '0006_waiting'),
+        ('runs', '0007_one_key_for_each_link'),
     ]
 
     operations = [
