@@ -10,9 +10,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.runs.answers import NotWaiting
-from apps.runs.approvals import APPROVAL_TYPE, approval_view
+from apps.runs.approvals import approval_view
 from apps.runs.letters import LETTERS_PER_HOUR, letters_write
-from apps.runs.models import Letter, Step
+from apps.runs.models import APPROVAL_TYPE, Letter, Step
 
 # Between two times that one letter is sent because somebody asks for it, and how often that may be.
 PAUSE = timedelta(minutes=5)
