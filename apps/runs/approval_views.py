@@ -10,17 +10,19 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.common.paging import keyset_page
 from apps.common.problems import Problem
 from apps.common.tenancy import scope
-from apps.runs import answers, approvals, letters
+from apps.runs import answers, approvals, letters, reminders
 from apps.runs.forms import DecisionForm
 from apps.runs.models import Step
 from apps.runs.waits import APPROVAL
 from apps.workspaces.access import MemberRequest, member_required
+from apps.workspaces.models import Role
 
 PAGE = 30
 OPEN_SHOWN = 200
@@ -90,8 +92,7 @@ def approval_detail(request: MemberRequest, run_id: UUID, node: str, item: int) 
     """One approval with the value it is about."""
     step = _step(run_id, node, item)
     allowed = answers.member_may_answer(step.request or {}, request.membership)
-    context = {**_context(step, DecisionForm(), may_answer=allowed), "letters": approvals.letters_of(step)}
-    return render(request, "runs/approval_detail.html", context)
+    return _detail(request, step, _context(step, DecisionForm(), may_answer=allowed))
 
 
 @require_POST
@@ -113,8 +114,27 @@ def approval_answer(request: MemberRequest, run_id: UUID, node: str, item: int) 
         return here
     problem = "" if "comment" in form.errors else _("Choose Approve or Reject.")
     allowed = answers.member_may_answer(step.request or {}, request.membership)
-    context = {**_context(step, form, may_answer=allowed, problem=problem), "letters": approvals.letters_of(step)}
-    return render(request, "runs/approval_detail.html", context, status=422)
+    return _detail(request, step, _context(step, form, may_answer=allowed, problem=problem), status=422)
+
+
+def _detail(request: MemberRequest, step: Step, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+    may_remind = Role(request.membership.role).includes(Role.EDITOR) and context["approval"].state == "open"
+    context |= {"letters": approvals.letters_of(step), "may_remind": may_remind}
+    return render(request, "runs/approval_detail.html", context, status=status)
+
+
+@require_POST
+@member_required(role=Role.EDITOR)
+def approval_remind(request: MemberRequest, run_id: UUID, node: str, item: int) -> HttpResponse:
+    """Send the letters of an approval once more."""
+    try:
+        count = reminders.letters_again(step=_step(run_id, node, item))
+    except (answers.NotWaiting, reminders.TooManyLetters) as error:
+        messages.warning(request, str(error))
+    else:
+        said = ngettext("%(count)s letter is on its way.", "%(count)s letters are on their way.", count)
+        messages.success(request, said % {"count": count})
+    return redirect("runs:approval_detail", request.workspace.slug, run_id, node, item)
 
 
 def _said(decision: str) -> str:

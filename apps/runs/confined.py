@@ -17,6 +17,7 @@ import struct
 import sys
 import tempfile
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -98,6 +99,10 @@ class ConfinedContext:
     def log(self, message: str) -> None:
         """A line of the step's log."""
         self.send("log", str(message))
+
+    def sleep(self, seconds: float) -> None:
+        """Do nothing for so long: a cancel ends the whole process."""
+        time.sleep(seconds)
 
     def send(self, kind: str, *parts: Any) -> None:
         """Send a message that has no answer."""

@@ -7,7 +7,7 @@ import { useId } from "react";
 import type { Estimate, PlannedStep } from "../api/client";
 import { useDraft } from "../inspector/useDraft";
 import { listed, t, tn } from "../i18n";
-import { formatCredits, formatRange, MICRO } from "../runbar/credits";
+import { formatCredits, formatPrice, MICRO } from "../runbar/credits";
 import { useRunHindrance } from "../runbar/RunButton";
 import { nodeTitle } from "../store/catalogue";
 import { nodeNow, useDocument } from "../store/document";
@@ -119,17 +119,17 @@ function Go({ plan }: { plan: Estimate }): React.ReactElement {
   const pressing = useRun((state) => state.pressing);
   const reason = useRunHindrance();
   const hindrance = reason ?? (live ? t("A run is in progress.") : null);
-  const most = limit === null ? plan.high : Math.min(limit, plan.high);
+  const most = limit === null ? plan.high : plan.per_item ? limit : Math.min(limit, plan.high);
   const run = (dry: boolean): void => {
     if (hindrance) return toast(hindrance);
     void runStart({ ...ask, ...(dry ? { dry_run: true } : limit === null ? {} : { max_credits: limit }) });
   };
   return (
     <div className="plan-go" data-stale={stale}>
-      <Limit high={plan.high} />
+      <Limit high={plan.per_item ? Infinity : plan.high} />
       <button type="button" className="btn btn-sm btn-primary" aria-disabled={hindrance !== null || pressing} title={hindrance ?? undefined} onClick={() => run(false)}>
         <Play size={13} fill="currentColor" aria-hidden="true" />
-        {most ? t("Run for at most %(price)s", { price: formatCredits(most) }) : t("Run · %(price)s", { price: t("free") })}
+        {most && !(plan.per_item && limit === null) ? t("Run for at most %(price)s", { price: formatCredits(most) }) : t("Run · %(price)s", { price: formatPrice(plan) })}
       </button>
       <button type="button" className="btn btn-sm" aria-disabled={hindrance !== null || pressing} title={t("Runs only what is free and changes nothing outside. Other steps show what they would do.")} onClick={() => run(true)}>
         <FlaskConical size={13} aria-hidden="true" /> {t("Dry run")}
@@ -142,7 +142,7 @@ function Go({ plan }: { plan: Estimate }): React.ReactElement {
 function spoken(plan: Estimate | null): string {
   if (!plan) return "";
   const { run, reuse } = planSummary(plan);
-  return t("Plan: %(run)s to run, %(reuse)s reused, price %(price)s", { run, reuse, price: formatRange(plan.low, plan.high) });
+  return t("Plan: %(run)s to run, %(reuse)s reused, price %(price)s", { run, reuse, price: formatPrice(plan) });
 }
 
 /** `short`: a node's own form follows below, so the list of steps is left out. */
@@ -164,7 +164,8 @@ export function PlanPanel({ short = false }: { short?: boolean }): React.ReactEl
         {!plan && !problem ? <p className="field-about">{t("Loading…")}</p> : null}
         {plan ? (
           <>
-            <p className="plan-price">{formatRange(plan.low, plan.high)}</p>
+            <p className="plan-price">{formatPrice(plan)}</p>
+            {plan.per_item ? <p className="field-about pt-0">{t("One item is counted where a list is made in the run; each further one costs the same.")}</p> : null}
             <Counts plan={plan} />
             {readOnly ? null : <Go plan={plan} />}
             <Writes writes={planSummary(plan).writes} />

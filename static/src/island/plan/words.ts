@@ -2,7 +2,7 @@
 
 import type { PlannedStep, StepAction } from "../api/client";
 import { t } from "../i18n";
-import { formatRange } from "../runbar/credits";
+import { formatPrice } from "../runbar/credits";
 import { actionOf, type Planned } from "../store/plan";
 
 export type PlanAction = StepAction | "outside";
@@ -23,5 +23,5 @@ export function reusedWhy(reason: string | null | undefined): string {
 /** What it costs, where there is something to say about it. */
 export function planPrice(step: PlannedStep): string {
   if (["reuse", "skip"].includes(actionOf(step))) return "";
-  return step.high > 0 || step.effect === "paid" ? formatRange(step.low, step.high) : "";
+  return step.high > 0 || step.effect === "paid" ? formatPrice(step) : "";
 }

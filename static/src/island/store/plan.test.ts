@@ -50,4 +50,6 @@ it("names a price only where there is one", () => {
   expect(planPrice(plan.steps[1]!)).toBe("0–4 credits");
   expect(planPrice(plan.steps[0]!)).toBe("");
   expect(planPrice(plan.steps[4]!)).toBe("");
+  expect(planPrice({ ...plan.steps[1]!, per_item: true })).toBe("from 0–4 credits");
+  expect(planPrice({ ...plan.steps[1]!, low: 4_000_000, per_item: true })).toBe("from 4 credits");
 });
