@@ -6,11 +6,11 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
+from apps.providers.sandbox_models import STYLES
 from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.providers import catalogue
-from apps.providers.sandbox_models import STYLES
 from apps.sandbox.art import style_names, styles
 from apps.sandbox.orders import OFFERS, OrderRefused, order_read
 
