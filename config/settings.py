@@ -253,8 +253,8 @@ WORKSPACE_WORK_STEPS = number("WORKSPACE_WORK_STEPS", 16)
 # Address and key of the sandbox vendor; it is served by this same site unless told otherwise.
 SANDBOX_URL = text("SANDBOX_URL", f"http://127.0.0.1:{PORT}")
 SANDBOX_KEY = text("SANDBOX_KEY", SECRET_KEY)
-# The platform's accounts with vendors, by the name before the slash of a model's id. Without a key a vendor is offered to
-# those workspaces only that have one of their own.
+# The platform's accounts with vendors, by the name before the slash of a model's id. Without a key a vendor is offered
+# to those workspaces only that have one of their own.
 VENDORS = (
     "openai",
     "fal",

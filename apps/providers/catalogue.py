@@ -30,7 +30,7 @@ class ParamProblem(NamedTuple):
 class Model:
     """``params``: JSON Schema of the form. ``inputs``: JSON Schema by name of what arrives through ports.
 
-    ``call`` is its vendor adapter's own. A ``retired`` one is kept so that what it made can be told, and is not offered.
+    ``call`` is its vendor adapter's own. A ``retired`` one is kept, so that what it made can be told, but not offered.
     """
 
     id: str

@@ -1,7 +1,7 @@
 """What a call costs, from terms a person can read: so much per image, megapixel, second, token or character.
 
-A credit is one US cent; money is whole micro-credits. Where a quantity is only known afterwards (the tokens a model will
-write) the price before is a range, and its upper end is what is held.
+A credit is one US cent; money is whole micro-credits. Where a quantity is only known afterwards (the tokens a model
+will write) the price before is a range, and its upper end is what is held.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
 from apps.wording import gettext as _
+from apps.wording import ngettext
 
 CREDIT = 1_000_000  # micro-credits
 CREDITS_PER_USD = 100
@@ -211,7 +212,10 @@ def _unit_price(terms: Sequence[Term]) -> str:
     told = [term.usd * CREDITS_PER_USD * _TOLD_BY.get(term.per, 1) for term in terms]
     low, high, unit = min(told), max(told), _unit_title(terms[0].per)
     if low == high:
-        return _("%(price)s credits per %(unit)s", price=_plain(low), unit=unit)
+        count = 1 if low == 1 else 2  # 0.5 credits, 1 credit
+        return ngettext(
+            "%(price)s credit per %(unit)s", "%(price)s credits per %(unit)s", count, price=_plain(low), unit=unit
+        )
     by = ", ".join(dict.fromkeys(name for term in terms for name in term.when))
     values = {"low": _plain(low), "high": _plain(high), "unit": unit, "by": by}
     return _("%(low)s to %(high)s credits per %(unit)s, by %(by)s", **values)
