@@ -27,6 +27,7 @@ class GenerationsConfig(AppConfig):
 ADAPTERS = {
     "sandbox": "apps.providers.sandbox.SandboxProvider",
     "google": "apps.providers.google.GoogleProvider",
+    "runway": "apps.providers.runway.RunwayProvider",
 }
 
 
