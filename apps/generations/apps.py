@@ -28,6 +28,7 @@ ADAPTERS = {
     "sandbox": "apps.providers.sandbox.SandboxProvider",
     "google": "apps.providers.google.GoogleProvider",
     "runway": "apps.providers.runway.RunwayProvider",
+    "luma": "apps.providers.luma.LumaProvider",
 }
 
 
