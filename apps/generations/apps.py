@@ -29,6 +29,7 @@ ADAPTERS = {
     "google": "apps.providers.google.GoogleProvider",
     "runway": "apps.providers.runway.RunwayProvider",
     "luma": "apps.providers.luma.LumaProvider",
+    "comfyui": "apps.providers.comfyui.ComfyUIProvider",
 }
 
 

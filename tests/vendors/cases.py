@@ -104,7 +104,7 @@ def _between(server: ContractServer, scenario: str) -> Callable[[Generation, int
         if scenario in ("429", "429-later", "500", "503") and server.submitted:
             server.script = ""
         # The first turn submits and looks once; a job that is wanted later is kept going until the cancel.
-        if (scenario, turn) in (("cancel-before", 0), ("cancel-while", 2)):
+        if (scenario, turn) in (("cancel-before", 0), ("cancel-while", 2), ("cancel-pending", 2)):
             generation_cancel(workspace_id=row.workspace_id, generation_id=row.id)
         if scenario == "cancel-after" and any(job.state == "done" for job in server.jobs.values()):
             generation_cancel(workspace_id=row.workspace_id, generation_id=row.id)

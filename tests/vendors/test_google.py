@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from apps.billing.services import credits_grant
 from apps.generations.models import Generation, GenerationState
 from apps.generations.services import generation_cancel
 from apps.providers.base import Credentials, ProviderError, Submission, WebhookRefused
@@ -94,7 +95,7 @@ def test_a_stream_stops_when_nobody_wants_the_rest(
 ) -> None:
     server.script = "long"
     monkeypatch.setattr("apps.generations.execution.telling.EVERY_S", 0.0)
-    cases.credits_grant(
+    credits_grant(
         workspace_id=workspace.id, amount=cases.GRANTED, reason="Test", source="test", source_id=str(workspace.id)
     )
     with life.account(server):
