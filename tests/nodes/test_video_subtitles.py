@@ -9,7 +9,6 @@ from PIL import Image
 
 from apps.engine.node_types import NodeFailure
 from apps.nodes.media.reels.captions import Cue, cues_of
-from apps.nodes.media.reels.lettering import drawn, wrapped
 from apps.nodes.registry import node_type_get
 from tests.nodes.clips import film, loudness, pictures_in, samples_in
 from tests.nodes.context import FolderContext
@@ -71,13 +70,15 @@ def test_colours_and_a_file(run_node: Run, context: FolderContext, video: dict[s
     assert ((frame[:, :, 2] > 150) & (frame[:, :, 0] < 100)).sum() > 20
 
 
-def test_chinese_is_drawn_and_wrapped() -> None:
-    box = np.asarray(drawn("中文字幕", "sans", 40, 1000, ("#ffffff", "#000000")))
-    other = np.asarray(drawn("龘龘龘龘", "sans", 40, 1000, ("#ffffff", "#000000")))
-    assert (box[:, :, 3] > 0).sum() > 1000
-    assert box.shape != other.shape or (box != other).any()
-    assert len(wrapped("春夏秋冬" * 10, "sans", 40, 400)) >= 4
-    assert wrapped("one two three", "sans", 20, 80) == ["one two", "three"]
+def test_chinese_is_drawn(run_node: Run, context: FolderContext, video: dict[str, Any]) -> None:
+    out = run_node("video.subtitles", {"video": video, "text": SRT.replace("Hello", "中文字幕")}, size=15)
+    frame = pictures_in(context.folder / out["video"]["$asset"])[4]
+    assert (frame.min(axis=2) > 150).sum() > 200
+
+
+def test_a_sign_that_no_font_has_is_a_sentence(run_node: Run, video: dict[str, Any]) -> None:
+    with pytest.raises(NodeFailure, match="This font has no"):
+        run_node("video.subtitles", {"video": video, "text": SRT.replace("Hello", "\U0001f9ff")})
 
 
 def test_three_ways_of_writing() -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from apps.engine.node_types import Effect, Lane, NodeContext, NodeFailure, NodeType, Port
 from apps.engine.types import PortType
-from apps.nodes.media.reels.declared import COLOUR, LIMITS, LONGEST_SOUND_S, length_check, side
+from apps.nodes.media.colours import colours_checker
+from apps.nodes.media.reels.declared import COLOUR, LIMITS, LONGEST_SOUND_S, length_check, rgb, side
 from apps.wording import gettext as _
 
 if TYPE_CHECKING:
@@ -59,9 +60,9 @@ def _drawn(ends: Samples, params: Mapping[str, Any]) -> Image:
     from PIL import Image, ImageDraw
 
     width, height = params["width"], params["height"]
-    ground = (0, 0, 0, 0) if params["transparent"] else params["background"]
+    ground = (0, 0, 0, 0) if params["transparent"] else rgb(params["background"])
     image = Image.new("RGBA" if params["transparent"] else "RGB", (width, height), ground)
-    draw = ImageDraw.Draw(image)
+    draw, ink = ImageDraw.Draw(image), rgb(params["colour"])
     largest = float(abs(ends).max())
     factor = 1 / largest if params["fill"] and largest > 0 else 1.0
     middle = (height - 1) / 2
@@ -72,9 +73,32 @@ def _drawn(ends: Samples, params: Mapping[str, Any]) -> Image:
             high = max(abs(low), abs(high))
             low = -high
         top, bottom = middle - max(-1.0, min(1.0, high)) * middle, middle - max(-1.0, min(1.0, low)) * middle
-        draw.rectangle((x, round(top), min(width, x + bar) - 1, round(bottom)), fill=params["colour"])
+        draw.rectangle((x, round(top), min(width, x + bar) - 1, round(bottom)), fill=ink)
     return image
 
+
+_PARAMS: dict[str, Any] = {
+    "properties": {
+        "width": {**side("Width", 1200), "minimum": 16},
+        "height": {**side("Height", 240), "minimum": 16, "maximum": 2048},
+        "style": {
+            "type": "string",
+            "title": "Style",
+            "enum": ["solid", "bars"],
+            "x-enum-titles": ["Solid", "Bars"],
+            "default": "solid",
+        },
+        "colour": {**COLOUR, "default": "#7c5cff", "x-primary": True},
+        "background": {**COLOUR, "title": "Background", "default": "#ffffff"},
+        "transparent": {"type": "boolean", "title": "Transparent background", "default": True},
+        "fill": {
+            "type": "boolean",
+            "title": "Fill the height",
+            "description": "The loudest moment reaches the edge.",
+            "default": False,
+        },
+    }
+}
 
 NODE = NodeType(
     type="audio.waveform",
@@ -86,29 +110,9 @@ NODE = NodeType(
     lane=Lane.WORK,
     icon="audio-waveform",
     run=run,
+    check=colours_checker(_PARAMS),
     limits=LIMITS,
     inputs=(Port("sound", PortType.ASSET, "Sound"),),
     outputs=(Port("image", PortType.IMAGE, "Image"),),
-    params={
-        "properties": {
-            "width": {**side("Width", 1200), "minimum": 16},
-            "height": {**side("Height", 240), "minimum": 16, "maximum": 2048},
-            "style": {
-                "type": "string",
-                "title": "Style",
-                "enum": ["solid", "bars"],
-                "x-enum-titles": ["Solid", "Bars"],
-                "default": "solid",
-            },
-            "colour": {**COLOUR, "default": "#7c5cff", "x-primary": True},
-            "background": {**COLOUR, "title": "Background", "default": "#ffffff"},
-            "transparent": {"type": "boolean", "title": "Transparent background", "default": True},
-            "fill": {
-                "type": "boolean",
-                "title": "Fill the height",
-                "description": "The loudest moment reaches the edge.",
-                "default": False,
-            },
-        }
-    },
+    params=_PARAMS,
 )

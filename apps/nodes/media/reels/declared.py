@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from apps.engine.node_types import Limits, NodeFailure
+from apps.nodes.media.colours import colour, colour_schema
 from apps.wording import gettext as _
 
 # Ten minutes of 1080p are written within 400 MB and, on two slow processors, within ten minutes; 4K needs more of both.
@@ -30,7 +31,17 @@ FIT: dict[str, Any] = {
     "x-enum-titles": ["Fit inside", "Fill and crop", "Stretch", "Refuse other shapes"],
     "default": "contain",
 }
-COLOUR: dict[str, Any] = {"type": "string", "title": "Colour", "pattern": "^#[0-9a-fA-F]{6}$", "default": "#000000"}
+COLOUR = colour_schema("Colour", "#000000")
+
+
+def rgb(text: str) -> tuple[int, int, int]:
+    """The colour as it is written in a form; one that came from a variable may be none."""
+    try:
+        red, green, blue, _alpha = colour(text)
+    except ValueError as error:
+        message = _("“%(text)s” is not a colour: write it like #ff8800 or navy.", text=text)
+        raise NodeFailure(message, code="bad-colour") from error
+    return red, green, blue
 
 
 def side(title: str, default: int, description: str = "") -> dict[str, Any]:

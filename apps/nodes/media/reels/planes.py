@@ -37,10 +37,9 @@ def copied(frame: VideoFrame) -> VideoFrame:
     return fresh
 
 
-def coloured(size: Size, colour: str, look: Look) -> VideoFrame:
-    """A frame of one colour: ``#rrggbb``."""
-    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
-    small = from_picture(Image.new("RGB", (16, 16), (red, green, blue)), look, size[1])
+def coloured(size: Size, colour: tuple[int, int, int], look: Look) -> VideoFrame:
+    """A frame of one colour: red, green, blue."""
+    small = from_picture(Image.new("RGB", (16, 16), colour), look, size[1])
     frame = VideoFrame(*size, FORMAT)
     for to, source in zip(planes_of(frame), planes_of(small), strict=True):
         to[:] = source[4, 4]
@@ -134,7 +133,7 @@ def inner_size(size: Size, wanted: Size, fit: str) -> Size:
 
 def _placed(frame: VideoFrame, size: Size, look: Look) -> VideoFrame:
     """In the middle of a black frame; what is larger loses its edges."""
-    canvas = coloured(size, "#000000", look)
+    canvas = coloured(size, (0, 0, 0), look)
     lay(canvas, frame, (size[0] - frame.width) // 2, (size[1] - frame.height) // 2)
     return canvas
 

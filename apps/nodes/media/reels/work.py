@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from av.error import FFmpegError
-from PIL import Image, ImageOps
+from PIL import Image
 
 from apps.engine.node_types import NodeContext, NodeFailure
+from apps.nodes.media.pictures import FORMATS
 from apps.nodes.media.reels.clip import Clip, clip_open
 from apps.wording import gettext as _
 
 # So often a person wants to hear of it.
 _TELL_S = 0.4
-_IMAGES = ("PNG", "JPEG", "WEBP", "GIF", "AVIF", "TIFF", "BMP")
 
 
 @contextmanager
@@ -50,24 +50,10 @@ def clip_of(context: NodeContext, ref: Mapping[str, Any], *, picture: bool = Fal
         yield clip
 
 
-@contextmanager
-def image_of(context: NodeContext, ref: Mapping[str, Any]) -> Iterator[Image.Image]:
-    """An image, upright, RGB or RGBA; of several frames the first."""
-    with context.asset_open(ref) as path:
-        try:
-            with Image.open(path, formats=_IMAGES) as opened:
-                upright = ImageOps.exif_transpose(opened)
-                image = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            message = _("The image could not be read: %(reason)s", reason=error)
-            raise NodeFailure(message, code="bad-image") from error
-        yield image
-
-
 def image_is(path: Path) -> bool:
     """Whether a file is an image."""
     try:
-        with Image.open(path, formats=_IMAGES):
+        with Image.open(path, formats=FORMATS):
             return True
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return False

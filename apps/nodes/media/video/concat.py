@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from apps.engine.node_types import Effect, Lane, NodeContext, NodeFailure, NodeType, Port
 from apps.engine.types import PortType
+from apps.nodes.media.colours import colours_checker
 from apps.nodes.media.reels.declared import (
     CLIPS_MAX,
     COLOUR,
@@ -16,6 +17,7 @@ from apps.nodes.media.reels.declared import (
     QUALITY,
     length_check,
     rate,
+    rgb,
     seconds,
     side,
 )
@@ -91,7 +93,7 @@ def _transition(plan: Plan, params: Mapping[str, Any]) -> Transition:
 
     kind = params["transition"]
     if kind == "fade":
-        return transitions.fade_through(coloured(plan.size, params["colour"], plan.look))
+        return transitions.fade_through(coloured(plan.size, rgb(params["colour"]), plan.look))
     if kind in ("wipe", "slide"):
         side_of: Transition = getattr(transitions, kind)(params["from"])
         return side_of
@@ -154,6 +156,33 @@ def _crossed(old: Tap, new: Tap, count: int) -> Iterator[Samples]:
         yield old.take(size) * np.cos(way) + new.take(size) * np.sin(way)
 
 
+_PARAMS: dict[str, Any] = {
+    "properties": {
+        "transition": {
+            "type": "string",
+            "title": "Transition",
+            "enum": ["none", "crossfade", "fade", "wipe", "slide"],
+            "x-enum-titles": ["None", "Crossfade", "Fade through a colour", "Wipe", "Slide"],
+            "default": "none",
+            "x-primary": True,
+        },
+        "seconds": seconds("Transition length", 1, least=0.04, most=30),
+        "colour": COLOUR,
+        "from": {
+            "type": "string",
+            "title": "Comes from",
+            "enum": ["left", "right", "top", "bottom"],
+            "x-enum-titles": ["Left", "Right", "Top", "Bottom"],
+            "default": "right",
+        },
+        "width": side("Width", 0, "0: as the first video."),
+        "height": side("Height", 0, "0: as the first video."),
+        "fit": FIT,
+        "fps": rate(0, least=0, description="0: as the first video."),
+        "quality": QUALITY,
+    }
+}
+
 NODE = NodeType(
     type="video.concat",
     version=1,
@@ -164,33 +193,9 @@ NODE = NodeType(
     lane=Lane.WORK,
     icon="combine",
     run=run,
+    check=colours_checker(_PARAMS),
     limits=LIMITS,
     inputs=(Port("videos", PortType.VIDEO, "Videos", many=True),),
     outputs=(Port("video", PortType.VIDEO, "Video"),),
-    params={
-        "properties": {
-            "transition": {
-                "type": "string",
-                "title": "Transition",
-                "enum": ["none", "crossfade", "fade", "wipe", "slide"],
-                "x-enum-titles": ["None", "Crossfade", "Fade through a colour", "Wipe", "Slide"],
-                "default": "none",
-                "x-primary": True,
-            },
-            "seconds": seconds("Transition length", 1, least=0.04, most=30),
-            "colour": COLOUR,
-            "from": {
-                "type": "string",
-                "title": "Comes from",
-                "enum": ["left", "right", "top", "bottom"],
-                "x-enum-titles": ["Left", "Right", "Top", "Bottom"],
-                "default": "right",
-            },
-            "width": side("Width", 0, "0: as the first video."),
-            "height": side("Height", 0, "0: as the first video."),
-            "fit": FIT,
-            "fps": rate(0, least=0, description="0: as the first video."),
-            "quality": QUALITY,
-        }
-    },
+    params=_PARAMS,
 )

@@ -102,7 +102,7 @@ NODE = NodeType(
     run=run,
     limits=LIMITS,
     inputs=(Port("video", PortType.VIDEO, "Video"),),
-    outputs=(Port("images", PortType.IMAGE, "Images"),),
+    outputs=(Port("images", PortType.IMAGE, "Images", many=True),),
     params={
         "properties": {
             "pick": {

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from apps.engine.node_types import Effect, Lane, NodeContext, NodeFailure, NodeType, Port
 from apps.engine.types import PortType
-from apps.nodes.media.reels.declared import COLOUR, FIT, IMAGES_MAX, LIMITS, QUALITY, length_check, rate, side
+from apps.nodes.media.colours import colours_checker
+from apps.nodes.media.reels.declared import COLOUR, FIT, IMAGES_MAX, LIMITS, QUALITY, length_check, rate, rgb, side
 from apps.wording import gettext as _
 
 if TYPE_CHECKING:
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
 
 def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> Mapping[str, Any]:
     """One image after the other, each opened when its turn comes."""
+    from apps.nodes.media.pictures import picture_open
     from apps.nodes.media.reels.clip import even
     from apps.nodes.media.reels.film import Plan, film_write, rate_of
-    from apps.nodes.media.reels.work import image_of, teller, workplace
+    from apps.nodes.media.reels.work import teller, workplace
 
     refs = inputs["images"]
     if not refs:
@@ -30,8 +32,7 @@ def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, An
         message = _("There are %(count)s images; at most %(limit)s.", count=len(refs), limit=IMAGES_MAX)
         raise NodeFailure(message, code="too-many")
     with workplace() as folder:
-        with image_of(context, refs[0]) as first:
-            size = first.size
+        size = picture_open(context, refs[0]).size
         wanted = even(params["width"] or min(4096, size[0])), even(params["height"] or min(4096, size[1]))
         speed = rate_of(params["fps"])
         length_check(float(len(refs) / speed))
@@ -44,27 +45,27 @@ def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, An
 def _shown(
     context: NodeContext, refs: Sequence[Mapping[str, Any]], plan: Plan, params: Mapping[str, Any]
 ) -> Iterator[VideoFrame]:
+    from apps.nodes.media.pictures import picture_open
     from apps.nodes.media.reels.planes import from_picture
-    from apps.nodes.media.reels.work import image_of
 
     for number, ref in enumerate(refs, 1):
-        with image_of(context, ref) as image:
-            if params["fit"] == "refuse" and _even_size(image) != plan.size:
-                said = {
-                    "number": number,
-                    "size": f"{image.width} × {image.height}",
-                    "wanted": f"{plan.size[0]} × {plan.size[1]}",
-                }
-                message = _("Image %(number)s is %(size)s, not %(wanted)s; choose how it should fit.", **said)
-                raise NodeFailure(message, code="mixed-sizes")
-            yield from_picture(fitted(image, plan.size, params["fit"], params["colour"]), plan.look)
+        image = picture_open(context, ref)
+        if params["fit"] == "refuse" and _even_size(image) != plan.size:
+            said = {
+                "number": number,
+                "size": f"{image.width} × {image.height}",
+                "wanted": f"{plan.size[0]} × {plan.size[1]}",
+            }
+            message = _("Image %(number)s is %(size)s, not %(wanted)s; choose how it should fit.", **said)
+            raise NodeFailure(message, code="mixed-sizes")
+        yield from_picture(fitted(image, plan.size, params["fit"], rgb(params["colour"])), plan.look)
 
 
 def _even_size(image: Image) -> tuple[int, int]:
     return image.width - image.width % 2, image.height - image.height % 2
 
 
-def fitted(image: Image, size: tuple[int, int], fit: str, colour: str) -> Image:
+def fitted(image: Image, size: tuple[int, int], fit: str, colour: tuple[int, int, int]) -> Image:
     """An image of that size: cropped, distorted, or in the middle of a ``colour`` that also shows through it."""
     from PIL import Image as Images
     from PIL import ImageOps
@@ -81,6 +82,17 @@ def fitted(image: Image, size: tuple[int, int], fit: str, colour: str) -> Image:
     return canvas
 
 
+_PARAMS: dict[str, Any] = {
+    "properties": {
+        "fps": {**rate(24, description="Images per second."), "x-primary": True},
+        "width": side("Width", 0, "0: as the first image."),
+        "height": side("Height", 0, "0: as the first image."),
+        "fit": FIT,
+        "colour": {**COLOUR, "title": "Background"},
+        "quality": QUALITY,
+    }
+}
+
 NODE = NodeType(
     type="video.from_frames",
     version=1,
@@ -91,17 +103,9 @@ NODE = NodeType(
     lane=Lane.WORK,
     icon="film",
     run=run,
+    check=colours_checker(_PARAMS),
     limits=LIMITS,
     inputs=(Port("images", PortType.IMAGE, "Images", many=True),),
     outputs=(Port("video", PortType.VIDEO, "Video"),),
-    params={
-        "properties": {
-            "fps": {**rate(24, description="Images per second."), "x-primary": True},
-            "width": side("Width", 0, "0: as the first image."),
-            "height": side("Height", 0, "0: as the first image."),
-            "fit": FIT,
-            "colour": {**COLOUR, "title": "Background"},
-            "quality": QUALITY,
-        }
-    },
+    params=_PARAMS,
 )

@@ -27,11 +27,13 @@ EASINGS: dict[str, Callable[[float], float]] = {
 
 def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> Mapping[str, Any]:
     """Cut each frame out of the image by parts of pixels, so that slow moves do not tremble."""
+    from apps.nodes.media.pictures import picture_open
     from apps.nodes.media.reels.clip import even
     from apps.nodes.media.reels.film import Plan, count_of, film_write, rate_of
-    from apps.nodes.media.reels.work import image_of, teller, workplace
+    from apps.nodes.media.reels.work import teller, workplace
 
-    with image_of(context, inputs["image"]) as image, workplace() as folder:
+    with workplace() as folder:
+        image = picture_open(context, inputs["image"])
         size = even(params["width"] or 1920), even(params["height"] or 1080)
         speed = rate_of(params["fps"])
         plan = Plan(size, speed, count_of(params["seconds"], speed), quality=params["quality"])

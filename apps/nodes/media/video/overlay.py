@@ -75,12 +75,13 @@ def _layer(
     context: NodeContext, stack: ExitStack, ref: Mapping[str, Any], clip: Clip, params: Mapping[str, Any]
 ) -> Lay:
     """What lays the overlay onto a frame, by the number of the frame since it came."""
-    from apps.nodes.media.reels.work import clip_of, image_is, image_of
+    from apps.nodes.media.pictures import picture_open
+    from apps.nodes.media.reels.work import clip_of, image_is
 
     with context.asset_open(ref) as path:
         is_image = image_is(path)
     if is_image:
-        return _image_layer(stack.enter_context(image_of(context, ref)), clip, params)
+        return _image_layer(picture_open(context, ref), clip, params)
     return _video_layer(stack.enter_context(clip_of(context, ref, picture=True)), clip, params)
 
 

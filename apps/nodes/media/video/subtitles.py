@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from apps.engine.node_types import Effect, Lane, NodeContext, NodeFailure, NodeType, Port
 from apps.engine.types import PortType
+from apps.nodes.media.colours import colours_checker
+from apps.nodes.media.lettering import Block, Lettering, font_schema, text_check
 from apps.nodes.media.reels.captions import TEXT_MAX, Cue, cues_of
-from apps.nodes.media.reels.declared import COLOUR, LIMITS, QUALITY, length_check, percent
+from apps.nodes.media.reels.declared import COLOUR, LIMITS, QUALITY, length_check, percent, rgb
 from apps.wording import gettext as _
 
 if TYPE_CHECKING:
@@ -33,6 +35,9 @@ def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, An
         if late:
             context.log(_("%(count)s subtitles come after the end of the video.", count=late))
         plan = Plan(clip.size, clip.rate, count_of(clip.seconds, clip.rate), clip.look, params["quality"])
+        lettering = _lettering(plan, params)
+        for cue in cues:  # before hours of encoding, not in the midst of them
+            text_check(params["font"], _lines(cue.text, lettering, plan))
         shown = map(Conform(clip), frames(clip, clip.rate, count=plan.count))
         rate, channels = sound_shape(clip)
         sound = sound_of(clip, rate=rate, channels=channels) if clip.has_sound else None
@@ -78,13 +83,22 @@ def _written(
             yield frame
 
 
+def _lettering(plan: Plan, params: Mapping[str, Any]) -> Lettering:
+    size = max(6, round(plan.size[1] * params["size"] / 100))
+    ink, outline = (*rgb(params["colour"]), 255), (*rgb(params["outline"]), 255)
+    return Lettering(params["font"], size, ink, max(1, round(size / 14)), outline, align="center")
+
+
+def _lines(text: str, lettering: Lettering, plan: Plan) -> list[str]:
+    return lettering.wrapped(text, round(plan.size[0] * 0.9))
+
+
 def _patch(text: str, plan: Plan, params: Mapping[str, Any]) -> Patch:
-    from apps.nodes.media.reels.lettering import drawn
     from apps.nodes.media.reels.planes import patch_of
 
-    size = max(6, round(plan.size[1] * params["size"] / 100))
-    colours = params["colour"], params["outline"]
-    return patch_of(drawn(text, params["font"], size, round(plan.size[0] * 0.9), colours), plan.look, plan.size[1])
+    lettering = _lettering(plan, params)
+    drawn = Block(lettering, tuple(_lines(text, lettering, plan))).drawn()
+    return patch_of(drawn, plan.look, plan.size[1])
 
 
 def _place(plan: Plan, patch: Patch, params: Mapping[str, Any]) -> tuple[int, int]:
@@ -95,6 +109,35 @@ def _place(plan: Plan, patch: Patch, params: Mapping[str, Any]) -> tuple[int, in
     return (width - patch.size[0]) // 2, y
 
 
+_PARAMS: dict[str, Any] = {
+    "properties": {
+        "subtitles": {
+            "type": "string",
+            "title": "Subtitles",
+            "description": "SRT, WebVTT or ASS; not needed when something is connected.",
+            "format": "multiline",
+            "maxLength": 200_000,
+            "default": "",
+            "x-primary": True,
+        },
+        "font": font_schema(),
+        "size": {**percent("Size", 6, least=1, most=30), "description": "Of the video's height."},
+        "position": {
+            "type": "string",
+            "title": "Position",
+            "enum": ["bottom", "middle", "top"],
+            "x-enum-titles": ["Bottom", "Middle", "Top"],
+            "default": "bottom",
+        },
+        "margin": {**percent("Margin", 5, most=45), "description": "Of the video's height."},
+        "colour": {**COLOUR, "default": "#ffffff"},
+        "outline": {**COLOUR, "title": "Outline"},
+        "quality": QUALITY,
+    }
+}
+_colours_check = colours_checker(_PARAMS)
+
+
 def check(params: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What was typed must be readable before a run."""
     text = params["subtitles"]
@@ -103,7 +146,7 @@ def check(params: Mapping[str, Any]) -> list[tuple[str, str]]:
             cues_of(text)
         except NodeFailure as failure:
             return [("subtitles", str(failure))]
-    return []
+    return _colours_check(params)
 
 
 NODE = NodeType(
@@ -124,36 +167,5 @@ NODE = NodeType(
         Port("file", PortType.ASSET, "Subtitle file", required=False),
     ),
     outputs=(Port("video", PortType.VIDEO, "Video"),),
-    params={
-        "properties": {
-            "subtitles": {
-                "type": "string",
-                "title": "Subtitles",
-                "description": "SRT, WebVTT or ASS; not needed when something is connected.",
-                "format": "multiline",
-                "maxLength": 200_000,
-                "default": "",
-                "x-primary": True,
-            },
-            "font": {
-                "type": "string",
-                "title": "Font",
-                "enum": ["sans", "bold", "serif", "mono"],
-                "x-enum-titles": ["Sans", "Sans bold", "Serif", "Monospaced"],
-                "default": "sans",
-            },
-            "size": {**percent("Size", 6, least=1, most=30), "description": "Of the video's height."},
-            "position": {
-                "type": "string",
-                "title": "Position",
-                "enum": ["bottom", "middle", "top"],
-                "x-enum-titles": ["Bottom", "Middle", "Top"],
-                "default": "bottom",
-            },
-            "margin": {**percent("Margin", 5, most=45), "description": "Of the video's height."},
-            "colour": {**COLOUR, "default": "#ffffff"},
-            "outline": {**COLOUR, "title": "Outline"},
-            "quality": QUALITY,
-        }
-    },
+    params=_PARAMS,
 )
