@@ -1,13 +1,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from apps.engine.node_types import NodeFailure
-from tests.nodes.clips import facts, film, grey, greys_in, hertz_of, loudness, near, pictures_in, samples_in, times_in
+from tests.nodes.clips import (
+    asset,
+    facts,
+    film,
+    grey,
+    greys_in,
+    hertz_of,
+    loudness,
+    near,
+    pictures_in,
+    samples_in,
+    times_in,
+)
 from tests.nodes.context import FolderContext
 
 Run = Callable[..., Any]
@@ -97,6 +111,24 @@ def test_odd_sizes_become_even(run_node: Run, context: FolderContext) -> None:
     made = context.folder / out["video"]["$asset"]
     assert facts(made)["size"] == (64, 48)
     assert near(greys_in(made), [grey(number) for number in range(5)])
+
+
+def test_a_recording_that_tells_no_length(run_node: Run, context: FolderContext) -> None:
+    """As browsers record: the file was written while it was filmed, and begins where its clock stood."""
+    import av
+
+    with av.open(str(context.folder / "live.webm"), "w", format="webm", options={"live": "1"}) as container:
+        stream = container.add_stream("libvpx", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(10):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), grey(number), np.uint8))
+            frame.pts, frame.time_base = number + 50, Fraction(1, 10)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with av.open(str(context.folder / "live.webm")) as container:
+        assert not container.duration
+    out = run_node("video.trim", {"video": asset("live.webm")}, start=0.3, end=0.6)
+    assert near(greys_in(context.folder / out["video"]["$asset"]), [grey(number) for number in range(3, 6)], by=6)
 
 
 def test_copy_begins_at_a_key_frame(run_node: Run, context: FolderContext) -> None:

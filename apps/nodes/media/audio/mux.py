@@ -59,7 +59,8 @@ def _heard(clip: Clip, sound: Clip, params: Mapping[str, Any]) -> Iterator[Sampl
     from apps.nodes.media.reels.sound import RATE, silence, sound_of
 
     own = sound_of(clip) if params["sound"] == "mix" else silence()
-    new, left = sound_of(sound), max(1, round(sound.seconds * RATE))
+    whole = max(1, round(sound.seconds * RATE))
+    new, left = sound_of(sound), whole
     pause = round(params["start"] * RATE)
     gains = np.float32(params["own_volume"] / 100), np.float32(params["volume"] / 100)
     while True:
@@ -71,7 +72,7 @@ def _heard(clip: Clip, sound: Clip, params: Mapping[str, Any]) -> Iterator[Sampl
             continue
         left -= size
         if left == 0:
-            left = round(sound.seconds * RATE)
+            left = whole
             new = sound_of(sound) if params["length"] == "loop" else silence()
 
 
