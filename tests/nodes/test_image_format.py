@@ -104,6 +104,16 @@ def test_a_side_too_long_for_the_format(run_node: Run, context: FolderContext) -
     assert pixels(context, run_node("image.format", {"image": ref}, format="jpeg")["image"]).shape == (2, 17_000, 3)
 
 
+def test_more_pixels_than_an_encoder_has_memory_for(
+    run_node: Run, context: FolderContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.nodes.media.format._AVIF_MAX", 1000)
+    ref = put(context, Image.new("RGB", (40, 40)))
+    with pytest.raises(NodeFailure, match="takes at most 0 megapixels"):
+        run_node("image.format", {"image": ref}, format="avif")
+    assert run_node("image.format", {"image": ref}, format="webp")
+
+
 @pytest.mark.parametrize("colour", ["", "reddish", "#12", "rgb(1,2)", "#ggg"])
 def test_what_is_no_colour_is_refused_before_the_run(colour: str) -> None:
     node = node_type_get("image.format")

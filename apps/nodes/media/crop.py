@@ -77,10 +77,9 @@ def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, An
     """Cut exactly the pixels of the box; none is computed anew."""
     image = picture_open(context, inputs["image"])
     left, top, right, bottom = {"box": _box, "aspect": _aspect, "trim": _trim}[params["mode"]](image, params)
-    box = {"x": left, "y": top, "width": right - left, "height": bottom - top}
-    sizes = {"old": f"{image.width} × {image.height}", "new": f"{box['width']} × {box['height']}"}
+    sizes = {"old": f"{image.width} × {image.height}", "new": f"{right - left} × {bottom - top}"}
     context.log(_("%(old)s to %(new)s, from %(x)s, %(y)s.", **sizes, x=left, y=top))
-    return {"image": picture_save(context, image.crop((left, top, right, bottom)), "crop.png"), "box": box}
+    return {"image": picture_save(context, image.crop((left, top, right, bottom)), "crop.png")}
 
 
 _LENGTH = {"type": "number", "minimum": 0, "maximum": 16_383}
@@ -97,7 +96,7 @@ NODE = NodeType(
     run=run,
     check=check,
     inputs=(Port("image", PortType.IMAGE, "Image"),),
-    outputs=(Port("image", PortType.IMAGE, "Image"), Port("box", PortType.JSON, "Box")),
+    outputs=(Port("image", PortType.IMAGE, "Image"),),
     params={
         "properties": {
             "mode": {

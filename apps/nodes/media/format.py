@@ -13,6 +13,8 @@ from apps.nodes.media.colours import colour, colour_schema, colours_checker
 from apps.nodes.media.pictures import SIDE_MAX, exif_kept, opaque, picture_open
 from apps.wording import gettext as _
 
+# Its encoder needs 29 bytes of memory a pixel.
+_AVIF_MAX = 60_000_000
 _EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp", "avif": "avif"}
 
 
@@ -38,6 +40,9 @@ def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, An
     image = picture_open(context, inputs["image"])
     if kind in {"webp", "avif"} and max(image.size) > SIDE_MAX:
         message = _("A side of this format is at most %(limit)s pixels long.", limit=SIDE_MAX)
+        raise NodeFailure(message, code="too-large")
+    if kind == "avif" and image.width * image.height > _AVIF_MAX:
+        message = _("This format takes at most %(limit)s megapixels.", limit=_AVIF_MAX // 1_000_000)
         raise NodeFailure(message, code="too-large")
     if kind == "jpeg" or params["flatten"]:
         red, green, blue, _alpha = colour(params["background"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,29 +23,31 @@ _TILES_MAX = 10_000
 
 
 def _mark(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> Image.Image:
+    """The mark as it came, premultiplied, or the colours of what is transparent would bleed into its edge."""
     if inputs.get("mark"):
-        return picture_open(context, inputs["mark"]).convert("RGBA")
+        return picture_open(context, inputs["mark"]).convert("RGBA").convert("RGBa")
     text = text_given(inputs, params)
     if not text.strip():
         raise NodeFailure(_("Connect an image as the mark, or write a text."), code="no-mark")
     how = Lettering(params["font"], _DRAWN_AT, colour(params["colour"]), align="center")
     block = Block(how, tuple(text.split("\n")))
     text_check(params["font"], block.lines)
-    return block.drawn()
+    return block.drawn().convert("RGBa")
 
 
-def _shaped(mark: Image.Image, width: int, params: Mapping[str, Any]) -> Image.Image:
-    """The mark at its size, turned, and as faint as it should be."""
+def _shaped(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, Any], width: int) -> Image.Image:
+    """The mark at its size, turned, and as faint as it should be. Each step drops the picture before it."""
+    mark = _mark(context, inputs, params)
     size = (width, max(1, round(mark.height * width / mark.width)))
-    sides_check(*size)
-    # Premultiplied, or the colours of what is transparent would bleed into the edge.
-    shaped = mark.convert("RGBa").resize(size, Image.Resampling.LANCZOS)
+    cos, sin = (abs(turn(math.radians(params["angle"]))) for turn in (math.cos, math.sin))
+    sides_check(round(size[0] * cos + size[1] * sin), round(size[0] * sin + size[1] * cos))
+    mark = mark.resize(size, Image.Resampling.LANCZOS)
     if params["angle"]:
-        shaped = shaped.rotate(params["angle"], Image.Resampling.BICUBIC, expand=True)
-    shaped = shaped.convert("RGBA")
+        mark = mark.rotate(params["angle"], Image.Resampling.BICUBIC, expand=True)
+    mark = mark.convert("RGBA")
     faint = params["opacity"] / 100
-    shaped.putalpha(shaped.getchannel("A").point([round(shade * faint) for shade in range(256)]))
-    return shaped
+    mark.putalpha(mark.getchannel("A").point([round(shade * faint) for shade in range(256)]))
+    return mark
 
 
 def _tiled(image: Image.Image, mark: Image.Image, gap: int) -> None:
@@ -66,7 +69,7 @@ def _tiled(image: Image.Image, mark: Image.Image, gap: int) -> None:
 def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> Mapping[str, Any]:
     """The mark's width is a share of the image's, so it looks alike on every size."""
     image = picture_open(context, inputs["image"])
-    mark = _shaped(_mark(context, inputs, params), max(1, round(image.width * params["scale"] / 100)), params)
+    mark = _shaped(context, inputs, params, max(1, round(image.width * params["scale"] / 100)))
     context.progress(0.4)
     if params["layout"] == "tiled":
         _tiled(image, mark, params["gap"])
