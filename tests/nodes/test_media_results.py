@@ -57,7 +57,7 @@ def test_an_animation_is_whole(run_node: Run, context: FolderContext, kind: str,
 
 def test_a_list_of_frames_becomes_a_video_again() -> None:
     """What comes out of `video.frames` as a list goes into the port of `video.from_frames` one by one."""
-    nodes = [
+    nodes: list[Any] = [
         {"id": name, "type": f"video.{name}", "version": 1, "title": "", "params": {}}
         for name in ("frames", "from_frames")
     ]
