@@ -78,6 +78,7 @@ def test_a_transparent_ground_stays(run_node: Run, context: FolderContext) -> No
         (1001, [], {}, "1001 images; at most 1000"),
         (3, ["one"], {}, "1 captions, 3 images"),
         (5, [], {"columns": 5, "cell_width": 4096}, "a side is at most 16383"),
+        (9, [], {"cell_width": 4000, "cell_height": 4000}, "12064 × 12064 pixels; at most 100 megapixels"),
         (1, ["한"], {}, "has no “한”"),
     ],
 )

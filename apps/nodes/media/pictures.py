@@ -109,9 +109,12 @@ def pixels_check(width: int, height: int) -> None:
 
 def sides_check(width: int, height: int) -> None:
     """NodeFailure for a picture to be made that would be too large, or longer than can be shown."""
-    pixels_check(width, height)
+    size = f"{width} × {height}"
+    if width * height > PIXELS_MAX:
+        limit = PIXELS_MAX // 1_000_000
+        message = _("It would be %(size)s pixels; at most %(limit)s megapixels can be made.", size=size, limit=limit)
+        raise NodeFailure(message, code="too-large")
     if max(width, height) > SIDE_MAX:
-        size = f"{width} × {height}"
         message = _("It would be %(size)s pixels; a side is at most %(limit)s pixels long.", size=size, limit=SIDE_MAX)
         raise NodeFailure(message, code="too-large")
 
