@@ -69,15 +69,23 @@ class ComfyUIProvider:
         return job or Job(provider_request_id, "cancelled", message=gone)
 
     def cancel(self, provider_request_id: str, urls: Mapping[str, str]) -> None:
-        """Out of the queue, or interrupted; each does nothing where it does not apply."""
+        """Out of the queue, or interrupted where it is this job that runs: older servers interrupt whatever runs."""
         self._vendor.ask("POST", f"{self._root}/queue", json={"delete": [provider_request_id]})
-        self._vendor.ask("POST", f"{self._root}/interrupt", json={"prompt_id": provider_request_id})
+        job = self._in_queue(provider_request_id)
+        if job and job.state == "running":
+            self._vendor.ask("POST", f"{self._root}/interrupt", json={"prompt_id": provider_request_id})
 
     def find(self, attempt_id: str) -> Job | None:
         """The job under our own id. The queue is asked first, so that one that ends meanwhile is in the history."""
+        waiting = self._in_queue(attempt_id)
         try:
-            waiting = _waiting(attempt_id, self._vendor.ask("GET", f"{self._root}/queue"))
             return waiting or self._ended(attempt_id, self._vendor.ask("GET", self._history_address(attempt_id)))
+        except (AttributeError, KeyError, TypeError, IndexError, ValueError) as error:
+            raise self._vendor.unreadable() from error
+
+    def _in_queue(self, identity: str) -> Job | None:
+        try:
+            return _waiting(identity, self._vendor.ask("GET", f"{self._root}/queue"))
         except (AttributeError, KeyError, TypeError, IndexError, ValueError) as error:
             raise self._vendor.unreadable() from error
 

@@ -52,9 +52,15 @@ class Gemini(Vendor):
     def __init__(self, key: str, *, answers_at_once: bool) -> None:
         headers = {"x-goog-api-key": key}
         super().__init__("Google", headers, refusal=refusal, answers_at_once=answers_at_once)
+        self.answers_at_once = answers_at_once
 
     def check(self, answer: httpx.Response) -> None:
-        """As for any vendor; the seconds to wait stand in the body."""
+        """As for any vendor; the seconds to wait stand in the body.
+
+        A gateway that gave up does not know what became of a request that it had passed on.
+        """
+        if self.answers_at_once and answer.status_code in (502, 504):
+            raise self.lost()
         try:
             super().check(answer)
         except ProviderError as error:

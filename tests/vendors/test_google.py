@@ -162,6 +162,14 @@ def test_seconds_to_wait_stand_in_the_body(google: GoogleProvider, server: Googl
         assert (caught.value.code, caught.value.retry_after_s, caught.value.sent) == ("rate_limited", 7.0, False)
 
 
+def test_a_gateway_that_gave_up_knows_nothing(google: GoogleProvider, server: GoogleServer) -> None:
+    server.script = "502"
+    for model in (IMAGE, TEXT, VIDEO):
+        with pytest.raises(ProviderError) as caught:
+            google.submit(call(model))
+        assert (caught.value.code, caught.value.sent) == ("lost", True)
+
+
 def test_a_wrong_key_is_ours_to_mend(server: GoogleServer) -> None:
     with pytest.raises(ProviderError) as caught:
         GoogleProvider(Credentials(key="other", base_url=server.url)).submit(call(TEXT))

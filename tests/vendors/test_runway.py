@@ -7,12 +7,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from runwayml.types import TextToVideoCreateParams
 
 from apps.providers.base import Credentials, Job, ProviderError, Submission, WebhookRefused
 from apps.providers.catalogue import MODELS, model_get, params_complete
 from apps.providers.runway import RunwayProvider
 from apps.workspaces.models import Workspace
-from tests.vendors import cases
+from tests.vendors import cases, typed
 from tests.vendors.cases import Case
 from tests.vendors.runway_server import CREDITS, KEY, RunwayServer
 from tests.vendors.server import serving
@@ -76,6 +77,16 @@ def test_every_entry_is_what_the_sdk_allows(runway: RunwayProvider, server: Runw
         inputs = {name: image for name in model_get(model).inputs if name != "prompt"}
         job = runway.submit(call(model, **inputs))
         assert job.state == "submitted"
+
+
+def test_the_contract_refuses_what_the_sdk_does_not_know() -> None:
+    sound = {"model": "gen4.5", "promptText": "waves", "ratio": "1280:720", "duration": 5}
+    typed.check(sound, TextToVideoCreateParams)
+    for wrong in ({"bogus": 1}, {"ratio": "1:1"}, {"duration": "5"}, {"model": "gen9"}):
+        with pytest.raises(typed.Misfit):
+            typed.check({**sound, **wrong}, TextToVideoCreateParams)
+    with pytest.raises(typed.Misfit):
+        typed.check({"model": "gen4.5", "promptText": "waves"}, TextToVideoCreateParams)
 
 
 def test_what_is_needed_is_missed_before_anything_is_sent(runway: RunwayProvider, server: RunwayServer) -> None:
