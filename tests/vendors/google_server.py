@@ -167,6 +167,9 @@ class GoogleServer(ContractServer):
 
     def _events(self) -> Iterator[bytes]:
         words = ["A light", "house ", "at ", "dusk."] * (200 if self.script == "long" else 1)
+        if self.script == "unreadable":
+            yield b"data: {\r\n\r\n"
+            return
         for word in words:
             content = {"role": "model", "parts": [{"text": word}]}
             self.told += 1

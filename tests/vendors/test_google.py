@@ -43,7 +43,8 @@ def call(model: str, tell: Callable[[str], bool] = lambda _text: True, **params:
 
 
 AT_ONCE = [
-    "well", "cut", "unreadable", "429", "429-later", "500", "503", "moderated", "fails", "refused", "cancel-before",
+    "well", "cut", "unreadable", "429", "429-later", "500", "503", "moderated", "fails", "refused",
+    "cancel-before", "cancel-after",
 ]  # fmt: skip
 
 
@@ -61,7 +62,9 @@ def test_google_scenario_image(
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("scenario", ["well", "cut", "429", "500", "503", "moderated", "refused"])
+@pytest.mark.parametrize(
+    "scenario", ["well", "cut", "unreadable", "429", "429-later", "500", "503", "moderated", "refused", "cancel-before"]
+)
 def test_google_scenario_text(
     scenario: str, server: GoogleServer, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
