@@ -15,6 +15,7 @@ from apps.assets.models import Asset
 from apps.assets.services import asset_ref, asset_url, preview_url
 from apps.generations.adapters import asset_ids
 from apps.generations.models import Generation, GenerationOutput, GenerationState
+from apps.generations.vendors import vendor_title
 from apps.generations.wording import sentence
 from apps.providers.catalogue import MODELS
 
@@ -92,7 +93,7 @@ def card(row: Generation, *, full: bool = False) -> Card:
         state=state_text(row),
         previews=previews,
         ratio=_ratio(row, previews),
-        error=sentence(row.error_code, provider=row.provider.title(), detail=row.error_detail)
+        error=sentence(row.error_code, provider=vendor_title(row.provider), detail=row.error_detail)
         if row.error_code
         else "",
         icon=ICONS.get(row.kind, "file"),

@@ -103,6 +103,17 @@ class Invitation(TenantModel):
         return self.email
 
 
+class DataKey(models.Model):
+    """What a workspace's secrets are sealed with, itself wrapped by a key of the environment (apps.common.sealing)."""
+
+    workspace = models.OneToOneField(Workspace, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    key_id = models.CharField(max_length=40)
+    wrapped = models.BinaryField(max_length=100)
+
+    def __str__(self) -> str:
+        return f"{self.workspace_id} {self.key_id}"
+
+
 class ApiToken(TenantModel):
     """A bearer token. Only its hash is kept; the token itself is shown once."""
 
