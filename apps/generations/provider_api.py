@@ -15,7 +15,6 @@ from apps.generations.vendors import TITLES, VendorView, vendors_view
 from apps.projects.models import Project
 from apps.workspaces.access import ApiRequest
 from apps.workspaces.auth import api_auth
-from apps.workspaces.models import Role
 
 router = Router(tags=["providers"])
 
@@ -70,10 +69,9 @@ def provider_list(request: ApiRequest) -> dict[str, Any]:
     return {"items": [_shown(vendor) for vendor in vendors_view(request.workspace.id)], "next": None}
 
 
-@router.put("/providers/{name}/key", auth=api_auth("generations:write"), response={204: None})
+@router.put("/providers/{name}/key", auth=api_auth("keys:write"), response={204: None})
 def provider_key_set(request: ApiRequest, name: str, body: KeyIn) -> Status[None]:
     """Use a key of the workspace's own (admins). The one before it is removed; it can never be read again."""
-    _admin(request)
     if name not in TITLES or name == "sandbox":
         raise not_found()
     if body.project is not None and not Project.objects.filter(id=body.project).exists():
@@ -93,18 +91,12 @@ def provider_key_set(request: ApiRequest, name: str, body: KeyIn) -> Status[None
     return Status(204, None)
 
 
-@router.delete("/providers/{name}/key", auth=api_auth("generations:write"), response={204: None})
+@router.delete("/providers/{name}/key", auth=api_auth("keys:write"), response={204: None})
 def provider_key_remove(request: ApiRequest, name: str, project: Id | None = None) -> Status[None]:
     """Stop using the workspace's key (admins), or a project's."""
-    _admin(request)
     if not key_revoke(workspace_id=request.workspace.id, provider=name, project_id=project):
         raise not_found()
     return Status(204, None)
-
-
-def _admin(request: ApiRequest) -> None:
-    if not request.role.includes(Role.ADMIN):
-        raise Problem("forbidden", 403, _("Not allowed"), _("Only admins of the workspace may change its keys."))
 
 
 def _shown(vendor: VendorView) -> dict[str, Any]:

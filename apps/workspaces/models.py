@@ -43,6 +43,7 @@ class TokenScope(models.TextChoices):
     ASSETS_WRITE = "assets:write", _("Upload and delete assets")
     GENERATIONS_WRITE = "generations:write", _("Start and cancel generations")
     MONITOR_WRITE = "monitor:write", _("Report runs from elsewhere")
+    KEYS_WRITE = "keys:write", _("Set keys with providers (admins)")
 
 
 class Workspace(models.Model):

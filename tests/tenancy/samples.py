@@ -138,10 +138,14 @@ SAMPLES: dict[str, Callable[[Place], Any]] = {
     "asset": _asset,
     "side": lambda place: 512,
     "starter": lambda place: "postcard",
+    "provider": lambda place: "openai",
+    "name": lambda place: "openai",
 }
 
 # By the line's method and path. Operations without one get {}.
 BODIES: dict[str, Any] = {
+    "PUT /providers/{name}/key": {"key": "sk-a-sample-of-a-key"},
+    "POST w/<slug:workspace>/settings/providers/<slug:provider>/key/": {"key": "sk-a-sample-of-a-key"},
     "POST /projects": {"name": "A"},
     "PATCH /projects/{project_id}": {"name": "A"},
     "POST /projects/{project_id}/workflows": {"name": "A"},
@@ -154,7 +158,8 @@ BODIES: dict[str, Any] = {
     "POST /runs/{run_id}/steps/{node}/{item}/answer": {"decision": "approve"},
 }
 
-# 404 for those who may ask, too: a step that wrote no log or asks for nothing, a list without the project it is of.
+# 404 for those who may ask, too: a step that wrote no log or asks for nothing, a vendor without a key, a list
+# without the project it is of.
 ABSENT_FOR_ALL = frozenset(
     {
         "GET /runs/{run_id}/steps/{node}/{item}/logs",
@@ -163,7 +168,10 @@ ABSENT_FOR_ALL = frozenset(
         "GET w/<slug:workspace>/runs/<uuid:run_id>/callback/<str:node>/<int:item>/",
         "GET w/<slug:workspace>/approvals/<uuid:run_id>/<str:node>/<int:item>/",
         "POST w/<slug:workspace>/approvals/<uuid:run_id>/<str:node>/<int:item>/answer/",
+        "POST w/<slug:workspace>/approvals/<uuid:run_id>/<str:node>/<int:item>/remind/",
+        "POST /runs/{run_id}/steps/{node}/{item}/remind",
+        "DELETE /providers/{name}/key",
     }
 )
 # Arguments that are no ids: nothing foreign can be named by them.
-NO_IDS = frozenset({"starter"})
+NO_IDS = frozenset({"starter", "provider", "name"})
