@@ -25,6 +25,7 @@ from apps.runs.lease import Lease
 
 PROGRESS_EVERY_S = 0.25
 LOG_LIMIT = 10_000
+MADE_FROM_MAX = 100
 
 
 def _gone() -> NodeFailure:
@@ -45,6 +46,8 @@ class WorkspaceAssets:
     def __init__(self, workspace_id: UUID, project_id: UUID | None) -> None:
         self.workspace_id = workspace_id
         self.project_id = project_id
+        # What it has opened so far: that is what it makes its own files from. In order, each once.
+        self._opened: dict[UUID, None] = {}
 
     def asset_get(self, asset_id: str) -> Mapping[str, Any]:
         """The reference of an asset; NodeFailure when it is gone or not ready."""
@@ -65,14 +68,25 @@ class WorkspaceAssets:
             with _gone_told():
                 file = asset_local(workspace_id=self.workspace_id, asset_id=UUID(str(ref[ASSET_KEY])))
                 path = stack.enter_context(file)
+            self._opened[UUID(str(ref[ASSET_KEY]))] = None
             yield path
 
     def asset_save(self, path: Path, filename: str) -> Mapping[str, Any]:
         """Keep a file made by a node; answers its reference."""
         asset = asset_store(
-            workspace_id=self.workspace_id, path=path, filename=filename, source="node", project_id=self.project_id
+            workspace_id=self.workspace_id,
+            path=path,
+            filename=filename,
+            source="node",
+            project_id=self.project_id,
+            made_from=list(self._opened)[:MADE_FROM_MAX],
+            made_in=self._run_id(),
         )
         return asset_ref(asset)
+
+    def _run_id(self) -> UUID | None:
+        """The run it belongs to, where there is one."""
+        return None
 
     def asset_publish(self, ref: Mapping[str, Any], title: str) -> None:
         """Show an asset in the gallery."""
@@ -114,8 +128,12 @@ class InlineContext(WorkspaceAssets):
         self.variables = variables
         self.now = now
         self.attempt = attempt
+        self._run = lease.run_id
         self._place = {"node": step.node, "item": item}
         self._journal = journal
+
+    def _run_id(self) -> UUID | None:
+        return self._run
 
     def progress(self, fraction: float, message: str = "") -> None:
         """Inline steps are over before anyone could see their progress."""
@@ -145,6 +163,9 @@ class LaneContext(WorkspaceAssets):
         self.attempt = attempt
         self._place = {"node": node, "item": item}
         self._told = 0.0
+
+    def _run_id(self) -> UUID | None:
+        return self.run_id
 
     def progress(self, fraction: float, message: str = "") -> None:
         """Tell how far the step is, at most four times a second."""
