@@ -1,11 +1,9 @@
-"""How fast the engine is: `fan`, `layers`, `rerun`, `growth`, `small`, `small_http`, `bytes`, `crash`."""
+"""How fast the engine is: `fan`, `layers`, `rerun`, `growth`, `small`, `small_http`, `bytes`."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -16,19 +14,17 @@ from http.client import HTTPConnection
 from typing import Any
 from uuid import UUID
 
-import psutil
 import websockets
 
 from bench.processes import processor_s
-from bench.report import Figure, median, percentile
+from bench.report import Figure, median
 from bench.runs import ENDED, measured, milliseconds, session_cookie
-from bench.site import VAR, Site, chain, fresh, source
+from bench.site import Site, chain, fresh, source
 from bench.split import executed, split_measure
 
 SMALL_RUNS = 600
 WARM_UP = 80
 CLIENTS = 8
-KILLS = 20
 Edge = tuple[str, str, str, str]
 
 
@@ -216,40 +212,3 @@ async def _bytes(site: Site, workflow: str) -> int:
             total += len(text.encode())
             if ENDED.search(text):
                 return total
-
-
-def bench_crash(site: Site) -> list[Figure]:
-    """SIGKILL of the worker that holds a run: until the run's next event."""
-    workflow = site.workflow(chain(400, sleep_ms=150, **{"$always_new": True}))
-    gaps = [_crash(site, workflow) for _ in range(KILLS)]
-    how = (
-        f"{KILLS} kills of the control worker with its children while it drives a run, each a run of its own; "
-        f"p50 {percentile(gaps, 50):.1f}, slowest {max(gaps):.1f}"
-    )
-    return [Figure("crash", "worker killed → run moves again, p95", percentile(gaps, 95), 20, "s", how)]
-
-
-def _await_drive(site: Site, run: str) -> None:
-    """Until the run is well under way in the hands of a worker."""
-    deadline = time.monotonic() + 60
-    while site.get(f"/api/v1/runs/{run}")["last_seq"] < 10:
-        if time.monotonic() > deadline:
-            raise TimeoutError("the run did not begin within 60 s")
-        time.sleep(0.1)
-
-
-def _crash(site: Site, workflow: str) -> float:
-    run = site.post(f"/api/v1/workflows/{workflow}/runs", {"variables": fresh()})
-    _await_drive(site, run["id"])
-    parts = json.loads((VAR / "run" / "stack.json").read_text())["parts"]
-    worker = psutil.Process(int(parts["control"]["pid"]))
-    for process in (*worker.children(recursive=True), worker):
-        os.kill(process.pid, signal.SIGKILL)
-    killed = time.time()
-    seq = site.get(f"/api/v1/runs/{run['id']}")["last_seq"]
-    while time.time() - killed < 60:
-        if site.get(f"/api/v1/runs/{run['id']}")["last_seq"] > seq:
-            site.post(f"/api/v1/runs/{run['id']}/cancel")
-            return time.time() - killed
-        time.sleep(0.1)
-    raise TimeoutError("the run did not move within 60 s")

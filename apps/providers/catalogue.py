@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-import jsonschema_rs
-
 from apps.providers import sandbox_models
 from apps.wording import gettext as _
 from apps.wording.schema import empty, sentence, unknown
@@ -113,6 +111,8 @@ def quote(model_id: str, params: Mapping[str, Any], inputs: Mapping[str, Any]) -
 
 def params_problems(model_id: str, params: Mapping[str, Any], *, complete: bool = False) -> list[ParamProblem]:
     """One sentence per wrong parameter. ``complete``: what comes through ports (the prompt) must be there as well."""
+    import jsonschema_rs  # see apps.engine.node_types
+
     model = model_get(model_id)
     known = {**model.params["properties"], **{k: v for k, v in model.inputs.items() if v.get("type") == "string"}}
     problems = []

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from apps.providers.base import Provider
 
 _providers: dict[str, Provider] = {}
+_makers: dict[str, Callable[[], Provider]] = {}
 
 
 class UnknownProvider(KeyError):
     """There is no provider with this name."""
 
 
-def provider_register(provider: Provider) -> None:
-    """Make an adapter known under its name; a second one with that name replaces the first."""
-    _providers[provider.name] = provider
+def provider_register(name: str, make: Callable[[], Provider]) -> None:
+    """Make an adapter known under its name. It is made when first asked for: few processes speak to a vendor."""
+    _makers[name] = make
+    _providers.pop(name, None)
 
 
 def provider_get(name: str) -> Provider:
     """The adapter; raises UnknownProvider."""
-    try:
-        return _providers[name]
-    except KeyError:
-        raise UnknownProvider(name) from None
+    if name not in _providers:
+        if name not in _makers:
+            raise UnknownProvider(name)
+        # Two threads may make one each; either will do.
+        _providers[name] = _makers[name]()
+    return _providers[name]

@@ -7,7 +7,6 @@ outside happens only after the journal's barrier. When nothing is left but to wa
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from contextlib import closing, nullcontext
 from typing import Any
@@ -19,6 +18,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from apps.billing.services import hold_close
+from apps.common.jsons import json_read
 from apps.common.statements import prepared
 from apps.common.tenancy import scope
 from apps.engine.execution import ONE, Execution, Skip
@@ -256,4 +256,4 @@ class Driver:
 
 
 def _json(text: str | None) -> Any:
-    return json.loads(text) if text else None
+    return json_read(text) if text else None

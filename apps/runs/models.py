@@ -295,7 +295,8 @@ class Letter(TenantModel):
     """A mail that asks one person for one approval. The row comes first, and is claimed before anything is sent.
 
     ``named`` says that the address itself may decide, so that its link works without signing in. A letter that was
-    claimed and neither sent nor given back may or may not have gone out: it is never sent again.
+    claimed and neither sent nor given back may or may not have gone out: it is not sent again unless a person asks for
+    it. ``agains`` counts how often somebody did, ``again_at`` is the last time.
     """
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="+", db_index=False)
@@ -308,6 +309,8 @@ class Letter(TenantModel):
     due_at = models.DateTimeField(null=True, default=timezone.now)
     sent_at = models.DateTimeField(null=True)
     error = models.CharField(max_length=300, blank=True, default="")
+    agains = models.PositiveSmallIntegerField(db_default=0, default=0)
+    again_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [
@@ -322,3 +325,8 @@ class Letter(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.address} {self.run_id}/{self.position}"
+
+    @property
+    def refused(self) -> str:
+        """What the mail server said when it refused this letter for good; "" when it did not."""
+        return self.error if self.due_at is None and self.sent_at is None and self.error.startswith("5") else ""
