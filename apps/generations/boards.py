@@ -56,7 +56,9 @@ def board_create(*, workspace_id: UUID, name: str, actor_id: UUID | None) -> Boa
     """A new, empty board. Raises BoardInvalid."""
     clean = _name(name)
     if Board.objects.for_workspace(workspace_id).count() >= BOARDS_MAX:
-        raise BoardInvalid("name", _("A workspace has at most %(most)s boards. Delete one first.") % {"most": BOARDS_MAX})
+        raise BoardInvalid(
+            "name", _("A workspace has at most %(most)s boards. Delete one first.") % {"most": BOARDS_MAX}
+        )
     try:
         with transaction.atomic():
             return cast(

@@ -56,7 +56,7 @@ class Lineage:
         """Whether there is nothing to draw but itself."""
         return len(self.steps) == 1
 
-    def keys(self) -> Iterable[Key]:
+    def shown(self) -> Iterable[Key]:
         """Everything shown."""
         return (key for step in self.steps for key in step.keys)
 
@@ -68,9 +68,9 @@ def lineage_of(workspace_id: UUID, centre: Key) -> Lineage:
     forth = walk.steps(1)
     found = Lineage(centre, [*reversed(back), Step(0, [centre]), *forth], walk.edges)
     made = Generation.objects.for_workspace(workspace_id)
-    found.generations = made.in_bulk([id_ for kind, id_ in found.keys() if kind == "generation"])
+    found.generations = made.in_bulk([id_ for kind, id_ in found.shown() if kind == "generation"])
     kept = Asset.objects.for_workspace(workspace_id).select_related("blob")
-    found.assets = kept.in_bulk([id_ for kind, id_ in found.keys() if kind == "asset"])
+    found.assets = kept.in_bulk([id_ for kind, id_ in found.shown() if kind == "asset"])
     return found
 
 
@@ -95,7 +95,9 @@ class _Walk:
             fresh = list(dict.fromkeys(far for _near, far in pairs if far not in self._seen))
             shown = fresh[:WIDTH]
             known = self._seen | set(shown)
-            self.edges += [(far, near) if way < 0 else (near, far) for near, far in pairs if far in known and near != far]
+            self.edges += [
+                (far, near) if way < 0 else (near, far) for near, far in pairs if far in known and near != far
+            ]
             if not fresh:
                 break
             self._seen |= set(shown)
@@ -146,9 +148,7 @@ class _Walk:
         makers = _makers(self._workspace_id, [file for _key, file in files])
         bare = [file for _key, file in files if file not in makers]
         there = set(Asset.objects.for_workspace(self._workspace_id).filter(id__in=bare).values_list("id", flat=True))
-        return [
-            (key, makers.get(file, ("asset", file))) for key, file in files if file in makers or file in there
-        ]
+        return [(key, makers.get(file, ("asset", file))) for key, file in files if file in makers or file in there]
 
 
 def _makers(workspace_id: UUID, files: Sequence[UUID]) -> dict[UUID, Key]:

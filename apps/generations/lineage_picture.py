@@ -112,4 +112,3 @@ def _relation(found: Lineage, key: Key) -> str:
     if distance == 0:
         return _("This one")
     return _("Made from") if distance < 0 else _("Used in")
-

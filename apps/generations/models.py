@@ -227,7 +227,7 @@ class Board(TenantModel):
 
 
 class BoardItem(TenantModel):
-    """One thing on a board: a generation or an asset, never both. ``position`` has gaps, so that moving writes one row."""
+    """One thing on a board: a generation or an asset. ``position`` has gaps, so that moving writes one row."""
 
     board = models.ForeignKey(Board, on_delete=models.CASCADE, related_name="items")
     generation = models.ForeignKey(Generation, on_delete=models.CASCADE, null=True, related_name="+")

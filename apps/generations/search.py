@@ -1,7 +1,7 @@
 """What is asked of the tape as terms of its index, and the look-up itself.
 
-A term is a letter that says what it tells of, and the value: `wlighthouse`, `msandbox/image`, `r4`. Before each stands a
-mark that the database replaces by the window it looks through. `docs/decisions/0026-search.md` tells why.
+A term is a letter that says what it tells of, and the value: `wlighthouse`, `msandbox/image`, `r4`. Before each stands
+a mark that the database replaces by the window it looks through. `docs/decisions/0026-search.md` tells why.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def search(
     after: Found | None = None,
     most: int,
 ) -> list[Found]:
-    """The newest generations with all of ``terms``, made from ``since`` to before ``until`` and older than ``after``."""
+    """The newest generations with all of ``terms``, from ``since`` to before ``until``, older than ``after``."""
     last = after or Found(_LAST_ID, EVER[1])
     values: list[Any] = [workspace_id, " & ".join(terms), since or EVER[0], until or EVER[1], last.at, last.id, most]
     with connection.cursor() as cursor:

@@ -70,7 +70,7 @@ class TapeFilter:
     def page(
         self, rows: QuerySet[Generation], workspace_id: UUID, *, limit: int, cursor: str | None
     ) -> tuple[list[Generation], str | None]:
-        """One page of those among ``rows`` that match, and the cursor of the next. Raises Problem as keyset pages do."""
+        """One page of those among ``rows`` that match, and the next one's cursor. Raises Problem as keyset pages do."""
         limit_check(limit)
         terms = self.terms()
         if not terms:
@@ -101,16 +101,16 @@ class TapeFilter:
         rows = rows.filter(created_at__gte=self.since) if self.since else rows
         return rows.filter(created_at__lt=self.until) if self.until else rows
 
-    def _one_live_state(
-        self, rows: QuerySet[Generation], workspace_id: UUID, terms: list[str]
-    ) -> QuerySet[Generation]:
+    def _one_live_state(self, rows: QuerySet[Generation], workspace_id: UUID, terms: list[str]) -> QuerySet[Generation]:
         """The index knows only that they are unfinished: between those states a row moves too often to be told."""
         live = self._found(workspace_id, terms, after=None, most=LIVE_LOOKED_AT)
         return rows.filter(id__in=[one.id for one in live], state=self.state)
 
     def query_string(self) -> str:
         """The filter as it stands in an address; empty when nothing is filtered."""
-        return urlencode({field.name: _spelled(getattr(self, field.name)) for field in fields(self) if self._has(field.name)})
+        return urlencode(
+            {field.name: _spelled(getattr(self, field.name)) for field in fields(self) if self._has(field.name)}
+        )
 
     def _has(self, name: str) -> bool:
         return getattr(self, name) not in (None, "", ())
@@ -142,5 +142,3 @@ def _after(cursor: str | None) -> Found | None:
         return Found(UUID(str(id_)), moment)
     except (ValueError, ValidationError) as error:
         raise bad_cursor() from error
-
-

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import fields
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -68,7 +68,7 @@ class DayField(forms.CharField):
         try:
             if day := parse_date(text):
                 day += timedelta(days=1 if self._end else 0)
-                return timezone.make_aware(datetime(day.year, day.month, day.day))
+                return timezone.make_aware(datetime.combine(day, time.min))
             moment = parse_datetime(text.replace(" ", "+"))
         except (ValueError, OverflowError):
             moment = None
@@ -137,7 +137,10 @@ class TapeForm(forms.Form):
     def problems(self) -> list[dict[str, str]]:
         """One sentence for each field that is not valid."""
         return [
-            {"field": name, "message": _("%(field)s: %(problem)s") % {"field": self.fields[name].label, "problem": said[0]}}
+            {
+                "field": name,
+                "message": _("%(field)s: %(problem)s") % {"field": self.fields[name].label, "problem": said[0]},
+            }
             for name, said in self.errors.items()
         ]
 
