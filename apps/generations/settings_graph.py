@@ -24,8 +24,7 @@ def settings_graph(row: Generation) -> dict[str, Any] | None:
         return None
     ports = {port.name for port in found.inputs}
     own = {name: value for name, value in row.params.items() if name not in ports}
-    nodes = [_node("generation", found, {"model": row.model, **own}, _COLUMN, 0)]
-    edges = []
+    nodes, edges = [], []
     for at, (port, type_, params, source_port) in enumerate(_sources(row, ports)):
         nodes.append(_node(f"from{at}", type_, params, 0, at * _ROW))
         edges.append(
@@ -37,6 +36,7 @@ def settings_graph(row: Generation) -> dict[str, Any] | None:
                 "target_port": port,
             }
         )
+    nodes.append(_node("generation", found, {"model": row.model, **own}, _COLUMN, 0))
     return {"format": "millrace/1", "nodes": nodes, "edges": edges}
 
 
