@@ -2,7 +2,7 @@
 
 The palette has five greys and twelve hues in three shades each, spread evenly in OKLab, where equal steps look equal.
 A picture keeps the entries that cover enough of it; a colour asked for means the entries that look most like it. The
-numbers are stored: entries may be added at the end, never moved. `docs/decisions/0025-colours.md` tells more.
+numbers are stored: entries may be added at the end, never moved. `docs/decisions/0030-colours.md` tells more.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What is asked of the tape as terms of its index, and the look-up itself.
 
 A term is a letter that says what it tells of, and the value: `wlighthouse`, `msandbox/image`, `r4`. Before each stands
-a mark that the database replaces by the window it looks through. `docs/decisions/0026-search.md` tells why.
+a mark that the database replaces by the window it looks through. `docs/decisions/0031-search.md` tells why.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from apps.assets.palette import swatches
 from apps.billing.services import InsufficientCredits, balance_get
+from apps.common.paging import page_size
 from apps.common.problems import Problem
 from apps.generations import services
 from apps.generations.boards import boards_listed
@@ -151,7 +152,11 @@ def _items(request: MemberRequest, form: TapeForm) -> dict[str, Any]:
     rows = with_outputs(Generation.objects.for_workspace(request.workspace.id), request.workspace.id)
     try:
         found, following = (
-            ([], None) if problems else chosen.page(rows, request.workspace.id, limit=PAGE, cursor=cursor)
+            ([], None)
+            if problems
+            else chosen.page(
+                rows, request.workspace.id, limit=page_size(request.GET.get("limit", ""), PAGE), cursor=cursor
+            )
         )
     except Problem as problem:
         raise Http404 from problem

@@ -1,6 +1,6 @@
 """What a generation is found by, and how: the database keeps the one up to date and does the other.
 
-`docs/decisions/0026-search.md` tells why it is so.
+`docs/decisions/0031-search.md` tells why it is so.
 """
 
 from __future__ import annotations
