@@ -170,7 +170,7 @@ def _filled() -> Iterator[dict[str, str]]:
 
 @contextlib.contextmanager
 def _unwatched(cursor: Any) -> Iterator[None]:
-    """The tables without keys to others, indexes that are no keys, and triggers: all of that is made at the end."""
+    """The tables without keys to others, large indexes that are no keys, and triggers: those are made at the end."""
     cursor.execute(
         """
         SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
@@ -182,7 +182,7 @@ def _unwatched(cursor: Any) -> Iterator[None]:
     cursor.execute(
         """
         SELECT indexname, indexdef FROM pg_indexes WHERE tablename = ANY(%s)
-        AND indexname NOT IN (SELECT conname FROM pg_constraint WHERE contype IN ('p', 'u'))
+        AND indexdef NOT LIKE '%% WHERE %%' AND indexname NOT IN (SELECT conname FROM pg_constraint WHERE contype IN ('p', 'u'))
         """,
         [list(TABLES)],
     )
@@ -294,9 +294,9 @@ SELECT uuidv7(made.at - now()), %(space)s, made.at, (%(projects)s::uuid[])[1 + f
     '{}', made.seed, '\\x00', made.state, 1, 0, '{}', gen_random_uuid(), 0, cost.paid,
     CASE made.state WHEN 'succeeded' THEN cost.paid ELSE 0 END, '', '', '', '', false, made.at, 4000, made.at, 3,
     made.at, '[]', CASE WHEN made.e < 0.2 THEN 1 + floor(made.e * 25)::int END,
-    CASE WHEN made.f < 0.15 THEN ARRAY['tag-' || lpad(floor(power(made.a, 3) * %(tags)s)::text, 3, '0'),
+    CASE WHEN made.f < 0.15 THEN array_remove(ARRAY['tag-' || lpad(floor(power(made.a, 3) * %(tags)s)::text, 3, '0'),
                                        CASE WHEN made.f < 0.05 THEN 'tag-001' END,
-                                       CASE WHEN made.part < 0.3 THEN 'early' WHEN made.part > 0.6 THEN 'late' END]
+                                       CASE WHEN made.part < 0.3 THEN 'early' WHEN made.part > 0.6 THEN 'late' END], NULL)
          ELSE '{}' END
 FROM (
     SELECT n, n::float / %(rows)s AS part, now() - make_interval(secs => (1 - n::float / %(rows)s) * %(days)s * 86400)

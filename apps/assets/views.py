@@ -20,6 +20,7 @@ from apps.assets import services
 from apps.assets.filters import GalleryFilter, assets_filtered
 from apps.assets.fragments import cell_of, cells_of, view_of
 from apps.assets.models import Asset, Kind, Source
+from apps.assets.palette import swatches
 from apps.assets.services import AssetMissing
 from apps.assets.usage import usages_of
 from apps.common.paging import keyset_page, page_size
@@ -100,6 +101,7 @@ def gallery(request: MemberRequest) -> HttpResponse:
         "chosen": chosen,
         "kinds": Kind,
         "sources": Source,
+        "swatches": swatches(),
         "can_edit": _can_edit(request),
         **_newest(request),
     }

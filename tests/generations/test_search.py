@@ -228,8 +228,8 @@ def test_each_mistake_is_one_sentence(
 def test_api_pages_and_remarks(alice: User, workspace: Workspace, api: Callable[..., Client]) -> None:
     rows = [made(workspace, f"ship {number}") for number in range(5)]
     client = api(alice, workspace)
-    first = client.get(URL, {"q": "ship", "limit": 3}).json()
-    rest = client.get(URL, {"q": "ship", "limit": 3, "cursor": first["next"]}).json()
+    first = client.get(URL, {"q": "ship", "limit": "3"}).json()
+    rest = client.get(URL, {"q": "ship", "limit": "3", "cursor": first["next"]}).json()
     assert [item["prompt"] for item in first["items"] + rest["items"]] == [f"ship {n}" for n in (4, 3, 2, 1, 0)]
     assert rest["next"] is None
     assert client.get(URL, {"q": "ship", "cursor": "x"}).status_code == 422

@@ -51,7 +51,7 @@ BEGIN
             facts || ARRAY(SELECT 't' || lower(tag) FROM unnest(made.tags) AS tag)
             || more
             || ARRAY(SELECT 'w' || word FROM unnest(generations_words(made.prompt)) AS word)
-        ) AS fact
+        ) AS fact WHERE fact IS NOT NULL
     ));
 END $$
 """
