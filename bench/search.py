@@ -157,6 +157,9 @@ def _filled() -> Iterator[dict[str, str]]:
                 cursor.execute("ANALYZE bench_picture, bench_phrase")
                 cursor.execute(_ROWS_SQL, _row_values(space))
                 cursor.execute(_OUTPUTS_SQL, {"space": space, "pictures": PICTURES})
+                cursor.execute(
+                    "ANALYZE generations_generation, generations_generationoutput, assets_asset, assets_blob"
+                )
                 rows = time.perf_counter() - begun
                 cursor.execute("SELECT generations_search_rebuild(%s)", [space])
             cursor.execute("VACUUM ANALYZE generations_generation, generations_searchrow, generations_generationoutput")
@@ -182,7 +185,8 @@ def _unwatched(cursor: Any) -> Iterator[None]:
     cursor.execute(
         """
         SELECT indexname, indexdef FROM pg_indexes WHERE tablename = ANY(%s)
-        AND indexdef NOT LIKE '%% WHERE %%' AND indexname NOT IN (SELECT conname FROM pg_constraint WHERE contype IN ('p', 'u'))
+        AND indexdef NOT LIKE '%% WHERE %%'
+        AND indexname NOT IN (SELECT conname FROM pg_constraint WHERE contype IN ('p', 'u'))
         """,
         [list(TABLES)],
     )
@@ -278,7 +282,7 @@ INSERT INTO bench_picture SELECT row_number() OVER (ORDER BY filename) - 1, id F
 WHERE filename LIKE 'bench-search-%'
 """
 
-# Models come and go: the last ten are retired. Two tags are of different times.
+# Models come and go.
 _ROWS_SQL = """
 INSERT INTO generations_generation (
     id, workspace_id, created_at, project_id, node, item, attempt, idempotency_key, kind, provider, model, prompt,
@@ -294,10 +298,10 @@ SELECT uuidv7(made.at - now()), %(space)s, made.at, (%(projects)s::uuid[])[1 + f
     '{}', made.seed, '\\x00', made.state, 1, 0, '{}', gen_random_uuid(), 0, cost.paid,
     CASE made.state WHEN 'succeeded' THEN cost.paid ELSE 0 END, '', '', '', '', false, made.at, 4000, made.at, 3,
     made.at, '[]', CASE WHEN made.e < 0.2 THEN 1 + floor(made.e * 25)::int END,
-    CASE WHEN made.f < 0.15 THEN array_remove(ARRAY['tag-' || lpad(floor(power(made.a, 3) * %(tags)s)::text, 3, '0'),
-                                       CASE WHEN made.f < 0.05 THEN 'tag-001' END,
-                                       CASE WHEN made.part < 0.3 THEN 'early' WHEN made.part > 0.6 THEN 'late' END], NULL)
-         ELSE '{}' END
+    CASE WHEN made.f < 0.15 THEN array_remove(ARRAY[
+        'tag-' || lpad(floor(power(made.a, 3) * %(tags)s)::text, 3, '0'), CASE WHEN made.f < 0.05 THEN 'tag-001' END,
+        CASE WHEN made.part < 0.3 THEN 'early' WHEN made.part > 0.6 THEN 'late' END
+    ], NULL) ELSE '{}' END
 FROM (
     SELECT n, n::float / %(rows)s AS part, now() - make_interval(secs => (1 - n::float / %(rows)s) * %(days)s * 86400)
         AS at, random() AS a, random() AS b, random() AS c, random() AS d, random() AS e, random() AS f,

@@ -16,7 +16,7 @@ from django.db import connection
 
 # Stands for the window in a term. No text of ours has it: what people send is cleaned of it.
 MARK = "\x01"
-TERM_MAX = 120
+TERM_MAX = 200
 WORDS_MAX = 24
 DIGITS = 12
 # A thousandth of a credit, in micro-credits: as fine as cost is searched.
@@ -36,7 +36,7 @@ class Found:
 
 def term(letter: str, value: object, *, prefix: bool = False) -> str:
     """One term, as a `tsquery` spells it."""
-    text = str(value).translate(_CONTROL)[: TERM_MAX - 1].replace("\\", "\\\\").replace("'", "''")
+    text = str(value).translate(_CONTROL)[:TERM_MAX].replace("\\", "\\\\").replace("'", "''")
     return f"'{MARK}{letter}{text}'" + (":*" if prefix else "")
 
 

@@ -55,7 +55,7 @@ class TapeFilter:
         plain: dict[str, Any] = {"k": self.kind, "m": self.model, "p": self.project, "u": self.run, "n": self.node}
         plain |= {"b": self.board, "e": self.seed, "s": "live" if self.state in LIVE else self.state}
         found = [term(letter, value) for letter, value in plain.items() if value not in (None, "")]
-        found += [term("t", tag.lower()) for tag in self.tags]
+        found += [term("t", tag) for tag in self.tags]
         if self.rating is not None:
             stars = (0,) if self.rating == 0 else range(self.rating, STARS + 1)
             found.append(either(term("r", star) for star in stars))
