@@ -65,14 +65,14 @@ def layers(depth: int, width: int) -> dict[str, Any]:
 def bench_fan(site: Site) -> list[Figure]:
     """1 → 100 → 1, journalled."""
     took, split = measured(site, fan(100), 20)
-    how = "median of 20 runs by the run's own times, after one to warm up"
+    how = "median of 20 runs, until the end is committed, after one to warm up"
     return [Figure("fan", "1 → 100 → 1, start to finish", median(took), 20, "ms", how), split.figure("fan")]
 
 
 def bench_layers(site: Site) -> list[Figure]:
     """10 layers of 100, two inputs each."""
     took, split = measured(site, layers(10, 100), 10)
-    how = "median of 10 runs by the run's own times, after one to warm up"
+    how = "median of 10 runs, until the end is committed, after one to warm up"
     return [Figure("layers", "10 × 100, start to finish", median(took), 150, "ms", how), split.figure("layers")]
 
 
@@ -89,7 +89,7 @@ def _rerun(site: Site, what: str, graph: dict[str, Any], count: int, goal: float
     executed([UUID(site.run_to_end(workflow, variables)["id"])])
     runs = [site.run_to_end(workflow, variables) for _ in range(count + 1)]
     executed([UUID(run["id"]) for run in runs], cached=True)
-    how = f"median of {count} runs by the run's own times, every step a hit"
+    how = f"median of {count} runs, until the end is committed, every step a hit"
     return Figure("rerun", what, median([milliseconds(run) for run in runs[1:]]), goal, "ms", how)
 
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from django.apps import AppConfig
+from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
-    from apps.providers.base import Provider
+    from apps.providers.base import Credentials, Provider
 
 
 class GenerationsConfig(AppConfig):
@@ -13,15 +16,19 @@ class GenerationsConfig(AppConfig):
     label = "generations"
 
     def ready(self) -> None:
-        """Tell the adapters their addresses and keys: they are pure Python and read no settings."""
+        """Make the adapters known by name; each is loaded when first asked for."""
         from apps.providers.registry import provider_register
 
-        provider_register("sandbox", _sandbox)
+        for name, path in ADAPTERS.items():
+            provider_register(name, partial(_adapter, path))
 
 
-def _sandbox() -> Provider:
-    from django.conf import settings
+# The adapters by vendor: each takes its account.
+ADAPTERS = {
+    "sandbox": "apps.providers.sandbox.SandboxProvider",
+}
 
-    from apps.providers.sandbox import SandboxProvider
 
-    return SandboxProvider(settings.SANDBOX_URL, settings.SANDBOX_KEY)
+def _adapter(path: str, credentials: Credentials) -> Provider:
+    make: Callable[[Credentials], Provider] = import_string(path)
+    return make(credentials)

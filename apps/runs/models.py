@@ -97,6 +97,11 @@ class Run(TenantModel):
     last_seq = models.BigIntegerField(default=0)
     fence = models.BigIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
+    held = models.GeneratedField(
+        expression=models.ExpressionWrapper(models.Q(lease_until__isnull=False), models.BooleanField()),
+        output_field=models.BooleanField(),
+        db_persist=True,
+    )
     wakes = models.BigIntegerField(default=0)
     wake_at = models.DateTimeField(null=True)
     touched_at = models.DateTimeField(default=timezone.now)
@@ -108,19 +113,17 @@ class Run(TenantModel):
         indexes = [
             models.Index(fields=["workspace", "workflow", "-created_at"], name="runs_run_of_workflow"),
             models.Index(fields=["workspace", "-created_at"], name="runs_run_newest"),
+            # No index knows `touched_at` or `lease_until`, which each batch of the journal changes: none is written
+            # then (HOT), and the key of a step finds the row at once, not behind all its earlier versions.
             models.Index(
-                fields=["touched_at"], condition=models.Q(state__in=["pending", "running"]), name="runs_quiet"
+                fields=["created_at"], condition=models.Q(state__in=["pending", "running"]), name="runs_run_quiet"
             ),
             models.Index(fields=["wake_at"], condition=models.Q(wake_at__isnull=False), name="runs_run_wake"),
+            models.Index(fields=["created_at"], condition=models.Q(state="waiting", held=True), name="runs_run_taken"),
             models.Index(
-                fields=["lease_until"],
-                condition=models.Q(state="waiting", lease_until__isnull=False),
-                name="runs_run_woken",
-            ),
-            models.Index(
-                fields=["touched_at"],
+                fields=["created_at"],
                 condition=models.Q(cancel_requested_at__isnull=False, finished_at__isnull=True),
-                name="runs_run_unheard",
+                name="runs_run_uncancelled",
             ),
         ]
         constraints = [

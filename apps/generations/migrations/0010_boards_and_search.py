@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('assets', '0011_made_from'),
-        ('generations', '0003_what_people_say'),
+        ('generations', '0004_fallbacks'),
         ('workspaces', '0002_invitation'),
     ]
 
