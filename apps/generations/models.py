@@ -203,6 +203,7 @@ class SearchRow(TenantRow):
     )
     window = models.ForeignKey(SearchWindow, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     created_at = models.DateTimeField()
+    cost = models.BigIntegerField()
     terms = SearchVectorField()
 
     class Meta:

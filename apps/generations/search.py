@@ -18,9 +18,9 @@ from django.db import connection
 MARK = "\x01"
 TERM_MAX = 200
 WORDS_MAX = 24
-DIGITS = 12
-# A thousandth of a credit, in micro-credits: as fine as cost is searched.
+# A thousandth of a credit, in micro-credits: costs are told apart by powers of two of it, and eighths of those.
 COST_STEP = 1000
+COST_MAX = 10**15
 _CONTROL = dict.fromkeys(range(32), " ")
 _LAST_ID = UUID(int=2**128 - 1)
 EVER = (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC))
@@ -46,19 +46,22 @@ def either(terms: Iterable[str]) -> str:
     return found[0] if len(found) == 1 else f"({' | '.join(found)})"
 
 
-def cost_terms(low: int, high: int | None) -> str:
-    """Costs from ``low`` to ``high`` micro-credits as the fewest beginnings of numbers that cover just these."""
-    at, end = (low + COST_STEP // 2) // COST_STEP, 10**DIGITS - 1
-    end = end if high is None else min(end, (high + COST_STEP // 2) // COST_STEP)
-    beginnings = []
-    while at <= end:
-        size = 1
-        while at % (size * 10) == 0 and at + size * 10 - 1 <= end and size < 10**DIGITS:
-            size *= 10
-        number = str(at).zfill(DIGITS)
-        beginnings.append(number[: DIGITS + 1 - len(str(size))])
-        at += size
-    return either(term("$", one, prefix=len(one) < DIGITS) for one in beginnings)
+def cost_terms(low: int, high: int) -> str:
+    """Costs from about ``low`` to about ``high`` micro-credits; what is a little outside is left out by the search."""
+    first, last = low // COST_STEP + 1, high // COST_STEP + 1
+    begin, end = first.bit_length(), last.bit_length()
+    found = []
+    for octave in range(begin, end + 1):
+        eighths = range(_eighth(first) if octave == begin else 8, (_eighth(last) if octave == end else 15) + 1)
+        whole = len(eighths) == 8
+        found += [term("o", octave)] if whole else [term("f", f"{octave}.{eighth}") for eighth in eighths]
+    return either(found)
+
+
+def _eighth(number: int) -> int:
+    """The first four binary digits: 8 to 15."""
+    length = number.bit_length()
+    return number >> (length - 4) if length > 4 else number << (4 - length)
 
 
 def word_terms(said: str) -> list[str]:
@@ -81,6 +84,7 @@ def search(
     workspace_id: UUID,
     terms: list[str],
     *,
+    cost: tuple[int, int] = (0, COST_MAX),
     since: datetime | None = None,
     until: datetime | None = None,
     after: Found | None = None,
@@ -88,7 +92,8 @@ def search(
 ) -> list[Found]:
     """The newest generations with all of ``terms``, from ``since`` to before ``until``, older than ``after``."""
     last = after or Found(_LAST_ID, EVER[1])
-    values: list[Any] = [workspace_id, " & ".join(terms), since or EVER[0], until or EVER[1], last.at, last.id, most]
+    when = (since or EVER[0], until or EVER[1])
+    values: list[Any] = [workspace_id, " & ".join(terms), *cost, *when, last.at, last.id, most]
     with connection.cursor() as cursor:
-        cursor.execute("SELECT found_id, found_at FROM generations_search(%s, %s, %s, %s, %s, %s, %s)", values)
+        cursor.execute("SELECT found_id, found_at FROM generations_search(%s, %s, %s, %s, %s, %s, %s, %s, %s)", values)
         return [Found(*row) for row in cursor.fetchall()]

@@ -16,7 +16,7 @@ from django.utils.dateparse import parse_datetime
 from apps.assets.palette import colours_near
 from apps.common.paging import bad_cursor, cursor_decode, cursor_encode, keyset_page, limit_check
 from apps.generations.models import LIVE, Generation
-from apps.generations.search import Found, cost_terms, either, search, term, word_terms
+from apps.generations.search import COST_MAX, Found, cost_terms, either, search, term, word_terms
 
 KINDS = ("image", "video", "audio", "text")
 CREDIT = 1_000_000
@@ -60,8 +60,7 @@ class TapeFilter:
             stars = (0,) if self.rating == 0 else range(self.rating, STARS + 1)
             found.append(either(term("r", star) for star in stars))
         if self.cost_min is not None or self.cost_max is not None:
-            high = None if self.cost_max is None else int(self.cost_max * CREDIT)
-            found.append(cost_terms(int((self.cost_min or 0) * CREDIT), high))
+            found.append(cost_terms(*self._cost()))
         if self.colour:
             found.append(either(term("c", entry) for entry in colours_near(self.colour)))
         # A search for signs alone is a search for what no prompt is found by.
@@ -91,11 +90,18 @@ class TapeFilter:
         terms = self.terms()
         if not terms:
             return self._dated(rows).filter(created_at__gte=made)[:most].count()
-        found = search(workspace_id, terms, since=max(made, self.since or made), until=self.until, most=most)
+        since = max(made, self.since or made)
+        found = search(workspace_id, terms, cost=self._cost(), since=since, until=self.until, most=most)
         return rows.filter(id__in=[one.id for one in found]).count()
 
     def _found(self, workspace_id: UUID, terms: list[str], *, after: Found | None, most: int) -> list[Found]:
-        return search(workspace_id, terms, since=self.since, until=self.until, after=after, most=most)
+        when = {"since": self.since, "until": self.until}
+        return search(workspace_id, terms, cost=self._cost(), **when, after=after, most=most)
+
+    def _cost(self) -> tuple[int, int]:
+        """The range in micro-credits."""
+        high = COST_MAX if self.cost_max is None else int(self.cost_max * CREDIT)
+        return int((self.cost_min or 0) * CREDIT), high
 
     def _dated(self, rows: QuerySet[Generation]) -> QuerySet[Generation]:
         rows = rows.filter(created_at__gte=self.since) if self.since else rows

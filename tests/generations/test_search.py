@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -181,9 +182,25 @@ def test_anforeign_workspace_is_not_searched(workspace: Workspace, foreign_works
     assert found(workspace, q="ship") == []
 
 
-def test_cost_ranges_are_few_beginnings() -> None:
-    assert cost_terms(1_000_000, 5_000_000).count("|") == 4
-    assert cost_terms(0, None).count("|") == 0
+@pytest.mark.parametrize("cost", [0, 1, 999, 1000, 1500, 15_999, 16_000, 4_000_000, 4_000_001, 987_654_321])
+def test_each_cost_lies_in_its_range_and_in_no_other(workspace: Workspace, cost: int) -> None:
+    made(workspace, "it", cost=cost, price_high=10**10)
+    made(workspace, "another", cost=5_000_000_000, price_high=10**10)
+    paid = Decimal(cost) / 1_000_000
+    step = Decimal("0.000001")
+
+    def between(low: Decimal, high: Decimal) -> list[str]:
+        chosen = TapeFilter(cost_min=low, cost_max=high)
+        rows = Generation.objects.for_workspace(workspace.id)
+        return [row.prompt for row in chosen.page(rows, workspace.id, limit=9, cursor=None)[0]]
+
+    assert between(paid, paid) == between(Decimal(0), paid) == between(paid, Decimal(1000)) == ["it"]
+    assert between(paid + step, paid + 1000) == []
+    assert cost == 0 or between(Decimal(0), paid - step) == []
+
+
+def test_a_cost_range_is_few_terms() -> None:
+    assert cost_terms(500_000, 50_000_000).count("|") < 20
 
 
 MISTAKES = [

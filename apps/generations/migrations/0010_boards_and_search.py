@@ -53,6 +53,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('generation', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='search_row', serialize=False, to='generations.generation')),
                 ('created_at', models.DateTimeField()),
+                ('cost', models.BigIntegerField()),
                 ('terms', django.contrib.postgres.search.SearchVectorField()),
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.workspace')),
                 ('window', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='generations.searchwindow')),

@@ -38,11 +38,15 @@ _TERMS = r"""
 CREATE FUNCTION generations_terms(place bigint, made generations_generation, more text[])
 RETURNS tsvector LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
+    -- Cost as people compare it: which power of two of thousandths of a credit, and which eighth of that.
+    paid CONSTANT bigint := made.cost / 1000 + 1;
+    octave CONSTANT integer := length(ltrim(paid::bit(62)::text, '0'));
     facts text[] := ARRAY[
         'k' || made.kind, 'm' || made.model, 'r' || coalesce(made.rating, 0),
         's' || CASE WHEN made.state IN ('prepared', 'submitting', 'submitted', 'running', 'unknown')
                     THEN 'live' ELSE made.state END,
-        '$' || lpad(((made.cost + 500) / 1000)::text, 12, '0')
+        'o' || octave,
+        'f' || octave || '.' || (CASE WHEN octave > 4 THEN paid >> (octave - 4) ELSE paid << (4 - octave) END)
     ];
     words text[] := generations_words(made.prompt);
     -- Joined and cut again, which is several times as fast as a query over the parts: no text has this sign.
@@ -94,8 +98,8 @@ END $$
 
 _PUT = """
 CREATE FUNCTION generations_search_put(wanted uuid[]) RETURNS void LANGUAGE sql AS $$
-    INSERT INTO generations_searchrow (generation_id, workspace_id, window_id, created_at, terms)
-    SELECT made.id, made.workspace_id, place.id, made.created_at, generations_terms(place.id, made, ARRAY(
+    INSERT INTO generations_searchrow (generation_id, workspace_id, window_id, created_at, cost, terms)
+    SELECT made.id, made.workspace_id, place.id, made.created_at, made.cost, generations_terms(place.id, made, ARRAY(
         SELECT 'c' || unnest(blob.colours) FROM generations_generationoutput AS output
         JOIN assets_asset AS asset ON asset.id = output.asset_id
         JOIN assets_blob AS blob ON blob.id = asset.blob_id
@@ -109,7 +113,7 @@ CREATE FUNCTION generations_search_put(wanted uuid[]) RETURNS void LANGUAGE sql 
         ) AS id
     ) AS place
     WHERE made.id = ANY(wanted)
-    ON CONFLICT (generation_id) DO UPDATE SET terms = EXCLUDED.terms
+    ON CONFLICT (generation_id) DO UPDATE SET terms = EXCLUDED.terms, cost = EXCLUDED.cost
 $$
 """
 
@@ -162,7 +166,8 @@ CREATE TRIGGER generations_search_blob AFTER UPDATE OF colours ON assets_blob
 # windows, and that plan is the index's.
 _SEARCH = """
 CREATE FUNCTION generations_search(
-    space uuid, asked text, since timestamptz, until timestamptz, last_at timestamptz, last_id uuid, most integer
+    space uuid, asked text, cost_low bigint, cost_high bigint, since timestamptz, until timestamptz,
+    last_at timestamptz, last_id uuid, most integer
 ) RETURNS TABLE (found_id uuid, found_at timestamptz) LANGUAGE plpgsql STABLE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off AS $$
 DECLARE
@@ -178,6 +183,7 @@ BEGIN
         RETURN QUERY
             SELECT entry.generation_id, entry.created_at FROM generations_searchrow AS entry
             WHERE entry.terms @@ replace(wanted, E'\\x01', to_hex(place.id) || ':')::tsquery
+                AND entry.cost BETWEEN cost_low AND cost_high
                 AND entry.created_at >= since AND entry.created_at < until
                 AND (entry.created_at, entry.generation_id) < (last_at, last_id)
             ORDER BY entry.created_at DESC, entry.generation_id DESC LIMIT missing;
@@ -216,8 +222,9 @@ BEGIN
             WHERE workspace_id = space AND generation_id IS NOT NULL
         ) AS found GROUP BY 1
     )
-    INSERT INTO generations_searchrow (generation_id, workspace_id, window_id, created_at, terms)
-    SELECT made.id, space, place.id, made.created_at, generations_terms(place.id, made, coalesce(more.facts, '{}'))
+    INSERT INTO generations_searchrow (generation_id, workspace_id, window_id, created_at, cost, terms)
+    SELECT made.id, space, place.id, made.created_at, made.cost,
+        generations_terms(place.id, made, coalesce(more.facts, '{}'))
     FROM generations_generation AS made
     LEFT JOIN more ON more.id = made.id
     CROSS JOIN LATERAL (SELECT places[width_bucket(made.created_at, beginnings)] AS id) AS place
@@ -234,7 +241,8 @@ DROP TRIGGER generations_search_item_gone ON generations_boarditem;
 DROP TRIGGER generations_search_output ON generations_generationoutput;
 DROP TRIGGER generations_search_changed ON generations_generation;
 DROP TRIGGER generations_search_new ON generations_generation;
-DROP FUNCTION generations_search_of_blob, generations_search_of_item, generations_search_of_output, generations_search_of_generation,
+DROP FUNCTION generations_search_of_blob, generations_search_of_item, generations_search_of_output,
+    generations_search_of_generation,
     generations_search_rebuild, generations_search, generations_search_put, generations_window, generations_terms,
     generations_words;
 """

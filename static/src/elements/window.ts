@@ -52,8 +52,13 @@ class Windowed {
   private read(): void {
     const seen = [...this.list.querySelectorAll<HTMLElement>(`:scope > ${this.list.dataset.window}`)];
     const known = new Map(this.places.map((place) => [place.item, place]));
-    const fresh = seen.map((item) => known.get(item) ?? { item, top: 0, height: 0 });
-    this.places = [...this.places.slice(0, this.from), ...fresh, ...this.places.slice(this.to)];
+    const place = (item: HTMLElement) => known.get(item) ?? { item, top: 0, height: 0 };
+    // News come before everything, also before what is kept aside.
+    const news = seen.filter((item) => item.compareDocumentPosition(this.above) & Node.DOCUMENT_POSITION_FOLLOWING);
+    const anchor = this.anchor();
+    const fresh = seen.slice(news.length).map(place);
+    this.places = [...news.map(place), ...this.places.slice(0, this.from), ...fresh, ...this.places.slice(this.to)];
+    if (news.length) return this.again({ ...anchor, index: anchor.index + news.length });
     this.to = this.from + fresh.length;
     this.changing(() => {
       const more = this.list.querySelector(":scope > .more");
@@ -111,9 +116,9 @@ class Windowed {
   }
 
   /** Another width makes other rows: everything is laid out once, and what was on top stays there. */
-  private again(): void {
-    const anchor = this.anchor();
+  private again(anchor = this.anchor()): void {
     this.changing(() => {
+      this.list.prepend(this.above);
       for (const { item } of this.places) this.below.before(item);
       height(this.above, 0);
       height(this.below, 0);
