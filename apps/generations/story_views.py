@@ -51,7 +51,7 @@ def generation_take(request: MemberRequest, generation_id: UUID) -> HttpResponse
     row = _row(request, generation_id)
     if settings_graph(row) is None:
         raise Http404
-    if request.method == "POST":
+    if request.POST.get("workflow"):
         flow = _workflow(request)
         workflow_take(workflow=flow, row=row, actor_id=request.user.id)
         url = reverse("projects:workflow_detail", args=[request.workspace.slug, flow.id])
@@ -59,7 +59,8 @@ def generation_take(request: MemberRequest, generation_id: UUID) -> HttpResponse
     words = request.GET.get("q", "").replace("\0", " ").strip()[:100]
     found = workflows_shown(words).order_by("-active_at", "-id")[:WORKFLOWS_SHOWN]
     template = "generations/_take.html" if request.htmx else "generations/generation_take.html"
-    return render(request, template, {"row": row, "workflows": found, "q": words})
+    context = {"row": row, "workflows": found, "q": words}
+    return render(request, template, context, status=422 if request.method == "POST" else 200)
 
 
 @require_GET

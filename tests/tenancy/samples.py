@@ -179,8 +179,7 @@ ABSENT_FOR_ALL = frozenset(
         "GET /runs/{run_id}/steps/{node}/{item}/logs",
         "POST /runs/{run_id}/steps/{node}/{item}/answer",
         "GET w/<slug:workspace>/runs/last/",
-        # Which workflow, and what is to be put on a board, they ask for.
-        "POST w/<slug:workspace>/tape/<uuid:generation_id>/take/",
+        # What is to be put on a board, they ask for.
         "GET w/<slug:workspace>/boards/choice/",
         "POST w/<slug:workspace>/boards/choice/",
         "GET w/<slug:workspace>/runs/<uuid:run_id>/callback/<str:node>/<int:item>/",
