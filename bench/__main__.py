@@ -13,7 +13,11 @@ from bench.site import ROOT, Site, open_site, prepare_environment, stack
 NAMES = (
     "chain", "first_step", "live", "page", "island", "memory", "up",
     "fan", "layers", "rerun", "growth", "small", "small_http", "bytes", "crash",
+<<<<<<< HEAD
     "fair", "branches", "cancel", "sleepers", "waiting", "replay", "scale", "search",
+=======
+    "fair", "branches", "cancel", "sleepers", "waiting", "replay", "scale", "media_memory",
+>>>>>>> main
 )  # fmt: skip
 
 
@@ -59,7 +63,11 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
 
     django.setup()
     from apps.common.logs import configure
+<<<<<<< HEAD
     from bench import crash, engine, lanes, pages, processes, replay, runs, scale, search, waiting, waits
+=======
+    from bench import crash, engine, lanes, media, pages, processes, replay, runs, scale, waiting, waits
+>>>>>>> main
 
     configure("WARNING")
     return {
@@ -84,6 +92,7 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
         "waiting": waiting.bench_waiting,
         "replay": replay.bench_replay,
         "scale": scale.bench_scale,
+        "media_memory": media.bench_media_memory,
         "cancel": lanes.bench_cancel,
         "search": search.bench_search,
     }
