@@ -13,11 +13,8 @@ from bench.site import ROOT, Site, open_site, prepare_environment, stack
 NAMES = (
     "chain", "first_step", "live", "page", "island", "memory", "up",
     "fan", "layers", "rerun", "growth", "small", "small_http", "bytes", "crash",
-<<<<<<< HEAD
-    "fair", "branches", "cancel", "sleepers", "waiting", "replay", "scale", "search",
-=======
     "fair", "branches", "cancel", "sleepers", "waiting", "replay", "scale", "media_memory",
->>>>>>> main
+    "search",
 )  # fmt: skip
 
 
@@ -63,11 +60,7 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
 
     django.setup()
     from apps.common.logs import configure
-<<<<<<< HEAD
-    from bench import crash, engine, lanes, pages, processes, replay, runs, scale, search, waiting, waits
-=======
-    from bench import crash, engine, lanes, media, pages, processes, replay, runs, scale, waiting, waits
->>>>>>> main
+    from bench import crash, engine, lanes, media, pages, processes, replay, runs, scale, search, waiting, waits
 
     configure("WARNING")
     return {
