@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -215,8 +215,12 @@ def asset_store(
     source: str,
     project_id: UUID | None = None,
     created_by_id: UUID | None = None,
+    made_from: Sequence[UUID] = (),
+    made_in: UUID | None = None,
 ) -> Asset:
     """Keep a local file of our own making as a ready asset, measured by its bytes. Raises Refused on damaged media.
+
+    ``made_from`` are the assets it was made from, ``made_in`` the run.
 
     The object is stored before the rows, and the same bytes once per workspace, also when two processes race.
     """
@@ -240,6 +244,8 @@ def asset_store(
             size=size,
             state=AssetState.READY,
             created_by_id=created_by_id,
+            made_from=list(made_from),
+            made_in=made_in,
         )
         _preview_later(blob)
         intake.announce_ready(workspace_id, asset.id)

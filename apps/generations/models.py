@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from apps.common.models import TenantModel
+from apps.common.models import TenantModel, TenantRow
 
 
 class GenerationState(models.TextChoices):
@@ -244,3 +246,78 @@ class CatalogueEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model} {self.version}"
+
+
+class SearchWindow(TenantRow):
+    """A stretch of a workspace's tape, some thousands of generations long, up to where the next one begins.
+
+    Search looks through the newest window first. Its id is the beginning of every term in it, so that a look-up touches
+    the rows of one window of one workspace and nothing else.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    begins_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "begins_at"], name="generations_window_once")]
+
+    def __str__(self) -> str:
+        return f"{self.id:x}"
+
+
+class SearchRow(TenantRow):
+    """What a generation is found by. Written by the database itself whenever one of those things changes."""
+
+    generation = models.OneToOneField(
+        Generation, on_delete=models.CASCADE, primary_key=True, related_name="search_row", db_constraint=False
+    )
+    window = models.ForeignKey(SearchWindow, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    created_at = models.DateTimeField()
+    cost = models.BigIntegerField()
+    terms = SearchVectorField()
+
+    class Meta:
+        # Entries are written where they belong at once: a list of pending ones would be read by each look-up.
+        indexes = [GinIndex(fields=["terms"], fastupdate=False, name="generations_search_terms")]
+
+    def __str__(self) -> str:
+        return str(self.generation_id)
+
+
+class Board(TenantModel):
+    """A named collection of generations and assets, in the order people gave it."""
+
+    name = models.CharField(max_length=120)
+    created_by_id = models.UUIDField(null=True, blank=True)
+    changed_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="generations_board_name_once")]
+        indexes = [models.Index(fields=["workspace", "-changed_at", "-id"], name="generations_board_list")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class BoardItem(TenantModel):
+    """One thing on a board: a generation or an asset. ``position`` has gaps, so that moving writes one row."""
+
+    board = models.ForeignKey(Board, on_delete=models.CASCADE, related_name="items")
+    generation = models.ForeignKey(Generation, on_delete=models.CASCADE, null=True, related_name="+")
+    asset = models.ForeignKey("assets.Asset", on_delete=models.CASCADE, null=True, related_name="+")
+    position = models.FloatField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(generation__isnull=True, asset__isnull=False)
+                | Q(generation__isnull=False, asset__isnull=True),
+                name="generations_board_item_one",
+            ),
+            models.UniqueConstraint(fields=["board", "generation"], name="generations_board_generation_once"),
+            models.UniqueConstraint(fields=["board", "asset"], name="generations_board_asset_once"),
+        ]
+        indexes = [models.Index(fields=["board", "position", "id"], name="generations_board_order")]
+
+    def __str__(self) -> str:
+        return f"{self.board_id} {self.generation_id or self.asset_id}"

@@ -102,6 +102,20 @@ def _asset(place: Place) -> Any:
         ).id
 
 
+def _board(place: Place) -> Any:
+    from apps.generations.boards import board_create
+
+    name = f"Sample {uuid4().hex[:6]}"
+    place.made["the board"] = board_create(workspace_id=place.workspace.id, name=name, actor_id=place.owner.id)
+    return place.made["the board"].id
+
+
+def _board_item(place: Place) -> Any:
+    from apps.generations.boards import board_add
+
+    return board_add(board=place.made["the board"], assets=[_asset(place)])[0].id
+
+
 GRAPH: dict[str, Any] = {
     "format": "millrace/1",
     "nodes": [
@@ -136,6 +150,8 @@ SAMPLES: dict[str, Callable[[Place], Any]] = {
     "generation": _generation,
     "asset_id": _asset,
     "asset": _asset,
+    "board_id": _board,
+    "item_id": _board_item,
     "side": lambda place: 512,
     "starter": lambda place: "postcard",
     "provider": lambda place: "openai",
@@ -155,6 +171,9 @@ BODIES: dict[str, Any] = {
     "POST /generations": {"model": "sandbox/image", "params": {"prompt": "a mill"}},
     "POST /assets/uploads": {"filename": "a.png", "size": 10, "content_type": "image/png"},
     "PATCH /assets/{asset_id}": {"title": "A"},
+    "PATCH /generations/{generation_id}": {"rating": 3},
+    "POST /boards": {"name": "A"},
+    "PATCH /boards/{board_id}": {"name": "B"},
     "POST /runs/{run_id}/steps/{node}/{item}/answer": {"decision": "approve"},
 }
 
@@ -165,6 +184,9 @@ ABSENT_FOR_ALL = frozenset(
         "GET /runs/{run_id}/steps/{node}/{item}/logs",
         "POST /runs/{run_id}/steps/{node}/{item}/answer",
         "GET w/<slug:workspace>/runs/last/",
+        # What is to be put on a board, they ask for.
+        "GET w/<slug:workspace>/boards/choice/",
+        "POST w/<slug:workspace>/boards/choice/",
         "GET w/<slug:workspace>/runs/<uuid:run_id>/callback/<str:node>/<int:item>/",
         "GET w/<slug:workspace>/approvals/<uuid:run_id>/<str:node>/<int:item>/",
         "POST w/<slug:workspace>/approvals/<uuid:run_id>/<str:node>/<int:item>/answer/",
