@@ -8,5 +8,8 @@ from __future__ import annotations
 
 from django.dispatch import Signal
 
+# generation_id, workspace_id. Unlike the two below it is sent inside of the transaction that ends the generation: what a
+# receiver writes is committed with that end or not at all, and one that raises undoes it.
+generation_ending = Signal()
 generation_settled = Signal()
 generation_progressed = Signal()
