@@ -169,7 +169,7 @@ def export_create(request: ApiRequest, dataset_id: UUID, version: int, body: Exp
         export = services.export_start(
             workspace_id=request.workspace.id,
             version=found,
-            format=body.format,
+            kind=body.format,
             partition=body.partition,
             actor_id=request.user.id,
         )

@@ -50,18 +50,14 @@ class SelectionForm(forms.Form):
         initial=["succeeded"],
         widget=forms.CheckboxSelectMultiple,
     )
-    rating = forms.TypedChoiceField(
-        label=_("At least"), choices=RATINGS, required=False, coerce=int, empty_value=None
-    )
+    rating = forms.TypedChoiceField(label=_("At least"), choices=RATINGS, required=False, coerce=int, empty_value=None)
     tags = forms.CharField(
         label=_("Tags"), required=False, max_length=1300, help_text=_("Separated by commas; all of them must be there.")
     )
-    licences = forms.MultipleChoiceField(
-        label=_("Licence"), required=False, widget=forms.CheckboxSelectMultiple
-    )
+    licences = forms.MultipleChoiceField(label=_("Licence"), required=False, widget=forms.CheckboxSelectMultiple)
     consent = forms.ChoiceField(label=_("Consent"), choices=CONSENTS, required=False, initial="any")
-    project = forms.ModelChoiceField(
-        label=_("Project"), queryset=Project.objects.none, required=False, empty_label=_("Any project")
+    project: forms.ModelChoiceField[Project] = forms.ModelChoiceField(
+        label=_("Project"), queryset=None, required=False, empty_label=_("Any project")
     )
     since = forms.DateField(label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
     until = forms.DateField(label=_("To"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
@@ -69,7 +65,9 @@ class SelectionForm(forms.Form):
     def __init__(self, *args: Any, workspace_id: UUID, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         fields: dict[str, Any] = self.fields
-        fields["project"].queryset = Project.objects.for_workspace(workspace_id).filter(trashed_at=None).order_by("name")
+        fields["project"].queryset = (
+            Project.objects.for_workspace(workspace_id).filter(trashed_at=None).order_by("name")
+        )
         fields["models"].choices = models_used(workspace_id)
         known = Licence.objects.for_workspace(workspace_id).order_by("text").values_list("text", flat=True).distinct()
         fields["licences"].choices = [*((text, text) for text in known), ("", _("None named"))]
@@ -88,7 +86,9 @@ class SelectionForm(forms.Form):
     def selection(self) -> Selection:
         """What a valid form selects."""
         found = self.cleaned_data
-        several = {name: tuple(found[name]) for name in ("models", "kinds", "states", "tags", "licences")}
+        several: dict[str, Any] = {
+            name: tuple(found[name]) for name in ("models", "kinds", "states", "tags", "licences")
+        }
         plain = {name: found[name] for name in ("rating", "since", "until")}
         project = found["project"].id if found["project"] else None
         return Selection(**several, **plain, consent=found["consent"] or "any", project=project)

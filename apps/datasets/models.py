@@ -239,8 +239,11 @@ class ExportState(models.TextChoices):
 
 
 class Export(TenantModel):
-    """A version as files. ``files`` has what is stored: ``{"name", "size", "rows", "sha256"}``; ``after`` where the next
-    begins, so that another worker goes on there. ``fence`` counts claims; an older claimant changes nothing."""
+    """A version as files. ``files`` has what is stored: ``{"name", "size", "rows", "sha256"}``.
+
+    ``after`` is where the next file begins, so that another worker goes on there. ``fence`` counts claims; an older
+    claimant changes nothing.
+    """
 
     version = models.ForeignKey(Version, on_delete=models.CASCADE, related_name="exports")
     format = models.CharField(max_length=12, choices=Format.choices)
@@ -290,7 +293,7 @@ class Export(TenantModel):
 
 
 class Recheck(TenantRow):
-    """This workspace's versions are to be looked through: a consent was withdrawn or a file deleted. One row at most."""
+    """This workspace's versions are to be looked through: consent was withdrawn or a file deleted. One row at most."""
 
     id = models.BigAutoField(primary_key=True)
     wanted_at = models.DateTimeField(default=timezone.now)

@@ -23,7 +23,7 @@ class SelectionIn(Schema):
     model_config = ConfigDict(extra="forbid")
     models: list[Label] = Field(default_factory=list, max_length=200)
     kinds: list[Literal["image", "video", "audio", "text"]] = Field(default_factory=list)
-    states: list[State] = Field(default_factory=lambda: ["succeeded"])
+    states: list[State] = ["succeeded"]
     rating: int | None = Field(None, ge=1, le=5, description="At least so many stars.")
     tags: list[Tag] = Field(default_factory=list, max_length=20, description="All of them must be there.")
     licences: list[Label] = Field(default_factory=list, max_length=200, description='"" is: none named.')
@@ -41,8 +41,12 @@ class SelectionIn(Schema):
 
     def selection(self) -> Selection:
         """The same for :mod:`apps.datasets.selection`."""
-        several = {name: tuple(getattr(self, name)) for name in ("models", "kinds", "states", "tags", "licences")}
-        plain = {name: getattr(self, name) for name in ("rating", "consent", "project", "since", "until")}
+        several: dict[str, Any] = {
+            name: tuple(getattr(self, name)) for name in ("models", "kinds", "states", "tags", "licences")
+        }
+        plain: dict[str, Any] = {
+            name: getattr(self, name) for name in ("rating", "consent", "project", "since", "until")
+        }
         return Selection(**several, **plain)
 
 
@@ -56,7 +60,7 @@ class DatasetIn(Schema):
 class VersionIn(Schema):
     """What a new version holds, and what it is for."""
 
-    filter: SelectionIn = Field(default_factory=SelectionIn)
+    filter: SelectionIn = SelectionIn.model_construct()
     note: Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")] = ""
 
 

@@ -90,7 +90,9 @@ class Preview:
 def preview(selection: Selection, workspace_id: UUID) -> Preview:
     """Count, without making anything."""
     allowed = selection.allowed(workspace_id)
-    models = list(allowed.values("model").annotate(rows=Count("id")).order_by("-rows", "model"))
+    models: list[dict[str, Any]] = [
+        dict(one) for one in allowed.values("model").annotate(rows=Count("id")).order_by("-rows", "model")
+    ]
     rows = sum(one["rows"] for one in models)
     files = allowed.annotate(files=_files()).aggregate(total=Sum("files"))["total"] or 0
     left_out = selection.matching(workspace_id).count() - rows

@@ -56,7 +56,7 @@ class TooManyLicences(Exception):
 
 
 def workspace_consent_set(*, workspace_id: UUID, allowed: bool, actor_id: UUID | None) -> None:
-    """Say whether generations of this workspace may enter datasets; the history keeps who and when. Repeating is free."""
+    """Say whether generations of this workspace may enter datasets; the history keeps who and when."""
     with scope(workspace_id), transaction.atomic():
         # One decision at a time, so that the newest row is the last one said.
         with connection.cursor() as cursor:
@@ -154,18 +154,18 @@ def _rows_insert(version: Version, rows: QuerySet[Generation]) -> int:
 
 
 def export_start(
-    *, workspace_id: UUID, version: Version, format: str, partition: str = "date", actor_id: UUID | None = None
+    *, workspace_id: UUID, version: Version, kind: str, partition: str = "date", actor_id: UUID | None = None
 ) -> Export:
     """Have a version exported by the ``work`` lane. Raises ExportRunning."""
     with scope(workspace_id), transaction.atomic():
         locked = Version.objects.select_for_update().get(id=version.id)
-        same = Export.objects.filter(version=locked, format=format, partition=partition)
+        same = Export.objects.filter(version=locked, format=kind, partition=partition)
         if same.filter(state__in=[ExportState.QUEUED, ExportState.RUNNING]).exists():
             raise ExportRunning(ExportRunning.__doc__)
         export: Export = Export.objects.create(
             workspace_id=workspace_id,
             version=locked,
-            format=format,
+            format=kind,
             partition=partition,
             total=locked.rows - locked.removed,
             created_by_id=actor_id,
@@ -199,4 +199,3 @@ def export_link(*, workspace_id: UUID, export_id: UUID, index: int) -> str:
         content_type="application/octet-stream",
         disposition=f'attachment; filename="{flat}"',
     )
-

@@ -152,11 +152,9 @@ def _start(request: MemberRequest, version: Version, form: ExportForm) -> str:
         raise PermissionDenied
     if not form.is_valid():
         return _("There is no such format.")
-    chosen = {"format": form.cleaned_data["format"], "partition": form.cleaned_data["partition"] or "date"}
+    chosen = {"kind": form.cleaned_data["format"], "partition": form.cleaned_data["partition"] or "date"}
     try:
-        services.export_start(
-            workspace_id=request.workspace.id, version=version, actor_id=request.user.id, **chosen
-        )
+        services.export_start(workspace_id=request.workspace.id, version=version, actor_id=request.user.id, **chosen)
     except services.ExportRunning:
         return _("This version is being exported in this format already.")
     return ""

@@ -1,8 +1,8 @@
 """From the outbox to the store, without loss and without doubles, wherever a process is killed.
 
 1. *Claim* (one transaction): a batch with its key, and the records that are in it.
-2. *Put*: those records, in their order, under that key. Their bytes depend on the batch alone, so whoever puts it again,
-   or at the same time, puts the same object.
+2. *Put*: those records, in their order, under that key. Their bytes depend on the batch alone, so whoever puts it
+   again, or at the same time, puts the same object.
 3. *Mark* (one transaction): the batch is stored, the records' bodies go.
 
 Killed before 1 is committed: nothing happened. Between 1 and 3: the batch is open, and the next flusher does 2 and 3.

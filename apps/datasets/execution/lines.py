@@ -12,10 +12,26 @@ from apps.datasets.models import Export
 
 SCHEMA = "millrace.dataset-row/1"
 _LINEAGE = ("project", "workflow", "run", "node", "item", "attempt")
-_SAME = (
-    "id state kind provider model model_version prompt text seed inputs outputs cost latency_ms error_code rating tags "
-    "licence consent_by"
-).split()
+_SAME = [
+    "id",
+    "state",
+    "kind",
+    "provider",
+    "model",
+    "model_version",
+    "prompt",
+    "text",
+    "seed",
+    "inputs",
+    "outputs",
+    "cost",
+    "latency_ms",
+    "error_code",
+    "rating",
+    "tags",
+    "licence",
+    "consent_by",
+]
 
 
 def row_json(export: Export, item: Item) -> bytes:
@@ -35,7 +51,7 @@ def row_json(export: Export, item: Item) -> bytes:
 
 
 def lineage(export: Export, item: Item) -> dict[str, Any]:
-    """Where a row comes from: the dataset's version and place in it, workspace, project, run, and files it was made of."""
+    """Where a row comes from: its place in the version, workspace, project and run, the files it was made of."""
     return {
         "dataset": str(export.version.dataset_id),
         "version": export.version.number,

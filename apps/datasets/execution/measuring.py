@@ -22,7 +22,7 @@ from apps.assets.kinds import ACCEPTED
 from apps.assets.measures.media import media_open
 from apps.assets.models import Blob, Kind
 from apps.common.tenancy import scope
-from apps.datasets.execution.motion import PairMotion, Picture, clip_motion, pair_motion
+from apps.datasets.execution.motion import Picture, clip_motion, pair_motion
 from apps.datasets.models import VideoMeasure
 
 log = structlog.get_logger(__name__)
@@ -122,11 +122,11 @@ def _in_one_pass(
     start = next(waiting, None)
     begun: tuple[Picture, float] | None = None
     for number, frame in enumerate(container.decode(stream)):
-        at = frame.time
         if start is None or (limit and number > limit):
             return
-        if at is None:
+        if frame.pts is None:
             continue
+        at = float(frame.time)
         if begun is None and at >= start:
             begun = (small_grey(frame), at)
         # A quarter of a frame early is on time: moments in a file are rounded.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +61,8 @@ def pair_motion(first: Picture, second: Picture, seconds: float) -> PairMotion |
     u, v = u / side / seconds, v / side / seconds
     camera, common = _camera(u, v, textured)
     speed = float(np.hypot(u[textured], v[textured]).mean())
-    return PairMotion(speed, *(float(part) for part in camera), common)
+    pan, tilt, zoom, turn = (float(part) for part in camera)
+    return PairMotion(speed, pan, tilt, zoom, turn, common)
 
 
 def clip_motion(pairs: Sequence[PairMotion]) -> ClipMotion:
@@ -80,9 +82,7 @@ def clip_motion(pairs: Sequence[PairMotion]) -> ClipMotion:
     return ClipMotion(round(speed * 100, 2), camera, {**rounded, "pairs": len(pairs)})
 
 
-def _class(
-    shift: float, edge: float, way: tuple[float, float], common: float, steadiness: tuple[float, float]
-) -> str:
+def _class(shift: float, edge: float, way: tuple[float, float], common: float, steadiness: tuple[float, float]) -> str:
     steady, steady_zoom = steadiness
     if max(shift, edge) < STILL_BELOW:
         return "static"
@@ -168,7 +168,7 @@ def _grown(flow: Picture, shape: tuple[int, ...]) -> Picture:
     return grown
 
 
-def _box(values: Picture) -> Picture:
+def _box(values: Any) -> Picture:
     """The mean over a window of 2 * radius + 1 pixels each way; edges are repeated."""
     size = 2 * _RADIUS + 1
     for axis in (0, 1):
@@ -178,7 +178,8 @@ def _box(values: Picture) -> Picture:
         end = np.take(sums, range(size, sums.shape[axis]), axis=axis)
         begin = np.take(sums, range(sums.shape[axis] - size), axis=axis)
         values = ((end - begin) / size).astype(np.float32)
-    return values
+    boxed: Picture = values
+    return boxed
 
 
 def _warped(picture: Picture, u: Picture, v: Picture) -> Picture:

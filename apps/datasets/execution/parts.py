@@ -58,7 +58,7 @@ class Feed:
         self._rows: list[Item] = []
 
     def take(self, size: int, like: Item | None) -> list[Item]:
-        """At most ``size`` rows that belong into the file that begins with ``like``; empty when there are none (left)."""
+        """At most ``size`` rows that belong into the file that begins with ``like``; empty when none is left."""
         if not self._rows:
             self._rows = next(self._chunks, [])
         rows = self._rows[:size]
@@ -74,7 +74,7 @@ def part_write(
 ) -> Part | None:
     """Write the next file of the export to ``path``; None when every row is in one. ``tick(rows)`` after each chunk."""
     kind = Format(export.format)
-    rows = feed.take(STEP[kind], None)
+    rows = feed.take(min(FILE_ROWS[kind], STEP[kind]), None)
     if not rows:
         return None
     first, part = rows[0], Part(_name(export, rows[0]))
@@ -137,11 +137,11 @@ class _Lines:
 
 
 class _Shard:
-    """A sample is ``<position>.json``, ``.txt`` (the prompt) and ``.<n>.<ending>`` per file, streamed from the store."""
+    """A sample is ``<position>.json``, ``.txt`` (the prompt) and ``.<n>.<ending>`` per file, which is streamed."""
 
     def __init__(self, export: Export, about: dict[str, Any], path: Path) -> None:
         self._export = export
-        self._file = tarfile.open(path, "w", format=tarfile.USTAR_FORMAT)
+        self._file = tarfile.open(path, "w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115 (closed by `close`)
 
     @property
     def full(self) -> bool:
@@ -169,7 +169,7 @@ class _Shard:
         info = tarfile.TarInfo(name)
         info.size = found["ContentLength"]
         with closing(found["Body"]) as body:
-            self._file.addfile(info, body)  # type: ignore[arg-type]
+            self._file.addfile(info, body)
 
 
 def _ending(content_type: str) -> str:

@@ -1,4 +1,4 @@
-"""The rows of a version as they are exported: read in chunks by keyset, so that memory does not grow with the version."""
+"""The rows of a version as they are exported, in chunks by keyset: memory does not grow with the version."""
 
 from __future__ import annotations
 
@@ -15,10 +15,33 @@ from apps.datasets.execution.recording import references
 from apps.datasets.models import Export, Partition, VideoMeasure
 
 CHUNK = 4000
-_COLUMNS = (
-    "id created_at submitted_at settled_at state kind provider model_version prompt text params seed inputs outputs cost "
-    "latency_ms error_code usage consent project_id workflow_id run_id node item attempt"
-).split()
+_COLUMNS = [
+    "id",
+    "created_at",
+    "submitted_at",
+    "settled_at",
+    "state",
+    "kind",
+    "provider",
+    "model_version",
+    "prompt",
+    "text",
+    "params",
+    "seed",
+    "inputs",
+    "outputs",
+    "cost",
+    "latency_ms",
+    "error_code",
+    "usage",
+    "consent",
+    "project_id",
+    "workflow_id",
+    "run_id",
+    "node",
+    "item",
+    "attempt",
+]
 _READ = """
     SELECT r.position, r.model, r.rating, r.tags, r.licence, {columns}
     FROM datasets_row AS r
@@ -31,7 +54,7 @@ _MEASURED = ("frames", "fps", "codec", "bit_rate", "motion", "camera")
 
 @dataclass(frozen=True)
 class Item:
-    """One row: ``told`` has its columns; ``params`` and ``usage`` are JSON text, ``inputs`` and ``outputs`` references."""
+    """One row: ``told`` has its columns; ``params`` and ``usage`` are JSON text, files references."""
 
     position: int
     model: str

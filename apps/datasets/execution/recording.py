@@ -12,10 +12,28 @@ from apps.datasets.models import Consent, Licence, Record
 from apps.generations.models import Generation
 
 SCHEMA = "millrace.generation/1"
-_SAME = (
-    "state kind provider model model_version prompt text params seed node item attempt cost latency_ms permanent "
-    "error_code usage route rating tags"
-).split()
+_SAME = [
+    "state",
+    "kind",
+    "provider",
+    "model",
+    "model_version",
+    "prompt",
+    "text",
+    "params",
+    "seed",
+    "node",
+    "item",
+    "attempt",
+    "cost",
+    "latency_ms",
+    "permanent",
+    "error_code",
+    "usage",
+    "route",
+    "rating",
+    "tags",
+]
 _IDS = {"id": "id", "workspace": "workspace_id", "project": "project_id", "workflow": "workflow_id", "run": "run_id"}
 _TIMES = ("created_at", "submitted_at", "started_at", "settled_at")
 

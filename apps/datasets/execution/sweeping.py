@@ -1,10 +1,11 @@
-"""Making up for lost messages and dead workers. Loads neither NumPy nor PyArrow: beat and `control` have no use for them."""
+"""Making up for lost messages and dead workers. Loads neither NumPy nor PyArrow, which only `work` needs."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Q
 
 from apps.assets import storage
@@ -54,9 +55,7 @@ def export_prefix(export: Export) -> str:
 
 
 def objects_trim(prefix: str, *, keep: set[str]) -> None:
-    """Delete every object below ``prefix`` that is not to be kept, those of workers that died before telling included."""
-    from django.conf import settings
-
+    """Delete every object below ``prefix`` but ``keep``, those of workers that died before telling included."""
     pages = storage.client().get_paginator("list_objects_v2").paginate(Bucket=settings.S3_BUCKET, Prefix=prefix)
     storage.object_delete(
         *(found["Key"] for page in pages for found in page.get("Contents", ()) if found["Key"] not in keep)
