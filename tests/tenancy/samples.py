@@ -102,6 +102,33 @@ def _asset(place: Place) -> Any:
         ).id
 
 
+def _dataset(place: Place) -> Any:
+    """A dataset whose version 1 holds one generation and is exported."""
+    from django.utils import timezone
+
+    from apps.datasets import services
+    from apps.datasets.selection import Selection
+    from apps.generations.execution.settlement import settle_without_charge
+    from apps.generations.models import Generation, GenerationState
+
+    generation = Generation.objects.for_workspace(place.workspace.id).get(id=_generation(place))
+    settle_without_charge(generation, GenerationState.FAILED, code="failed", now=timezone.now())
+    ids = {"workspace_id": place.workspace.id, "actor_id": place.owner.id}
+    services.generation_consent_set(generation_id=generation.id, allowed=True, **ids)
+    dataset = services.dataset_create(name="Sample", **ids)
+    place.made["the frozen"] = services.version_freeze(
+        dataset_id=dataset.id, selection=Selection(states=("failed",)), **ids
+    )
+    return dataset.id
+
+
+def _export(place: Place) -> Any:
+    from apps.datasets.services import export_start
+
+    _dataset(place)
+    return export_start(workspace_id=place.workspace.id, version=place.made["the frozen"], kind="jsonl").id
+
+
 GRAPH: dict[str, Any] = {
     "format": "millrace/1",
     "nodes": [
@@ -136,6 +163,10 @@ SAMPLES: dict[str, Callable[[Place], Any]] = {
     "generation": _generation,
     "asset_id": _asset,
     "asset": _asset,
+    "dataset_id": _dataset,
+    "version": lambda place: 1,
+    "export_id": _export,
+    "index": lambda place: 0,
     "side": lambda place: 512,
     "starter": lambda place: "postcard",
 }
@@ -149,6 +180,10 @@ BODIES: dict[str, Any] = {
     "PUT /workflows/{workflow_id}/graph": {"base_seq": 1, "graph": GRAPH},
     "POST /workflows/{workflow_id}/ops": {"client_id": "c", "ops": []},
     "POST /generations": {"model": "sandbox/image", "params": {"prompt": "a mill"}},
+    "PUT /generations/{generation_id}/consent": {"consent": True},
+    "POST /datasets": {"name": "A"},
+    "POST /datasets/{dataset_id}/versions": {"filter": {"states": ["failed"]}},
+    "POST /datasets/{dataset_id}/versions/{version}/exports": {"format": "parquet"},
     "POST /assets/uploads": {"filename": "a.png", "size": 10, "content_type": "image/png"},
     "PATCH /assets/{asset_id}": {"title": "A"},
     "POST /runs/{run_id}/steps/{node}/{item}/answer": {"decision": "approve"},
