@@ -12,6 +12,7 @@ NAMES = (
     "chain", "first_step", "live", "page", "island", "memory", "up",
     "fan", "layers", "rerun", "growth", "small", "small_http", "bytes", "crash",
     "fair", "branches", "cancel", "sleepers", "waiting", "replay", "scale",
+    "export", "motion",
 )  # fmt: skip
 
 
@@ -45,7 +46,7 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
 
     django.setup()
     from apps.common.logs import configure
-    from bench import engine, lanes, pages, processes, replay, runs, scale, waiting, waits
+    from bench import datasets, engine, lanes, pages, processes, replay, runs, scale, waiting, waits
 
     configure("WARNING")
     return {
@@ -71,6 +72,8 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
         "replay": replay.bench_replay,
         "scale": scale.bench_scale,
         "cancel": lanes.bench_cancel,
+        "export": datasets.bench_export,
+        "motion": datasets.bench_motion,
     }
 
 
