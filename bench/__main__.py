@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+import time
+import traceback
 from collections.abc import Callable
 
-from bench.report import Figure, keep, table
+from bench.report import Figure, durations, keep, table
 from bench.site import ROOT, Site, open_site, prepare_environment, stack
 
 NAMES = (
@@ -22,8 +24,11 @@ def main(names: list[str]) -> int:
         print(f"There is no benchmark {', '.join(sorted(unknown))}. There are: {', '.join(NAMES)}.", file=sys.stderr)
         return 2
     prepare_environment()
+    begun_all = time.monotonic()
     stack("up")
     figures: list[Figure] = []
+    took: dict[str, float] = {}
+    broken: list[str] = []
     try:
         # The settings read the addresses that the stack has just written.
         benches, site = _benches(), open_site()
@@ -31,14 +36,23 @@ def main(names: list[str]) -> int:
 
         for name in names or NAMES:
             print(f"{name} …", file=sys.stderr, flush=True)
-            figures += benches[name](site)
+            begun = time.monotonic()
+            try:
+                figures += benches[name](site)
+            except Exception:  # the others' figures must not be lost with it
+                traceback.print_exc()
+                broken.append(name)
+            took[name] = time.monotonic() - begun
             # One that restarts the stack leaves dead connections to the next.
             connections.close_all()
     finally:
         stack("down")
     print(table(figures))
-    keep(figures, ROOT / "var" / "bench")
-    return 0
+    print(durations(took, time.monotonic() - begun_all))
+    keep(figures, took, ROOT / "var" / "bench")
+    if broken:
+        print(f"Broken: {', '.join(broken)}. What happened stands above the table.", file=sys.stderr)
+    return 1 if broken else 0
 
 
 def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
@@ -46,7 +60,7 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
 
     django.setup()
     from apps.common.logs import configure
-    from bench import datasets, engine, lanes, pages, processes, replay, runs, scale, waiting, waits
+    from bench import crash, datasets, engine, lanes, pages, processes, replay, runs, scale, waiting, waits
 
     configure("WARNING")
     return {
@@ -64,7 +78,7 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
         "small": engine.bench_small,
         "small_http": engine.bench_small_http,
         "bytes": engine.bench_bytes,
-        "crash": engine.bench_crash,
+        "crash": crash.bench_crash,
         "fair": lanes.bench_fair,
         "branches": lanes.bench_branches,
         "sleepers": waits.bench_sleepers,

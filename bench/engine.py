@@ -1,11 +1,9 @@
-"""How fast the engine is: `fan`, `layers`, `rerun`, `growth`, `small`, `small_http`, `bytes`, `crash`."""
+"""How fast the engine is: `fan`, `layers`, `rerun`, `growth`, `small`, `small_http`, `bytes`."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -16,19 +14,17 @@ from http.client import HTTPConnection
 from typing import Any
 from uuid import UUID
 
-import psutil
 import websockets
 
 from bench.processes import processor_s
-from bench.report import Figure, median, percentile
+from bench.report import Figure, median
 from bench.runs import ENDED, measured, milliseconds, session_cookie
-from bench.site import VAR, Site, chain, fresh, source
+from bench.site import Site, chain, fresh, source
 from bench.split import executed, split_measure
 
 SMALL_RUNS = 600
 WARM_UP = 80
 CLIENTS = 8
-KILLS = 20
 Edge = tuple[str, str, str, str]
 
 
@@ -69,14 +65,14 @@ def layers(depth: int, width: int) -> dict[str, Any]:
 def bench_fan(site: Site) -> list[Figure]:
     """1 → 100 → 1, journalled."""
     took, split = measured(site, fan(100), 20)
-    how = "median of 20 runs by the run's own times, after one to warm up"
+    how = "median of 20 runs, until the end is committed, after one to warm up"
     return [Figure("fan", "1 → 100 → 1, start to finish", median(took), 20, "ms", how), split.figure("fan")]
 
 
 def bench_layers(site: Site) -> list[Figure]:
     """10 layers of 100, two inputs each."""
     took, split = measured(site, layers(10, 100), 10)
-    how = "median of 10 runs by the run's own times, after one to warm up"
+    how = "median of 10 runs, until the end is committed, after one to warm up"
     return [Figure("layers", "10 × 100, start to finish", median(took), 150, "ms", how), split.figure("layers")]
 
 
@@ -93,7 +89,7 @@ def _rerun(site: Site, what: str, graph: dict[str, Any], count: int, goal: float
     executed([UUID(site.run_to_end(workflow, variables)["id"])])
     runs = [site.run_to_end(workflow, variables) for _ in range(count + 1)]
     executed([UUID(run["id"]) for run in runs], cached=True)
-    how = f"median of {count} runs by the run's own times, every step a hit"
+    how = f"median of {count} runs, until the end is committed, every step a hit"
     return Figure("rerun", what, median([milliseconds(run) for run in runs[1:]]), goal, "ms", how)
 
 
@@ -216,40 +212,3 @@ async def _bytes(site: Site, workflow: str) -> int:
             total += len(text.encode())
             if ENDED.search(text):
                 return total
-
-
-def bench_crash(site: Site) -> list[Figure]:
-    """SIGKILL of the worker that holds a run: until the run's next event."""
-    workflow = site.workflow(chain(400, sleep_ms=150, **{"$always_new": True}))
-    gaps = [_crash(site, workflow) for _ in range(KILLS)]
-    how = (
-        f"{KILLS} kills of the control worker with its children while it drives a run, each a run of its own; "
-        f"p50 {percentile(gaps, 50):.1f}, slowest {max(gaps):.1f}"
-    )
-    return [Figure("crash", "worker killed → run moves again, p95", percentile(gaps, 95), 20, "s", how)]
-
-
-def _await_drive(site: Site, run: str) -> None:
-    """Until the run is well under way in the hands of a worker."""
-    deadline = time.monotonic() + 60
-    while site.get(f"/api/v1/runs/{run}")["last_seq"] < 10:
-        if time.monotonic() > deadline:
-            raise TimeoutError("the run did not begin within 60 s")
-        time.sleep(0.1)
-
-
-def _crash(site: Site, workflow: str) -> float:
-    run = site.post(f"/api/v1/workflows/{workflow}/runs", {"variables": fresh()})
-    _await_drive(site, run["id"])
-    parts = json.loads((VAR / "run" / "stack.json").read_text())["parts"]
-    worker = psutil.Process(int(parts["control"]["pid"]))
-    for process in (*worker.children(recursive=True), worker):
-        os.kill(process.pid, signal.SIGKILL)
-    killed = time.time()
-    seq = site.get(f"/api/v1/runs/{run['id']}")["last_seq"]
-    while time.time() - killed < 60:
-        if site.get(f"/api/v1/runs/{run['id']}")["last_seq"] > seq:
-            site.post(f"/api/v1/runs/{run['id']}/cancel")
-            return time.time() - killed
-        time.sleep(0.1)
-    raise TimeoutError("the run did not move within 60 s")

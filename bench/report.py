@@ -58,13 +58,20 @@ def table(figures: Sequence[Figure]) -> str:
     )
 
 
-def keep(figures: Sequence[Figure], folder: Path) -> None:
-    """One JSON file per benchmark."""
+def durations(took: Mapping[str, float], total: float) -> str:
+    """How long each benchmark took and all of it with the stack's start and stop, as a line of text; seconds."""
+    each = ", ".join(f"{name} {seconds:.0f}" for name, seconds in took.items())
+    return f"\nseconds per benchmark: {each}; in all, with the stack's start and stop: {total:.0f}"
+
+
+def keep(figures: Sequence[Figure], took: Mapping[str, float], folder: Path) -> None:
+    """One JSON file per benchmark; ``took`` is seconds per benchmark."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in {figure.bench for figure in figures}:
         document = {
             "at": datetime.now(UTC).isoformat(),
             "machine": platform.platform(),
+            "took_s": round(took[name], 1),
             "figures": [{**asdict(figure), "reached": figure.reached} for figure in figures if figure.bench == name],
         }
         (folder / f"{name}.json").write_text(json.dumps(document, indent=2) + "\n")

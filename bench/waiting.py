@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 import time
+from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -27,10 +28,10 @@ POLLS = 12
 # The database notes when each look was due; nothing of ours changes for being measured.
 TRIGGER = """
     DROP TABLE IF EXISTS bench_look CASCADE;
-    CREATE TABLE bench_look (job text, look integer, due timestamptz);
+    CREATE TABLE bench_look (job text, due timestamptz);
     CREATE OR REPLACE FUNCTION bench_look_note() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
-            INSERT INTO bench_look VALUES (NEW.provider_request_id, NEW.polls, OLD.poll_after);
+            INSERT INTO bench_look VALUES (NEW.provider_request_id, OLD.poll_after);
             RETURN NULL;
         END
     $$;
@@ -99,13 +100,18 @@ def _watch(process: psutil.Process) -> tuple[float, int]:
 
 
 def _lateness(looks: dict[str, list[float]]) -> list[float]:
-    """Seconds from when each look was due until the vendor had it. ``looks`` are the vendor's, by job, in order."""
+    """Seconds from when each look was due until the vendor had the job's next. ``looks`` are the vendor's, in order.
+
+    By time, not by number: a look that never reached the vendor is late by the wait for the one that did, but does
+    not make all later ones of its job late.
+    """
     found = []
-    for job, look, due in _query("SELECT job, look, extract(epoch FROM due)::float8 FROM bench_look"):
-        number = look - POLLS - 1
+    for job, due in _query("SELECT job, extract(epoch FROM due)::float8 FROM bench_look"):
+        seen = looks.get(job, [])
+        number = bisect_left(seen, due)
         # The last ones may be on their way.
-        if number < len(looks.get(job, ())):
-            found.append(looks[job][number] - due)
+        if number < len(seen):
+            found.append(seen[number] - due)
     return found
 
 

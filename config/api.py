@@ -8,6 +8,7 @@ from typing import Any
 from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
@@ -102,17 +103,34 @@ def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
         # An id that cannot be one names nothing, as one that nothing has.
         return problem_response(request, not_found())
     errors: list[dict[str, Any]] = [
-        {"field": ".".join(str(part) for part in found["loc"][1:]), "code": found["type"], "message": _said(found)}
-        for found in error.errors
+        {"field": _field(found["loc"]), "code": found["type"], "message": _said(found)} for found in error.errors
     ]
     first = f"{errors[0]['field']}: {errors[0]['message']}" if errors else _("The request is not valid.")
     return problem_response(request, Problem("invalid-request", 422, _("Invalid request"), first, fields=errors))
 
 
+def _field(place: tuple[Any, ...]) -> str:
+    """The path of a field as the caller wrote it: after where it was found, and what we call the body."""
+    names = place[2:] if place[0] == "body" else place[1:]
+    return ".".join(map(str, names)) or str(place[0])
+
+
+# What pydantic says for programmers, in words for whoever wrote the request.
+_SAID = {
+    "extra_forbidden": gettext_lazy("There is no field of this name here."),
+    "missing": gettext_lazy("This field is missing."),
+    "int_type": gettext_lazy("This must be a whole number."),
+    "bool_type": gettext_lazy("This must be true or false."),
+    "string_type": gettext_lazy("This must be text."),
+    "dict_type": gettext_lazy("This must be an object."),
+    "list_type": gettext_lazy("This must be a list."),
+}
+
+
 def _said(found: dict[str, Any]) -> str:
     # Our own validators raise sentences; pydantic would put "Value error" before them.
     own = found.get("ctx", {}).get("error") if found["type"] == "value_error" else None
-    return str(own or found["msg"])
+    return str(own or _SAID.get(found["type"]) or found["msg"])
 
 
 @api.exception_handler(RequestDataTooBig)

@@ -66,8 +66,8 @@ def _logs(**_: object) -> None:
     configure()
 
 
-# What children of the `work` lane draw and decode with.
-_DECODERS = ("apps.assets.previews", "apps.nodes.media.resize", "apps.sandbox.execution.rendering")
+# What children of the `work` lane draw, decode and check with.
+_DECODERS = ("jsonschema_rs", "apps.assets.previews", "apps.nodes.media.resize", "apps.sandbox.execution.rendering")
 
 
 @worker_init.connect

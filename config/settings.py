@@ -254,6 +254,29 @@ WORKSPACE_WORK_STEPS = number("WORKSPACE_WORK_STEPS", 16)
 # Address and key of the sandbox vendor; it is served by this same site unless told otherwise.
 SANDBOX_URL = text("SANDBOX_URL", f"http://127.0.0.1:{PORT}")
 SANDBOX_KEY = text("SANDBOX_KEY", SECRET_KEY)
+# The platform's accounts with vendors, by the name before the slash of a model's id. Without a key a vendor is offered
+# to those workspaces only that have one of their own.
+VENDORS = (
+    "openai",
+    "fal",
+    "replicate",
+    "runway",
+    "google",
+    "luma",
+    "stability",
+    "bfl",
+    "elevenlabs",
+    "ollama",
+    "comfyui",
+)
+PROVIDERS: dict[str, dict[str, str]] = {
+    name: {
+        "key": text(f"{name.upper()}_API_KEY", ""),
+        "base_url": text(f"{name.upper()}_BASE_URL", ""),
+        "webhook_secret": text(f"{name.upper()}_WEBHOOK_SECRET", ""),
+    }
+    for name in VENDORS
+} | {"sandbox": {"key": SANDBOX_KEY, "base_url": SANDBOX_URL}}
 # Where a provider reaches our webhooks.
 WEBHOOK_URL = text("WEBHOOK_URL", f"http://127.0.0.1:{PORT}")
 # Largest file a person may upload, bytes.

@@ -22,6 +22,7 @@ workspace_urls = [
 admin.autodiscover()
 urlpatterns = [
     # First, because most requests are for it and patterns are tried in turn.
+    path("api/v1/", not_here, name="api_v1_root"),
     path("api/v1/", api.urls),
     path("", include("apps.workspaces.start")),
     path("", include("apps.accounts.urls")),
@@ -29,7 +30,6 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("api/", not_here, name="api_root"),
-    path("api/v1/", not_here, name="api_v1_root"),
     path("api/<path:path>", not_here, name="api_not_here"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("i18n/catalog.js", JavaScriptCatalog.as_view(domain="djangojs"), name="javascript_catalog"),

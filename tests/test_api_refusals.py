@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -93,3 +94,15 @@ def test_head_is_answered_without_a_body() -> None:
     answer = head_without_body(lambda _request: page)(RequestFactory().head("/"))
     assert (answer.content, answer["Content-Length"], answer["ETag"]) == (b"", "4", '"x"')
     assert head_without_body(lambda _request: page)(RequestFactory().get("/")).content == b"long"
+
+
+def test_no_body_takes_fields_that_nobody_reads(client: Client) -> None:
+    schema = client.get("/api/v1/openapi.json").json()
+    bodies = set()
+    for path in schema["paths"].values():
+        for operation in path.values():
+            bodies |= set(re.findall("schemas/([A-Za-z]+)", json.dumps(operation.get("requestBody", {}))))
+    assert {"RunIn", "PartIn", "NoBody", "GenerationIn", "UploadIn", "OpsIn"} <= bodies
+    assert [
+        name for name in bodies if schema["components"]["schemas"][name].get("additionalProperties") is not False
+    ] == []

@@ -28,6 +28,7 @@ from apps.assets.services import (
 )
 from apps.assets.shapes import AssetOut, AssetPage, asset_documents
 from apps.assets.storage import StorageDown
+from apps.common.bodies import Body, Id
 from apps.common.paging import keyset_page
 from apps.common.problems import Problem, not_found
 from apps.workspaces.access import ApiRequest
@@ -36,14 +37,14 @@ from apps.workspaces.auth import api_auth
 router = Router(tags=["assets"])
 
 
-class UploadIn(Schema):
+class UploadIn(Body):
     """A file about to be uploaded. ``sha256`` (hexadecimal) saves the upload when its bytes are here already."""
 
     filename: Annotated[str, Field(min_length=1, max_length=255)]
     size: Annotated[int, Field(ge=0)]
     content_type: Annotated[str, Field(max_length=200)] = ""
     sha256: Annotated[str, Field(pattern=r"^([0-9a-fA-F]{64})?$")] | None = None
-    project: UUID | None = None
+    project: Id | None = None
 
 
 class UploadOut(Schema):
@@ -55,7 +56,7 @@ class UploadOut(Schema):
     fields: dict[str, str]
 
 
-class AssetIn(Schema):
+class AssetIn(Body):
     """What may be changed of an asset."""
 
     title: Annotated[str, Field(max_length=200)]

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
 
-import puremagic
 from django.conf import settings
 from django.utils.translation import gettext as _
 
@@ -172,6 +171,8 @@ def describe(head: bytes) -> str:
     active = active_content(head)
     if active:
         return active
+    import puremagic  # a megabyte of signatures for a sentence that is rarely said
+
     try:
         guesses = puremagic.magic_string(head)
     except (puremagic.PureError, ValueError):

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-SAID = frozenset({"title", "description", "formula"})
+SAID = frozenset({"title", "description"})
 SAID_LISTS = frozenset({"x-enum-titles"})
 
 

@@ -20,6 +20,14 @@ def json_bytes(value: Any, *, ordered: bool = False) -> bytes:
         return json.dumps(value, sort_keys=ordered, separators=(",", ":"), default=_moment).encode()
 
 
+def json_read(text: str) -> Any:
+    """JSON that the database wrote: whole numbers beyond 64 bits are doubles, as where values are recorded.
+
+    :mod:`apps.engine.plain` says why.
+    """
+    return orjson.loads(text)
+
+
 def json_text(value: Any) -> str:
     """``value`` as compact JSON."""
     return json_bytes(value).decode()

@@ -30,16 +30,15 @@ class _Prepared(psycopg.Cursor[Any]):
 
 def row_insert(row: Model) -> None:
     """Insert a row with all its columns. As ``save(force_insert=True)``, without signals and parents."""
-    fields = row._meta.concrete_fields
+    fields = tuple(field for field in row._meta.concrete_fields if not field.generated)
     values = [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields]
     with prepared() as cursor:
-        cursor.execute(_insert(type(row)), values)
+        cursor.execute(_insert(type(row), fields), values)
     row._state.adding, row._state.db = False, connection.alias
 
 
 @cache
-def _insert(model: type[Model]) -> Any:
-    fields: Any = model._meta.concrete_fields
+def _insert(model: type[Model], fields: tuple[Any, ...]) -> Any:
     columns = sql.SQL(", ").join(sql.Identifier(field.column) for field in fields)
     values = sql.SQL(", ").join([sql.Placeholder()] * len(fields))
     table = sql.Identifier(model._meta.db_table)

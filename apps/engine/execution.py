@@ -114,6 +114,11 @@ class Execution:
             return _ABSENT
         return found if item.port.many else found[0]
 
+    def value_of(self, item: PlanInput) -> Any:
+        """What arrives at an input whose sources are settled; None where nothing does."""
+        value = self._value(item)
+        return None if value is _ABSENT else value
+
     def _why_absent(self, item: PlanInput) -> str:
         position, port = item.sources[0]
         upstream, state = self.plan.steps[position], self._states[position]

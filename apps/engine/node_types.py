@@ -10,8 +10,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-import jsonschema_rs
-
 from apps.engine.types import PortType
 from apps.wording import gettext as _
 from apps.wording.schema import sentence, unknown
@@ -36,7 +34,10 @@ class Lane(StrEnum):
 
 @dataclass(frozen=True)
 class Port:
-    """One input or output of a node type. ``many`` takes several edges; its value is a list in edge order."""
+    """One input or output of a node type. ``many`` takes several edges; its value is a list in edge order.
+
+    Of an output, ``many`` says that it is a list of that type: whoever takes one of them runs once per item.
+    """
 
     name: str
     type: PortType
@@ -103,6 +104,10 @@ class NodeFailure(Exception):
         self.permanent = permanent
 
 
+class Stopped(Exception):
+    """The run was cancelled while a node slept."""
+
+
 class NodeContext(Protocol):
     """What a running node may ask of the world."""
 
@@ -135,6 +140,9 @@ class NodeContext(Protocol):
 
     def log(self, message: str) -> None:
         """Write a line to the step's log."""
+
+    def sleep(self, seconds: float) -> None:
+        """Do nothing for so long; :class:`Stopped` within a moment when the run is cancelled meanwhile."""
 
 
 Result = Mapping[str, Any] | ProviderCall | WaitUntil | ChildRun
@@ -187,6 +195,8 @@ class NodeType:
     reads_variables: Callable[[Mapping[str, Any]], bool] | None = None
     # Its results are never reused.
     always_new: bool = False
+    # Its price counts one item where a list may come: how long that is shows in the run.
+    per_item: bool = False
 
     def __hash__(self) -> int:
         """A type is what its name, version and outputs say; its schemas are mappings and cannot be hashed."""
@@ -247,6 +257,8 @@ _validators: dict[tuple[str, int], Any] = {}
 def _validator(node_type: NodeType) -> Any:
     key = (node_type.type, node_type.version)
     if key not in _validators:
+        import jsonschema_rs  # three megabytes, which who never looks at parameters need not hold
+
         schema = node_type.schema
         # Required parameters may come from variables, whose value shows at run time.
         _validators[key] = jsonschema_rs.validator_for(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.engine.node_types import NodeFailure, NodeType, Port, Quote, is_variable
+from apps.engine.plain import plain
 from apps.engine.policy import Policy, own_params, policy_of
 from apps.engine.validation import Registry, node_type_of, order_of, upstream_of
 from apps.engine.values import params_resolve
@@ -111,7 +112,7 @@ def plan_build(document: Mapping[str, Any], registry: Registry, targets: Iterabl
     steps = tuple(
         _step(nodes[node], position, registry, incoming.get(node, []), outgoing.get(node, set())) for node in kept
     )
-    return Plan(steps, document.get("variables", {}))
+    return Plan(steps, plain(document.get("variables", {})))
 
 
 def _step(
@@ -132,7 +133,9 @@ def _step(
         for port in node_type.inputs
     )
     needs = len({position[edge["source"]] for edge in incoming})
-    params = own_params(node["params"])
+    # As every other worker reads them from the stored graph.
+    stored = plain(node["params"])
+    params = own_params(stored)
     fixed = None if any(is_variable(value) for value in params.values()) else node_type.with_defaults(params)
     reads = node_type.reads_variables
     return PlanStep(
@@ -141,7 +144,7 @@ def _step(
         node["title"],
         node_type,
         params,
-        policy_of(node["params"]),
+        policy_of(stored),
         tuple(item for item in inputs if item.sources),
         tuple(sorted(feeds)),
         needs,

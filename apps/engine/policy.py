@@ -13,8 +13,6 @@ from enum import StrEnum
 from functools import cache, lru_cache
 from typing import Any
 
-import jsonschema_rs
-
 from apps.engine.node_types import Effect, NodeType, Port
 from apps.engine.types import PortType
 from apps.wording import gettext as _
@@ -39,21 +37,21 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "$retry": {
         "type": "object",
         "title": gettext_noop("Retries"),
-        "description": gettext_noop("How often it is tried again when something passing went wrong."),
+        "description": gettext_noop("How many times to try again after a temporary error."),
         "additionalProperties": False,
         "required": ["times"],
         "properties": {
             "times": {"type": "integer", "title": gettext_noop("Times"), "minimum": 0, "maximum": MAX_RETRIES},
             "backoff_s": {
                 "type": "number",
-                "title": gettext_noop("First pause, seconds"),
+                "title": gettext_noop("Wait before the first retry, seconds"),
                 "minimum": 0.1,
                 "maximum": MAX_WAIT_S,
                 "default": 2,
             },
             "factor": {
                 "type": "number",
-                "title": gettext_noop("Each pause longer by"),
+                "title": gettext_noop("Multiply each wait by"),
                 "minimum": 1,
                 "maximum": 10,
                 "default": 2,
@@ -63,25 +61,25 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "$timeout_s": {
         "type": "number",
         "title": gettext_noop("Time limit, seconds"),
-        "description": gettext_noop("A try that takes longer is stopped and counts as failed."),
+        "description": gettext_noop("An attempt that takes longer is stopped and counts as failed."),
         "minimum": 0.1,
         "maximum": 86_400,
     },
     "$on_failure": {
         "type": "string",
-        "title": gettext_noop("When it fails"),
+        "title": gettext_noop("If it fails"),
         "enum": [choice.value for choice in OnFailure],
         "x-enum-titles": [
             gettext_noop("Stop the run"),
-            gettext_noop("Go on with a default value"),
-            gettext_noop("Go on at the error output"),
+            gettext_noop("Continue with a default value"),
+            gettext_noop("Continue from the error output"),
         ],
         "default": OnFailure.STOP.value,
     },
     "$default": {
         "type": "object",
         "title": gettext_noop("Default value"),
-        "description": gettext_noop("What each output gives when the step fails."),
+        "description": gettext_noop("The value of each output if the step fails."),
     },
     "$always_new": {
         "type": "boolean",
@@ -92,7 +90,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "$pin": {
         "type": "object",
         "title": gettext_noop("Pinned output"),
-        "description": gettext_noop("The node does not run; it gives these outputs."),
+        "description": gettext_noop("The node does not run. It outputs these values instead."),
     },
 }
 
@@ -193,5 +191,7 @@ def _sentence(name: str, error: Any) -> str:
 
 @cache
 def _validator(name: str) -> Any:
+    import jsonschema_rs  # see apps.engine.node_types
+
     draft = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     return jsonschema_rs.validator_for({**SETTINGS[name], **draft}, mask="this value")

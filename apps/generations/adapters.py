@@ -14,6 +14,7 @@ from apps.assets.models import Asset
 from apps.assets.services import asset_url
 from apps.generations.models import Generation
 from apps.providers.base import Submission
+from apps.providers.catalogue import model_get, params_complete
 
 # A provider may fetch an input late, after its own queue.
 INPUT_URL_S = 6 * 3600
@@ -53,10 +54,11 @@ def submission_build(generation: Generation) -> Submission:
     urls = {str(found): asset_url(asset, seconds=INPUT_URL_S) for found, asset in assets.items()}
     return Submission(
         model=generation.model,
-        params=generation.params,
+        params=params_complete(generation.model, generation.params),
         inputs={name: _with_urls(value, urls) for name, value in generation.inputs.items()},
         attempt_id=str(generation.id),
         webhook_url=webhook_url(generation.provider, generation.id),
+        call=model_get(generation.model).call,
     )
 
 

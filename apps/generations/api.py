@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from ninja import Field, Query, Router, Schema, Status
 
 from apps.billing.services import InsufficientCredits
-from apps.common.bodies import JsonObject
+from apps.common.bodies import Body, Id, JsonObject
 from apps.common.paging import LIMIT_DEFAULT, keyset_page
 from apps.common.problems import Problem, not_found
 from apps.generations.fragments import outputs_with_urls, with_outputs
@@ -34,13 +34,13 @@ from apps.workspaces.idempotency import idempotent
 router = Router(tags=["generations"])
 
 
-class GenerationIn(Schema):
+class GenerationIn(Body):
     """``inputs`` are asset ids by the model's input name, such as ``{"image": "…"}``."""
 
     model: str = Field(max_length=120)
     params: JsonObject = Field(default_factory=dict)
-    inputs: dict[str, UUID] = Field(default_factory=dict)
-    project: UUID | None = None
+    inputs: dict[str, Id] = Field(default_factory=dict)
+    project: Id | None = None
 
 
 class Price(Schema):

@@ -1,6 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
 from django.apps import AppConfig
+from django.utils.module_loading import import_string
+
+if TYPE_CHECKING:
+    from apps.providers.base import Credentials, Provider
 
 
 class GenerationsConfig(AppConfig):
@@ -8,10 +16,19 @@ class GenerationsConfig(AppConfig):
     label = "generations"
 
     def ready(self) -> None:
-        """Tell the adapters their addresses and keys: they are pure Python and read no settings."""
-        from django.conf import settings
-
+        """Make the adapters known by name; each is loaded when first asked for."""
         from apps.providers.registry import provider_register
-        from apps.providers.sandbox import SandboxProvider
 
-        provider_register(SandboxProvider(settings.SANDBOX_URL, settings.SANDBOX_KEY))
+        for name, path in ADAPTERS.items():
+            provider_register(name, partial(_adapter, path))
+
+
+# The adapters by vendor: each takes its account.
+ADAPTERS = {
+    "sandbox": "apps.providers.sandbox.SandboxProvider",
+}
+
+
+def _adapter(path: str, credentials: Credentials) -> Provider:
+    make: Callable[[Credentials], Provider] = import_string(path)
+    return make(credentials)

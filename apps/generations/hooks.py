@@ -11,11 +11,11 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from apps.common.tenancy import unscoped
+from apps.generations.accounts import provider_of
 from apps.generations.adapters import webhook_token_valid
 from apps.generations.models import Generation
 from apps.generations.services import generation_look
 from apps.providers.base import WebhookRefused
-from apps.providers.registry import provider_get
 
 log = structlog.get_logger(__name__)
 BODY_MAX = 1024 * 1024
@@ -42,7 +42,7 @@ def provider_webhook(request: HttpRequest, provider: str, generation: UUID, toke
 def _signed(request: HttpRequest, row: Generation) -> bool:
     """Whether the provider's own signature holds and names this job."""
     try:
-        named = provider_get(row.provider).verify_webhook(request.headers, request.body)
+        named = provider_of(row).verify_webhook(request.headers, request.body)
     except WebhookRefused as error:
         log.warning("webhook refused", action="provider_webhook", generation=str(row.id), reason=str(error))
         return False

@@ -102,6 +102,8 @@ class Generation(TenantModel):
     usage = models.JSONField(default=dict, db_default={})
     # Who was asked before this model answered, and why not they: ``{"model", "code", "message", "at"}`` each.
     route = models.JSONField(default=list, db_default=[])
+    # Which models are asked in turn if the vendor of this one is busy or ill.
+    fallbacks = models.JSONField(default=list, db_default=[])
     # Which version of the catalogue's entry the form and the price came from.
     model_version = models.PositiveIntegerField(default=1, db_default=1)
     # What people say of it: stars 1 to 5, tags, and whether it may enter a dataset (NULL: as the workspace says).

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -25,7 +25,7 @@ from apps.generations.execution import timing
 from apps.generations.execution.settlement import settle_without_charge
 from apps.generations.models import LIVE, POLLED, Generation, GenerationState
 from apps.generations.tasks import generation_cancel_send, generation_submit, generations_poll
-from apps.providers.catalogue import MODELS, Model, params_problems, quote
+from apps.providers.catalogue import MODELS, Model, Quote, params_fit, params_problems, quote
 from apps.wording.schema import unknown
 
 SEED_MAX = 2**31 - 1
@@ -63,10 +63,12 @@ def generation_start(
     parent_hold_id: UUID | None = None,
     actor_id: UUID | None = None,
     idempotency_key: str = "",
+    fallbacks: Sequence[str] = (),
 ) -> Generation:
     """Price it, hold the credits and hand it to the provider's lane, all or nothing.
 
-    ``inputs`` are asset references by name; a plain value among them counts as a parameter. Repeating a call with the
+    ``inputs`` are asset references by name; a plain value among them counts as a parameter. ``fallbacks`` are models
+    that are asked in turn where a vendor is busy or ill; the hold is for the dearest. Repeating a call with the
     same (run, node, item, attempt) or idempotency key returns the first row. Raises InvalidGeneration, and
     InsufficientCredits (from billing) before anything is written.
     """
@@ -132,7 +134,7 @@ def _settings(
 ) -> tuple[Model, dict[str, Any], dict[str, Any]]:
     """The model, its parameters with a seed, and the input references; raises InvalidGeneration."""
     found = MODELS.get(model)
-    if found is None:
+    if found is None or found.retired:
         raise InvalidGeneration([{"field": "model", "message": _("There is no model “%(model)s”.") % {"model": model}}])
     given = {name: value for name, value in inputs.items() if isinstance(value, (dict, list)) and value}
     plain = {name: value for name, value in inputs.items() if name not in given and value not in (None, "", [], {})}
@@ -151,6 +153,22 @@ def _settings(
     if problems:
         raise InvalidGeneration(problems)
     return found, settings, references
+
+
+def _fallbacks(model: Model, names: Sequence[str]) -> list[Model]:
+    """The models to fall back on; raises InvalidGeneration about one that is not there or makes something else."""
+    found = [MODELS.get(name) for name in names]
+    for name, other in zip(names, found, strict=True):
+        if other is None or other.kind != model.kind or other.retired:
+            sentence = _("“%(model)s” cannot stand in for %(first)s.") % {"model": name, "first": _(model.title)}
+            raise InvalidGeneration([{"field": "fallbacks", "message": sentence}])
+    return [other for other in found if other is not None]
+
+
+def _price(models: Sequence[Model], settings: Mapping[str, Any], references: Mapping[str, Any]) -> Quote:
+    """The first model's price; its upper end is that of the dearest of them all."""
+    quotes = [quote(model.id, params_fit(model.id, settings)[0], references) for model in models]
+    return Quote(quotes[0].low, max(quote.high for quote in quotes))
 
 
 def _references(workspace_id: UUID, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, str]]]:
@@ -188,6 +206,7 @@ def _request(model: Model, settings: dict[str, Any], references: dict[str, Any])
         "kind": model.kind,
         "provider": model.provider,
         "model": model.id,
+        "model_version": model.version,
         "prompt": str(settings.get("prompt", "")),
         "params": settings,
         "inputs": references,

@@ -10,7 +10,6 @@ from apps.common.lanes import lane_task
 from apps.generations.execution.cancellation import send_cancel
 from apps.generations.execution.collection import collect
 from apps.generations.execution.following import Next
-from apps.generations.execution.polling import poll_due
 from apps.generations.execution.submission import submit
 from apps.generations.execution.sweeping import sweep
 
@@ -50,6 +49,8 @@ def generation_cancel_send(*, workspace_id: str, generation_id: str, **_: object
 @lane_task("control")
 def generations_poll(**_: object) -> None:
     """Look at every job that is due."""
+    from apps.generations.execution.polling import poll_due  # httpx and anyio: only a worker that polls holds them
+
     for found in poll_due():
         hand_out(found)
 

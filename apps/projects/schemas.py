@@ -9,6 +9,7 @@ from uuid import UUID
 from ninja import Field, Schema
 from pydantic import PlainSerializer, StringConstraints
 
+from apps.common.bodies import Body
 from apps.projects.models import NAME_MAX, Project, Workflow, WorkflowVersion
 
 
@@ -25,14 +26,14 @@ Label = Annotated[str, StringConstraints(max_length=NAME_MAX, pattern=_STORABLE)
 Text = Annotated[str, StringConstraints(max_length=2000, pattern=_STORABLE)]
 
 
-class ProjectIn(Schema):
+class ProjectIn(Body):
     """What a new project needs."""
 
     name: Name
     description: Text = ""
 
 
-class ProjectPatch(Schema):
+class ProjectPatch(Body):
     """What may be changed of a project; what is left out stays."""
 
     name: Name | None = None
@@ -69,14 +70,14 @@ class ProjectPage(Schema):
     next: str | None
 
 
-class WorkflowIn(Schema):
+class WorkflowIn(Body):
     """What a new workflow needs. ``graph`` is a graph document; a draft may hold mistakes."""
 
     name: Name
     graph: Any = None
 
 
-class WorkflowPatch(Schema):
+class WorkflowPatch(Body):
     """What may be changed of a workflow beside its graph."""
 
     name: Name
@@ -122,14 +123,14 @@ class WorkflowPage(Schema):
     next: str | None
 
 
-class GraphIn(Schema):
+class GraphIn(Body):
     """A whole graph, and the ``seq`` of the one it was made from."""
 
     base_seq: int = Field(ge=0)
     graph: Any
 
 
-class OpsIn(Schema):
+class OpsIn(Body):
     """Operations of one client, each ``{client_seq, op, …}``; ``client_seq`` counts up within ``client_id``."""
 
     client_id: str
@@ -157,7 +158,7 @@ class OpsPage(Schema):
     next: str | None
 
 
-class VersionIn(Schema):
+class VersionIn(Body):
     """A name and a note for this moment of the workflow."""
 
     name: Label = ""

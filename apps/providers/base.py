@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-import httpx
+if TYPE_CHECKING:
+    import httpx
 
 ErrorCode = Literal[
     "refused",  # a definite no to this request
@@ -54,28 +55,54 @@ class WebhookRefused(ProviderError):
 
 
 @dataclass(frozen=True)
+class Credentials:
+    """Whose account a call is made with, and where. ``base_url``: the vendor's own address when empty.
+
+    ``webhook_secret`` is what the vendor signs with, where it lets its customers choose or tells them.
+    """
+
+    key: str = field(default="", repr=False)
+    base_url: str = ""
+    webhook_secret: str = field(default="", repr=False)
+
+
+def _go_on(text: str) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
 class Submission:
-    """One attempt. ``inputs`` are asset references by name, each with an expiring ``url``."""
+    """One attempt. ``inputs`` are asset references by name (or lists of them), each with an expiring ``url``.
+
+    ``params`` has the model's defaults filled in, and the prompt. ``call`` is what the catalogue's entry says to this
+    adapter. A model that writes calls ``tell`` with all it has written so far; False says to stop.
+    """
 
     model: str
     params: Mapping[str, Any]
     inputs: Mapping[str, Any]
     attempt_id: str
     webhook_url: str | None = None
+    call: Mapping[str, Any] = field(default_factory=dict)
+    tell: Callable[[str], bool] = _go_on
 
 
 @dataclass(frozen=True)
 class Output:
-    """A file the vendor made, at an address that expires."""
+    """A file the vendor made, at an address that expires; or its bytes, where the answer itself carried them."""
 
     url: str
     content_type: str
     filename: str
+    content: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
 class Job:
-    """A vendor's job as it was told just now. ``progress`` is 0..1 or None, ``actual_cost`` micro-credits or None."""
+    """A vendor's job as it was told just now. ``progress`` is 0..1 or None.
+
+    ``text`` is what a model that writes has written. ``usage``: quantities by the units of ``prices``, or ``usd``.
+    """
 
     provider_request_id: str
     state: JobState
@@ -84,7 +111,8 @@ class Job:
     outputs: tuple[Output, ...] = ()
     error: ProviderError | None = None
     poll_after_s: float = 2.0
-    actual_cost: int | None = None
+    text: str | None = None
+    usage: Mapping[str, Any] = field(default_factory=dict)
     urls: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
-import jsonschema_rs
-
-from apps.providers import sandbox_models
+from apps.providers.entries import built_in, entry_check, schemas
+from apps.providers.prices import CREDIT, Price, Quote
 from apps.wording import gettext as _
 from apps.wording.schema import empty, sentence, unknown
 
-CREDIT = 1_000_000  # micro-credits
+__all__ = ["CREDIT", "MODELS", "Model", "ParamProblem", "Quote", "UnknownModel", "model_get", "quote"]
 ModelKind = Literal["image", "video", "text", "audio"]
 
 
@@ -27,27 +26,24 @@ class ParamProblem(NamedTuple):
     message: str
 
 
-class Quote(NamedTuple):
-    """Micro-credits; ``low == high`` where the price is exact."""
-
-    low: int
-    high: int
-
-
 @dataclass(frozen=True)
 class Model:
-    """``params``: JSON Schema of the form. ``inputs``: JSON Schema by name of what arrives through ports."""
+    """``params``: JSON Schema of the form. ``inputs``: JSON Schema by name of what arrives through ports.
+
+    ``call`` is its vendor adapter's own. A ``retired`` one is kept, so that what it made can be told, but not offered.
+    """
 
     id: str
+    version: int
     kind: ModelKind
     title: str
     description: str
     capabilities: tuple[str, ...]
     params: Mapping[str, Any]
     inputs: Mapping[str, Any]
-    unit: str
-    formula: str
-    cost: Callable[[Mapping[str, Any]], Quote]
+    price: Price
+    call: Mapping[str, Any]
+    retired: bool = False
 
     @property
     def provider(self) -> str:
@@ -57,6 +53,7 @@ class Model:
         """The model as ``GET /api/v1/models`` shows it."""
         return {
             "id": self.id,
+            "version": self.version,
             "provider": self.provider,
             "kind": self.kind,
             "title": self.title,
@@ -64,29 +61,52 @@ class Model:
             "capabilities": list(self.capabilities),
             "params": dict(self.params),
             "inputs": dict(self.inputs),
-            "price": {"unit": self.unit, "formula": self.formula},
+            "price": {
+                "unit": self.price.unit,
+                "formula": self.price.formula,
+                "source": self.price.source,
+                "as_of": self.price.as_of,
+            },
         }
 
 
-def _priced(price: Callable[[Mapping[str, Any]], int]) -> Callable[[Mapping[str, Any]], Quote]:
-    return lambda params: Quote(price(params), price(params))
-
-
-def _model(
-    model_id: str, kind: ModelKind, price: Callable[[Mapping[str, Any]], int], about: Mapping[str, Any]
-) -> Model:
-    return Model(id=model_id, kind=kind, cost=_priced(price), **about)
-
-
-MODELS: dict[str, Model] = {
-    model.id: model
-    for model in (
-        _model("sandbox/image", "image", sandbox_models.image_price, sandbox_models.IMAGE),
-        _model("sandbox/video", "video", sandbox_models.video_price, sandbox_models.VIDEO),
-        _model("sandbox/text", "text", sandbox_models.text_price, sandbox_models.TEXT),
-        _model("sandbox/speech", "audio", sandbox_models.speech_price, sandbox_models.SPEECH),
+def model_of(entry: Mapping[str, Any]) -> Model:
+    """A model from its catalogue entry; EntryInvalid."""
+    entry_check(entry)
+    return Model(
+        id=entry["id"],
+        version=int(entry.get("version", 1)),
+        kind=cast(ModelKind, entry["kind"]),
+        title=entry["title"],
+        description=entry["description"],
+        capabilities=tuple(entry["capabilities"]),
+        params={"type": "object", "properties": schemas(entry["params"]), "additionalProperties": False},
+        inputs=schemas(entry["inputs"]),
+        price=Price.of(entry["price"]),
+        call=dict(entry.get("call", {})),
+        retired=bool(entry.get("retired", False)),
     )
-}
+
+
+def _built_in() -> dict[str, Model]:
+    return {entry["id"]: model_of(entry) for entry in built_in()}
+
+
+# Read by whoever offers, checks or prices models; replaced as a whole by :func:`models_replace`.
+MODELS: dict[str, Model] = _built_in()
+
+
+def models_replace(entries: Iterable[Mapping[str, Any]]) -> None:
+    """The models that come with the product, with these laid over them. EntryInvalid, and then nothing changes."""
+    laid_over = {**_built_in(), **{entry["id"]: model_of(entry) for entry in entries}}
+    for gone in MODELS.keys() - laid_over.keys():
+        del MODELS[gone]
+    MODELS.update(laid_over)
+
+
+def offered(capability: str = "") -> list[Model]:
+    """The models people can choose, those that can do this."""
+    return [model for model in MODELS.values() if not model.retired and (capability in ("", *model.capabilities))]
 
 
 def model_get(model_id: str) -> Model:
@@ -108,11 +128,24 @@ def quote(model_id: str, params: Mapping[str, Any], inputs: Mapping[str, Any]) -
     """The price of one call in micro-credits; parameters that are wrong count as their default."""
     wrong = {problem.param for problem in params_problems(model_id, params)}
     sound = {name: value for name, value in params.items() if name not in wrong}
-    return model_get(model_id).cost({**params_complete(model_id, sound), **inputs})
+    return model_get(model_id).price.quote(params_complete(model_id, sound), inputs)
+
+
+def cost(model_id: str, params: Mapping[str, Any], inputs: Mapping[str, Any], usage: Mapping[str, Any]) -> int | None:
+    """What a call cost by what the vendor says it took, micro-credits; None where it does not say."""
+    return model_get(model_id).price.actual(params_complete(model_id, params), inputs, usage) if usage else None
+
+
+def params_fit(model_id: str, params: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """What of another model's parameters this one takes, and the names of those it does not."""
+    wrong = {problem.param for problem in params_problems(model_id, params)}
+    return {name: value for name, value in params.items() if name not in wrong}, sorted(wrong)
 
 
 def params_problems(model_id: str, params: Mapping[str, Any], *, complete: bool = False) -> list[ParamProblem]:
     """One sentence per wrong parameter. ``complete``: what comes through ports (the prompt) must be there as well."""
+    import jsonschema_rs  # see apps.engine.node_types
+
     model = model_get(model_id)
     known = {**model.params["properties"], **{k: v for k, v in model.inputs.items() if v.get("type") == "string"}}
     problems = []

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from apps.providers.base import Provider
+from collections.abc import Callable
 
-_providers: dict[str, Provider] = {}
+from apps.providers.base import Credentials, Provider
+
+_providers: dict[tuple[str, Credentials], Provider] = {}
+_makers: dict[str, Callable[[Credentials], Provider]] = {}
+# Adapters of accounts kept ready; each is small, but a key that was taken away should not stay for long.
+KEPT = 64
 
 
 class UnknownProvider(KeyError):
     """There is no provider with this name."""
 
 
-def provider_register(provider: Provider) -> None:
-    """Make an adapter known under its name; a second one with that name replaces the first."""
-    _providers[provider.name] = provider
+def provider_register(name: str, make: Callable[[Credentials], Provider]) -> None:
+    """Make an adapter known under its name. It is made when first asked for: few processes speak to a vendor."""
+    _makers[name] = make
+    for known in [known for known in _providers if known[0] == name]:
+        del _providers[known]
 
 
-def provider_get(name: str) -> Provider:
-    """The adapter; raises UnknownProvider."""
-    try:
-        return _providers[name]
-    except KeyError:
-        raise UnknownProvider(name) from None
+def provider_get(name: str, credentials: Credentials) -> Provider:
+    """The adapter for this account; raises UnknownProvider."""
+    known = _providers.get((name, credentials))
+    if known is None:
+        if name not in _makers:
+            raise UnknownProvider(name)
+        # Two threads may make one each; either will do.
+        while len(_providers) >= KEPT:
+            _providers.pop(next(iter(_providers)), None)
+        known = _providers[(name, credentials)] = _makers[name](credentials)
+    return known

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from apps.providers.base import ErrorCode, Job, JobState, Output, ProviderError, Submission, WebhookRefused
+from apps.providers.base import Credentials, ErrorCode, Job, JobState, Output, ProviderError, Submission, WebhookRefused
 from apps.wording import gettext as _
 
 TIMEOUT = httpx.Timeout(20.0, connect=4.0)
@@ -49,15 +49,15 @@ STATUSES: dict[int, ErrorCode] = {
 
 
 class SandboxProvider:
-    """``base_url`` is the vendor's address without a path, ``key`` its API key."""
+    """Its own webhook secret follows from the key."""
 
     name = "sandbox"
     lookup_complete = True
 
-    def __init__(self, base_url: str, key: str, *, clock: Callable[[], float] = time.time) -> None:
-        self._root = f"{base_url.rstrip('/')}/sandbox/v1"
-        self._headers = {"Authorization": f"Bearer {key}"}
-        self._secret = webhook_secret(key)
+    def __init__(self, account: Credentials, *, clock: Callable[[], float] = time.time) -> None:
+        self._root = f"{account.base_url.rstrip('/')}/sandbox/v1"
+        self._headers = {"Authorization": f"Bearer {account.key}"}
+        self._secret = webhook_secret(account.key)
         self._clock = clock
 
     def submit(self, submission: Submission) -> Job:

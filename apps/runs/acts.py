@@ -13,13 +13,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.common.money import credits_text
-from apps.engine.node_types import ChildRun, Effect, Lane, NodeFailure, ProviderCall, WaitUntil
+from apps.engine.node_types import ChildRun, Effect, Lane, NodeFailure, ProviderCall, Result, Stopped, WaitUntil
+from apps.engine.plain import outputs_plain
 from apps.engine.plan import PlanStep
 from apps.engine.states import StepState
 from apps.runs import paid, subruns
 from apps.runs.drive import Dispatch, Drive, StepRow, Try
+from apps.runs.journal import FenceLost
 from apps.runs.paid import Outcome
-from apps.runs.records import cancelled, error_of
+from apps.runs.records import CANCELLED, cancelled, error_of
 from apps.runs.reuse import MEMORY, WORTH_ASKING_S, rough_size
 from apps.runs.waits import Place, wait_rings
 
@@ -98,13 +100,16 @@ def _run(now: Drive, one: Try) -> None:
         now.journal.barrier()
     started = timezone.now()
     try:
-        result = step.type.run(now.context(one, started), one.inputs, one.params)
+        result = _result(now, one, started)
         took = time.monotonic() - begun
-        if step.policy.timeout_s is not None and took > step.policy.timeout_s:
-            raise timed_out(step.policy.timeout_s)
     except NodeFailure as failure:
         _fail(now, one, error_of(failure), **_known(one, started_at=started))
         return
+    except Stopped:
+        _stop(now, one, started)
+        return
+    except FenceLost:
+        raise
     except Exception as accident:  # a bug in a node must fail its step, not stop its run for good
         log.exception("node crashed", action="node_crashed", type=step.type.type)
         _fail(now, one, internal(accident), **_known(one, started_at=started))
@@ -116,6 +121,24 @@ def _run(now: Drive, one: Try) -> None:
     if one.key and step.type.effect is Effect.PURE:
         _keep(now, one, outputs, took)
     now.records.complete(now.execution, step, one.item, outputs, **_known(one, started_at=started))
+
+
+def _result(now: Drive, one: Try, started: datetime) -> Result:
+    """What the step gives, its outputs as the journal will give them back; a failure when it took too long."""
+    begun, limit = time.monotonic(), one.step.policy.timeout_s
+    result = one.step.type.run(now.context(one, started), one.inputs, one.params)
+    if limit is not None and time.monotonic() - begun > limit:
+        raise timed_out(limit)
+    return outputs_plain(result, one.inputs) if isinstance(result, Mapping) else result
+
+
+def _stop(now: Drive, one: Try, started: datetime) -> None:
+    """The run was cancelled while the step slept."""
+    now.cancelled = True
+    now.execution.stop(CANCELLED)
+    fields = _known(one, started_at=started, error=cancelled())
+    now.records.record(one.step, one.item, StepState.CANCELLED, **fields)
+    now.execution.settle(one.step, one.item, StepState.CANCELLED)
 
 
 def _keep(now: Drive, one: Try, outputs: Mapping[str, Any], took_s: float) -> None:
@@ -135,7 +158,9 @@ def timed_out(limit_s: float) -> NodeFailure:
 
 def internal(accident: Exception) -> dict[str, Any]:
     """The error of a step in which our own code broke. Passing, as far as anyone knows: it may be tried again."""
-    message = _("Something went wrong on our side while this step ran. Try again; if it stays, tell us the run's id.")
+    message = _(
+        "Something went wrong on our side while this step ran. Try again. If it keeps happening, send us the run ID."
+    )
     return {"code": "internal", "message": message, "kind": type(accident).__name__, "permanent": False}
 
 
@@ -153,7 +178,7 @@ def _pretend(now: Drive, one: Try) -> None:
         assert isinstance(pause, WaitUntil)
         now.records.complete(now.execution, step, one.item, pause.outputs, **_known(one))
         return
-    message = step.type.would(one.inputs, one.params) if step.type.would else _("It would act outside.")
+    message = step.type.would(one.inputs, one.params) if step.type.would else _("It would act outside Millrace.")
     if step.type.effect is Effect.PAID:
         quote = now.quote(step)
         prices = {"model": one.params.get("model", ""), "high": credits_text(quote.high)}
@@ -228,6 +253,7 @@ def _settled(now: Drive, one: Try, call: ProviderCall | ChildRun, outcome: Outco
             delivered = {"model": call.model, "cost": credits_text(outcome.cost)}
             now.records.log(step, one.item, _("%(model)s delivered: %(cost)s.") % delivered)
             outputs = {call.output_port: outcome.outputs[0] if len(outcome.outputs) == 1 else list(outcome.outputs)}
+        outputs = outputs_plain(outputs)
         if one.key and step.type.effect in (Effect.PURE, Effect.PAID) and not now.lease.dry_run:
             now.journal.result(one.key, step.position, one.item, rough_size(outputs))
         now.records.complete(now.execution, step, one.item, outputs, attempt=one.attempt, cost=outcome.cost)

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.assets.models import Asset
 from apps.assets.services import AssetMissing, asset_local, asset_publish, asset_ref, asset_store
 from apps.common.live import poke
-from apps.engine.node_types import NodeFailure
+from apps.engine.node_types import NodeFailure, Stopped
 from apps.engine.plan import PlanStep
 from apps.engine.values import ASSET_KEY
-from apps.runs.journal import Journal, events_record
-from apps.runs.lease import Lease
+from apps.runs.journal import FenceLost, Journal, events_record
+from apps.runs.lease import Lease, lease_look
 
 PROGRESS_EVERY_S = 0.25
 LOG_LIMIT = 10_000
+# A step that sleeps inside the driver looks this often whether its run was cancelled.
+LOOK_S = 0.25
 
 
 def _gone() -> NodeFailure:
@@ -74,6 +76,10 @@ class WorkspaceAssets:
         )
         return asset_ref(asset)
 
+    def sleep(self, seconds: float) -> None:
+        """Do nothing for so long."""
+        time.sleep(seconds)
+
     def asset_publish(self, ref: Mapping[str, Any], title: str) -> None:
         """Show an asset in the gallery."""
         with _gone_told():
@@ -116,6 +122,24 @@ class InlineContext(WorkspaceAssets):
         self.attempt = attempt
         self._place = {"node": step.node, "item": item}
         self._journal = journal
+        self._lease = lease
+
+    def sleep(self, seconds: float) -> None:
+        """Do nothing for so long; Stopped when the run is cancelled meanwhile, FenceLost when another driver has it."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, LOOK_S))
+            if left > LOOK_S:
+                self._look()
+
+    def _look(self) -> None:
+        look: tuple[int, datetime | None] | None = (0, None)
+        with suppress(InterfaceError, OperationalError):  # what is written next will find the database gone
+            look = lease_look(self._lease)
+        if look is None:
+            raise FenceLost(FenceLost.__doc__)
+        if look[1] is not None:
+            raise Stopped(Stopped.__doc__)
 
     def progress(self, fraction: float, message: str = "") -> None:
         """Inline steps are over before anyone could see their progress."""

@@ -96,7 +96,7 @@ def approval_answer(
         people = Membership.objects.select_related("user").select_for_update(of=("self",))
         membership = people.filter(workspace_id=step.workspace_id, user_id=user.id, user__is_active=True).first()
         if membership is None or not member_may_answer(request, membership):
-            raise NotApprover(_("You are not among those who may decide this."))
+            raise NotApprover(_("You are not one of the approvers."))
         return _approval_settle(step, Person(user.email, user), decision, comment, how)
 
 
@@ -104,7 +104,7 @@ def approval_answer_by_letter(*, step: Step, address: str, decision: Decision, c
     """The holder of a letter to a named address decides. The same refusals as :func:`approval_answer`."""
     request = _request(step)
     if address not in request.get("approvers", []):
-        raise NotApprover(_("This address is not among those who may decide this."))
+        raise NotApprover(_("This address is not one of the approvers."))
     with transaction.atomic():
         return _approval_settle(step, Person(address), decision, comment, "mail")
 
@@ -112,7 +112,7 @@ def approval_answer_by_letter(*, step: Step, address: str, decision: Decision, c
 def _request(step: Step) -> Mapping[str, Any]:
     request = step.request or {}
     if request.get("kind") != APPROVAL:
-        raise NotWaiting(_("This step asks for no approval."))
+        raise NotWaiting(_("This step does not ask for approval."))
     return request
 
 
@@ -132,7 +132,7 @@ def _approval_settle(step: Step, who: Person, decision: Decision, comment: str, 
 def callback_answer(*, step: Step, body: Any) -> bool:
     """Another system answers; False when it had given this very answer before. NotWaiting, AlreadyAnswered."""
     if (step.request or {}).get("kind") != CALLBACK:
-        raise NotWaiting(_("This step waits for no callback."))
+        raise NotWaiting(_("This step is not waiting for a callback."))
     try:
         with transaction.atomic():
             _settle(step, {"body": body})
@@ -164,9 +164,9 @@ def _over(step: Step) -> str:
     """Why a step that has asked is not waiting any more."""
     run: Run = Run.objects.only("cancel_requested_at", "finished_at").get(id=step.run_id)
     if step.state == StepState.CANCELLED or run.cancel_requested_at is not None:
-        return _("The run was cancelled; nothing waits for this answer any more.")
+        return _("The run was cancelled, so this no longer needs an answer.")
     if step.request and step.state in (StepState.WAITING, StepState.COMPLETED):
-        return _("The time to answer is over.")
+        return _("The time to answer has passed.")
     return _("This step is not waiting.")
 
 

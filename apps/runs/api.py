@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from ninja import Router, Status
 
 from apps.billing.models import Hold, HoldState
+from apps.common.bodies import NoBody
 from apps.common.described import described
 from apps.common.paging import LIMIT_DEFAULT, LIMIT_MAX, bad_cursor, keyset_page, limit_check, list_page
 from apps.common.problems import Problem, not_found
@@ -275,14 +276,14 @@ def step_logs(request: ApiRequest, run_id: UUID, node: str, item: int) -> HttpRe
 
 
 @router.post("/runs/{run_id}/cancel", auth=write, response={202: schemas.RunOut})
-def run_cancel(request: ApiRequest, run_id: UUID) -> Status[Any]:
+def run_cancel(request: ApiRequest, run_id: UUID, body: NoBody | None = None) -> Status[Any]:
     """Ask a run to end."""
     run = services.run_cancel(run=_run(run_id))
     return Status(202, run_json(request, run, _held([run]).get(run.id, 0)))
 
 
 @router.post("/runs/{run_id}/retry", auth=write, response={202: schemas.RunStarted})
-def run_retry(request: ApiRequest, run_id: UUID) -> HttpResponse:
+def run_retry(request: ApiRequest, run_id: UUID, body: NoBody | None = None) -> HttpResponse:
     """A new run of the same graph that does again only what did not succeed."""
     with idempotent(request, None) as answer:
         if answer.known:

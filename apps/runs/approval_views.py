@@ -10,17 +10,19 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.common.paging import keyset_page
 from apps.common.problems import Problem
 from apps.common.tenancy import scope
-from apps.runs import answers, approvals, letters
+from apps.runs import answers, approvals, letters, reminders
 from apps.runs.forms import DecisionForm
 from apps.runs.models import Step
 from apps.runs.waits import APPROVAL
 from apps.workspaces.access import MemberRequest, member_required
+from apps.workspaces.models import Role
 
 PAGE = 30
 OPEN_SHOWN = 200
@@ -47,7 +49,8 @@ def _context(step: Step, form: DecisionForm, *, may_answer: bool, problem: str =
 @member_required()
 def approval_list(request: MemberRequest) -> HttpResponse:
     """What waits for somebody's decision, and what was decided."""
-    past, cursor = approvals.approvals_past(), request.GET.get("cursor") or None
+    run_id = _run_asked(request)
+    past, cursor = approvals.approvals_past(run_id), request.GET.get("cursor") or None
     order = ("-started_at", "-run_id", "-position", "-item")
     try:
         rows, following = keyset_page(past, limit=PAGE, cursor=cursor, order=order)
@@ -56,12 +59,22 @@ def approval_list(request: MemberRequest) -> HttpResponse:
     context: dict[str, Any] = {"past": [approvals.approval_view(step) for step in rows], "next": following}
     if cursor:
         return render(request, "runs/approval_list.html#past", context)
-    waiting = approvals.approvals_open()[:OPEN_SHOWN]
+    waiting = approvals.approvals_open(run_id)[:OPEN_SHOWN]
     context["waiting"] = [
         (approvals.approval_view(step), answers.member_may_answer(step.request or {}, request.membership))
         for step in waiting
     ]
+    context["run_id"] = run_id
     return render(request, "runs/approval_list.html", context)
+
+
+def _run_asked(request: HttpRequest) -> UUID | None:
+    """The run whose approvals are wanted; None for all."""
+    asked = request.GET.get("run")
+    try:
+        return UUID(asked) if asked else None
+    except ValueError as error:
+        raise Http404 from error
 
 
 @require_GET
@@ -79,8 +92,7 @@ def approval_detail(request: MemberRequest, run_id: UUID, node: str, item: int) 
     """One approval with the value it is about."""
     step = _step(run_id, node, item)
     allowed = answers.member_may_answer(step.request or {}, request.membership)
-    context = {**_context(step, DecisionForm(), may_answer=allowed), "letters": approvals.letters_of(step)}
-    return render(request, "runs/approval_detail.html", context)
+    return _detail(request, step, _context(step, DecisionForm(), may_answer=allowed))
 
 
 @require_POST
@@ -102,17 +114,40 @@ def approval_answer(request: MemberRequest, run_id: UUID, node: str, item: int) 
         return here
     problem = "" if "comment" in form.errors else _("Choose Approve or Reject.")
     allowed = answers.member_may_answer(step.request or {}, request.membership)
-    context = {**_context(step, form, may_answer=allowed, problem=problem), "letters": approvals.letters_of(step)}
-    return render(request, "runs/approval_detail.html", context, status=422)
+    return _detail(request, step, _context(step, form, may_answer=allowed, problem=problem), status=422)
+
+
+def _detail(request: MemberRequest, step: Step, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+    may_remind = Role(request.membership.role).includes(Role.EDITOR) and context["approval"].state == "open"
+    context |= {"letters": approvals.letters_of(step), "may_remind": may_remind}
+    return render(request, "runs/approval_detail.html", context, status=status)
+
+
+@require_POST
+@member_required(role=Role.EDITOR)
+def approval_remind(request: MemberRequest, run_id: UUID, node: str, item: int) -> HttpResponse:
+    """Send the letters of an approval once more."""
+    try:
+        count = reminders.letters_again(step=_step(run_id, node, item))
+    except (answers.NotWaiting, reminders.TooManyLetters) as error:
+        messages.warning(request, str(error))
+    else:
+        said = ngettext("%(count)s letter is on its way.", "%(count)s letters are on their way.", count)
+        messages.success(request, said % {"count": count})
+    return redirect("runs:approval_detail", request.workspace.slug, run_id, node, item)
 
 
 def _said(decision: str) -> str:
-    return _("Approved. The run goes on.") if decision == "approve" else _("Rejected. The run goes on that way.")
+    return (
+        _("Approved. The run continues.")
+        if decision == "approve"
+        else _("Rejected. The run continues from the Rejected output.")
+    )
 
 
 def _late(error: Exception) -> str:
     if isinstance(error, answers.AlreadyAnswered):
-        return _("%(name)s was first; your answer changed nothing.") % {
+        return _("%(name)s answered first, so your answer was not used.") % {
             "name": (error.decision.get("who") or {}).get("name", "")
         }
     return str(error)

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.assets.models import Asset
 from apps.assets.services import asset_url, preview_url
+from apps.common.sentences import listed
 from apps.engine.states import StepState
 from apps.engine.values import ASSET_KEY
 from apps.runs.listing import run_titles
@@ -26,24 +27,28 @@ from apps.workspaces.models import Role
 TEXT_SHOWN = 20_000
 ASSETS_SHOWN = 12
 COUNTED = 99
-HOWS = {
-    "page": gettext_lazy("on this site"),
-    "mail": gettext_lazy("by the link in a mail"),
-    "api": gettext_lazy("over the API"),
+_APPROVED = {
+    "page": gettext_lazy("Approved by %(name)s on this site."),
+    "mail": gettext_lazy("Approved by %(name)s from an email link."),
+    "api": gettext_lazy("Approved by %(name)s through the API."),
+}
+_REJECTED = {
+    "page": gettext_lazy("Rejected by %(name)s on this site."),
+    "mail": gettext_lazy("Rejected by %(name)s from an email link."),
+    "api": gettext_lazy("Rejected by %(name)s through the API."),
 }
 
 
-def decision_text(decision: Any) -> str:
-    """A decision as one sentence in the reader's language; "" for anything that is none of ours."""
-    if not isinstance(decision, Mapping) or decision.get("how") not in (*HOWS, "timeout"):
+def decision_text(decision: Any, *, comment: bool = True) -> str:
+    """A decision in the reader's language, with what was remarked; "" for anything that is none of ours."""
+    if not isinstance(decision, Mapping) or decision.get("how") not in (*_APPROVED, "timeout"):
         return ""
     if decision.get("decision") == "timeout":
         return _("Nobody answered in time.")
-    said = {"name": (decision.get("who") or {}).get("name", ""), "how": HOWS[decision["how"]]}
-    approved = decision.get("decision") == "approve"
-    text = _("Approved by %(name)s %(how)s.") if approved else _("Rejected by %(name)s %(how)s.")
-    comment = str(decision.get("comment") or "")
-    return f"{text % said} “{comment[:200]}”" if comment else text % said
+    sentences = _APPROVED if decision.get("decision") == "approve" else _REJECTED
+    said = str(sentences[decision["how"]]) % {"name": (decision.get("who") or {}).get("name", "")}
+    remark = str(decision.get("comment") or "")[:200] if comment else ""
+    return _("%(decision)s “%(comment)s”") % {"decision": said, "comment": remark} if remark else said
 
 
 @dataclass(frozen=True)
@@ -82,22 +87,17 @@ class Approval:
         return str((self.decision.get("who") or {}).get("name", ""))
 
     @property
-    def how(self) -> str:
-        """By which way the decision came."""
-        return str(HOWS.get(self.decision.get("how", ""), ""))
-
-    @property
     def asked(self) -> str:
         """Who may decide, in words."""
         if not self.approvers:
             return _("any editor")
         names = {role.value: role.label for role in Role}
-        return ", ".join(str(names.get(approver, approver)) for approver in self.approvers)
+        return listed(str(names.get(approver, approver)) for approver in self.approvers)
 
     @property
     def told(self) -> str:
-        """The decision as one sentence."""
-        return decision_text(self.decision)
+        """The decision as one sentence, without what was remarked."""
+        return decision_text(self.decision, comment=False)
 
 
 _STATES = {
@@ -140,15 +140,19 @@ def _steps() -> QuerySet[Step]:
     return found.select_related("run__workflow", "run__graph")
 
 
-def approvals_open() -> QuerySet[Step]:
-    """Approvals of the workspace in scope that somebody can decide now, the most pressing first."""
-    waiting = _steps().filter(state=StepState.WAITING, wake_at__gt=timezone.now())
+def _of_run(run_id: UUID | None) -> QuerySet[Step]:
+    return _steps().filter(run_id=run_id) if run_id else _steps()
+
+
+def approvals_open(run_id: UUID | None = None) -> QuerySet[Step]:
+    """Approvals of the workspace in scope, or of one run, that somebody can decide now, the most pressing first."""
+    waiting = _of_run(run_id).filter(state=StepState.WAITING, wake_at__gt=timezone.now())
     return waiting.filter(run__finished_at=None, run__cancel_requested_at=None).order_by("wake_at", "run_id", "item")
 
 
-def approvals_past() -> QuerySet[Step]:
+def approvals_past(run_id: UUID | None = None) -> QuerySet[Step]:
     """Approvals that are over, to be paged by when they began."""
-    return _steps().exclude(state=StepState.WAITING)
+    return _of_run(run_id).exclude(state=StepState.WAITING)
 
 
 def approvals_count() -> int:

@@ -59,7 +59,7 @@ def _by_workflow(entries: Any) -> list[dict[str, Any]]:
 def reuse_forget(request: MemberRequest) -> HttpResponse:
     """Forget every result of the workspace."""
     services.cache_clear(workspace_id=request.workspace.id)
-    messages.success(request, _("All results are forgotten: every step is done anew in its next run."))
+    messages.success(request, _("All results forgotten. Every step runs again next time."))
     return redirect("runs:reuse", request.workspace.slug)
 
 
@@ -71,6 +71,6 @@ def workflow_forget(request: MemberRequest, workflow_id: UUID) -> HttpResponse:
     if workflow is None:
         raise Http404
     services.cache_clear(workspace_id=request.workspace.id, workflow=workflow)
-    done = _("Forgotten: every step of %(workflow)s is done anew in its next run.")
+    done = _("Results of %(workflow)s forgotten. Every step runs again next time.")
     messages.success(request, done % {"workflow": workflow.name})
     return redirect("runs:reuse", request.workspace.slug)

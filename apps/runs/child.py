@@ -186,7 +186,7 @@ class Child:
         if code == -signal.SIGXCPU:
             return error_of(out_of_cpu(self._limits))
         reason = signal.Signals(-code).name if code < 0 else f"exit {code}"
-        message = _("Its process died (%(reason)s).", reason=reason)
+        message = _("Its process crashed (%(reason)s).", reason=reason)
         return error_of(NodeFailure(message, code="child-died", permanent=False))
 
     def _end(self) -> None:

@@ -16,6 +16,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
+from apps.common.jsons import json_read
 from apps.common.live import poke
 from apps.engine.node_types import Lane
 from apps.engine.states import StepState
@@ -135,7 +136,7 @@ def claim_next(lane: Lane) -> Claim | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    inputs, targets, variables = json.loads(row[6] or "{}"), json.loads(row[10] or "null"), json.loads(row[11])
+    inputs, targets, variables = json_read(row[6] or "{}"), json_read(row[10] or "null"), json_read(row[11])
     return Claim(*[*row[:6], inputs, *row[7:10], targets, variables, *row[12:]])
 
 

@@ -17,6 +17,7 @@ import struct
 import sys
 import tempfile
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -99,6 +100,10 @@ class ConfinedContext:
         """A line of the step's log."""
         self.send("log", str(message))
 
+    def sleep(self, seconds: float) -> None:
+        """Do nothing for so long: a cancel ends the whole process."""
+        time.sleep(seconds)
+
     def send(self, kind: str, *parts: Any) -> None:
         """Send a message that has no answer."""
         self.send_text(json.dumps([kind, *parts]))
@@ -177,7 +182,7 @@ def _tell(context: ConfinedContext, work: Work) -> None:
     try:
         outputs = json.dumps(dict(work(context)), allow_nan=False)
         if len(outputs) > RESULT_LIMIT:
-            message = _("What it gives is larger than %(limit)s MB. Give a file instead.", limit=RESULT_LIMIT // MIB)
+            message = _("Its output is larger than %(limit)s MB. Return a file instead.", limit=RESULT_LIMIT // MIB)
             raise NodeFailure(message, code="too-large")
         context.send_text(f'["done", {outputs}]')
     except NodeFailure as failure:

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from apps.common.templatetags.ui import seconds as seconds_text
 from apps.engine.node_types import Port
@@ -136,11 +135,11 @@ def _settings(policy: Policy) -> list[str]:
         _("Stops after %(time)s") % {"time": _time(policy.timeout_s)} if policy.timeout_s else "",
         {
             OnFailure.STOP: "",
-            OnFailure.DEFAULT: _("On failure goes on with a default value"),
-            OnFailure.BRANCH: _("On failure goes on at the error output"),
+            OnFailure.DEFAULT: _("If it fails: continues with a default value"),
+            OnFailure.BRANCH: _("If it fails: continues from the error output"),
         }[policy.on_failure],
-        _("Always new: never reused") if policy.always_new else "",
-        _("Does not run: its output is pinned") if policy.pin is not None else "",
+        _("Always runs: results are never reused") if policy.always_new else "",
+        _("Does not run: the output is pinned") if policy.pin is not None else "",
     ]
 
 
@@ -152,13 +151,14 @@ def _time(seconds: float) -> str:
 def _retries(policy: Policy) -> str:
     if not policy.retries:
         return ""
-    times = ngettext("%(count)s retry", "%(count)s retries", policy.retries) % {"count": policy.retries}
-    first = _("first pause %(time)s") % {"time": _time(policy.backoff_s)}
+    said = {"count": policy.retries, "time": _time(policy.backoff_s), "factor": f"{policy.factor:g}"}
     if policy.retries == 1:
-        return f"{times}, {first}"
-    grows = _("each %(factor)s times longer") % {"factor": f"{policy.factor:g}"}
-    growth = _("doubling") if policy.factor == 2 else _("all alike") if policy.factor == 1 else grows
-    return f"{times}, {first}, {growth}"
+        return _("1 retry, after %(time)s") % said
+    if policy.factor == 1:
+        return _("Up to %(count)s retries, %(time)s apart") % said
+    if policy.factor == 2:
+        return _("Up to %(count)s retries, the first after %(time)s, then twice as long each time") % said
+    return _("Up to %(count)s retries, the first after %(time)s, then %(factor)s times as long each time") % said
 
 
 def _values(values: Mapping[str, Any] | None, ports: Iterable[Port]) -> list[ValueView]:
@@ -240,6 +240,6 @@ def inputs_read(fields: list[dict[str, Any]], posted: Mapping[str, Any]) -> dict
         try:
             values[field["name"]] = json.loads(text)
         except ValueError as error:
-            problem = _("“%(port)s” is not JSON. A text stands in double quotes.") % {"port": field["title"]}
+            problem = _("“%(port)s” is not valid JSON. Put text in double quotes.") % {"port": field["title"]}
             raise BadInput(problem) from error
     return values

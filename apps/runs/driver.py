@@ -7,9 +7,8 @@ outside happens only after the journal's barrier. When nothing is left but to wa
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from contextlib import closing, nullcontext
+from contextlib import nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +18,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from apps.billing.services import hold_close
+from apps.common.jsons import json_read
 from apps.common.statements import prepared
 from apps.common.tenancy import scope
 from apps.engine.execution import ONE, Execution, Skip
@@ -50,8 +50,7 @@ def advance(run_id: UUID) -> list[Dispatch | Ring]:
         driver = None
         try:
             driver = Driver(lease)
-            with closing(driver.now.journal):
-                driver.drive()
+            driver.drive()
         except FenceLost:
             log.info("another driver took the run", action="fence_lost", fence=lease.fence)
         except (InterfaceError, OperationalError):
@@ -93,7 +92,6 @@ class Driver:
                 self._finish()
                 return
             state = RunState.RUNNING if now.busy else RunState.WAITING
-            now.journal.join()
             if not now.journal.empty:
                 # Watchers look as soon as this is written, and must see the state that the run is left in.
                 now.journal.flush(state=state)
@@ -119,7 +117,7 @@ class Driver:
         while (step := now.execution.next_ready()) is not None:
             self._step(step)
             if now.journal.due:
-                now.journal.flush_behind()
+                now.journal.flush()
             if now.journal.cancel_asked and not now.cancelled:
                 now.cancelled = True
                 now.execution.stop(CANCELLED)
@@ -256,4 +254,4 @@ class Driver:
 
 
 def _json(text: str | None) -> Any:
-    return json.loads(text) if text else None
+    return json_read(text) if text else None

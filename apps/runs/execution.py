@@ -23,6 +23,7 @@ from apps.common.heartbeat import heartbeat
 from apps.common.live import poke
 from apps.common.tenancy import scope
 from apps.engine.node_types import Lane, NodeFailure
+from apps.engine.plain import outputs_plain
 from apps.engine.plan import PlanStep, step_params
 from apps.engine.states import StepState
 from apps.runs.acts import internal, timed_out
@@ -71,7 +72,7 @@ def execute(claim: Claim, bells: Bells) -> None:
         if not claim_tell(claim):
             return
         if claim.claims > MAX_CLAIMS:
-            message = _("The worker died several times while running this step; it was given up.")
+            message = _("This step was stopped because its worker crashed several times.")
             done = _fail(claim, {"code": "poison", "message": message, "permanent": True})
         else:
             ended = _run(claim, bells)
@@ -96,7 +97,7 @@ def _run(claim: Claim, bells: Bells) -> Ended:
         if step.type.lane is Lane.WORK:
             return _in_child(claim, step, context, params)
         with heartbeat(_Watch(claim, step, bells=bells).tick, every_s=TICK_S):
-            return Ended(outputs=dict(step.type.outputs_in(step.type.run(context, claim.inputs, params))))
+            return Ended(outputs=outputs_plain(step.type.outputs_in(step.type.run(context, claim.inputs, params))))
     except NodeFailure as failure:
         return Ended(error=error_of(failure))
     except ChildBroke as accident:
@@ -110,7 +111,7 @@ def _run(claim: Claim, bells: Bells) -> Ended:
 def _in_child(claim: Claim, step: PlanStep, context: LaneContext, params: Mapping[str, Any]) -> Ended:
     # Before the heartbeat: a process is best copied while none of its threads is in the middle of something.
     child = Child(
-        lambda confined: step.type.outputs_in(step.type.run(confined, claim.inputs, params)),
+        lambda confined: outputs_plain(step.type.outputs_in(step.type.run(confined, claim.inputs, params))),
         context,
         step.type.limits,
         timeout_s=step.policy.timeout_s,

@@ -17,5 +17,5 @@ class DecisionForm(forms.Form):
         required=False,
         max_length=COMMENT_MAX,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text=_("Kept with the decision and handed on with it."),
+        help_text=_("Saved with the decision and passed to the next steps."),
     )

@@ -65,6 +65,8 @@ def _context(run: Run, events: list[Event], shown: int) -> dict[str, Any]:
         "rows": [step for step in steps if step.position < shown],
         "logs": [log_line(event.at, event.body, titles) for event in events if event.kind == "step_log"],
         "seq": events[-1].seq,
+        # Of a run that is over nobody hears so before they have all that led there: they stop listening then.
+        "behind": run.finished_at is not None and events[-1].seq < run.last_seq,
         # What may be done with the run, and what went wrong, changes with the run's own events only.
         "whole": any(event.kind.startswith("run_") for event in events),
         "oob": True,

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.utils import timezone
 
 from apps.common.jsons import json_text
@@ -20,8 +18,6 @@ BATCH_STEPS = 64
 # What was reused costs nothing to look up again, so more of it may be lost with a process.
 BATCH_REUSED = 512
 BATCH_S = 0.1
-# While these wait for PostgreSQL, the drivers work out what comes next.
-_WRITERS = ThreadPoolExecutor(8, thread_name_prefix="journal")
 
 # One statement is one transaction and one round trip: the fence is checked, the sequence advanced, steps and events
 # written; a driver that lost its lease writes nothing. A settled step is never written again. A paid try began in an
@@ -131,8 +127,6 @@ class Journal:
         self.cancel_asked = False
         self._since = time.monotonic()
         self._began = timezone.now()
-        # The batch that is being written behind; its result is whether somebody had asked to cancel.
-        self._writing: Future[bool] | None = None
 
     def step(self, row: dict[str, Any]) -> None:
         """Record a step's new state; a later record of the same step in one batch completes the earlier one."""
@@ -175,43 +169,25 @@ class Journal:
 
     def flush(self, *, state: str | None = None, error: Mapping[str, Any] | None = None, ended: bool = False) -> None:
         """Write the batch, renew the lease, then do what waited for it. FenceLost when the run is another's."""
-        self.join()
         after, self._after = self._after, []
-        self.cancel_asked = self._write(self._take(state=state, error=error, ended=ended))
+        parameters = self._take(state=state, error=error, ended=ended)
+        with prepared() as cursor:
+            cursor.execute(_FLUSH, parameters)
+            row = cursor.fetchone()
+        if row is None:
+            raise FenceLost(FenceLost.__doc__)
+        self.cancel_asked = row[1]
+        # Not before the commit: the run's end is written inside a transaction, and a reader woken early finds nothing.
+        poke(f"run.{self.run_id}", seq=row[0])
         for effect in after:
             effect()
 
-    def flush_behind(self) -> None:
-        """As :meth:`flush`, on another thread while this one goes on.
-
-        Not where something waits for the commit, nor inside a transaction, which the batch then belongs to.
-        """
-        if self._after or connection.in_atomic_block:
-            self.flush()
-            return
-        self.join()
-        self._writing = _WRITERS.submit(self._write_there, self._take())
-
-    def join(self) -> None:
-        """Wait for what is written behind. FenceLost when the run is another's."""
-        if self._writing is not None:
-            writing, self._writing = self._writing, None
-            self.cancel_asked = writing.result()
-
-    def close(self) -> None:
-        """Let what is written behind come to its end, whatever that is: nothing is written once the driver is gone."""
-        if self._writing is not None:
-            wait([self._writing])
-
     def barrier(self) -> None:
-        """Wait until everything recorded is committed, and what waited for it done."""
-        self.join()
+        """Commit everything recorded so far, and do what waited for it."""
         if not self.empty:
             self.flush()
 
-    def _take(
-        self, *, state: str | None = None, error: Mapping[str, Any] | None = None, ended: bool = False
-    ) -> dict[str, Any]:
+    def _take(self, *, state: str | None, error: Mapping[str, Any] | None, ended: bool) -> dict[str, Any]:
         """The batch as parameters of its statement, and a new one begun."""
         parameters: dict[str, Any] = {
             "run": self.run_id,
@@ -233,22 +209,6 @@ class Journal:
         self._attempts, self._results = [], {}
         self._since = time.monotonic()
         return parameters
-
-    def _write(self, parameters: Mapping[str, Any]) -> bool:
-        with prepared() as cursor:
-            cursor.execute(_FLUSH, parameters)
-            row = cursor.fetchone()
-        if row is None:
-            raise FenceLost(FenceLost.__doc__)
-        # Not before the commit: the run's end is written inside a transaction, and a reader woken early finds nothing.
-        poke(f"run.{self.run_id}", seq=row[0])
-        return bool(row[1])
-
-    def _write_there(self, parameters: Mapping[str, Any]) -> bool:
-        try:
-            return self._write(parameters)
-        finally:
-            connection.close()  # back to the pool
 
 
 def events_record(run_id: UUID, events: list[tuple[str, Mapping[str, Any]]], *, wake: bool = False) -> int | None:

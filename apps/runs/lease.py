@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from apps.common.jsons import json_read
 from apps.common.statements import prepared
 
 # Of a row called "run": the workflow's last finished run before it, and where and when reuse was forbidden.
@@ -93,8 +94,8 @@ def lease_take(run_id: UUID) -> Lease | None:
 
 
 def _lease(row: tuple[Any, ...]) -> Lease:
-    variables, targets = json.loads(row[10]), json.loads(row[11] or "null")
-    return Lease(*[*row[:10], variables, targets, *row[12:20], json.loads(row[20]), row[21], *past_read(row[22:])])
+    variables, targets = json_read(row[10]), json_read(row[11] or "null")
+    return Lease(*[*row[:10], variables, targets, *row[12:20], json_read(row[20]), row[21], *past_read(row[22:])])
 
 
 def lease_release(lease: Lease, *, wakes: int, state: str, wake_at: datetime | None) -> bool:

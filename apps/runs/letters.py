@@ -1,4 +1,4 @@
-"""The mails that ask for an approval: written once per request and person, sent at most once.
+"""The mails that ask for an approval: written once per request and person, sent at most once by themselves.
 
 A sweep finds the steps that ask and were not written about, so nothing depends on a message of the driver's.
 """
@@ -32,6 +32,7 @@ BATCH = 100
 MAX_TRIES = 8
 # Beyond that a workspace's approvals wait on their page only: a graph must not become a mailing machine.
 LETTERS_PER_HOUR = 200
+ERROR_MAX = 300
 # A role may be held by many.
 MEMBERS_MAX = 20
 
@@ -65,15 +66,16 @@ def approvals_ask() -> None:
                 run_id=step.run_id, position=step.position, item=step.item, state="waiting", asked_at=None
             ).update(asked_at=timezone.now())
             if asked:
-                _letters_write(step)
+                letters_write(step)
 
 
-def _letters_write(step: Step) -> None:
+def letters_write(step: Step) -> int:
+    """Write the letters of a step that asks; how many. None in an hour in which there were too many."""
     recent = Letter.objects.filter(created_at__gt=timezone.now() - timedelta(hours=1)).count()
     addresses = _addresses(step.workspace_id, (step.request or {}).get("approvers") or [])
     if recent + len(addresses) > LETTERS_PER_HOUR:
         log.warning("too many letters", action="letters_write", run=str(step.run_id), workspace=str(step.workspace_id))
-        return
+        return 0
     letters = [
         Letter(
             workspace_id=step.workspace_id,
@@ -87,6 +89,7 @@ def _letters_write(step: Step) -> None:
         for address, named in addresses.items()
     ]
     Letter.objects.bulk_create(letters, ignore_conflicts=True)
+    return len(letters)
 
 
 def _addresses(workspace_id: UUID, approvers: list[str]) -> Mapping[str, bool]:
@@ -162,16 +165,30 @@ def _send(letter: Letter, step: Step) -> None:
         mail.close()
 
 
-# What a server answers instead of taking the mail.
-_REFUSALS = (_NothingSent, smtplib.SMTPRecipientsRefused, smtplib.SMTPResponseException)
+def _refused(error: Exception) -> str:
+    """What the server answered instead of taking the mail, its code first; "" when it answered nothing."""
+    said: bytes | str
+    if isinstance(error, smtplib.SMTPRecipientsRefused) and error.recipients:
+        code, said = next(iter(error.recipients.values()))
+    elif isinstance(error, smtplib.SMTPResponseException):
+        code, said = error.smtp_code, error.smtp_error
+    else:
+        return ""
+    words = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+    return f"{code} {' '.join(words.replace(chr(0), ' ').split())}"[:ERROR_MAX]
 
 
 def _failed(letter: Letter, error: Exception) -> None:
-    """Try again later what was surely not sent; a lost answer may mean that it was, so that is left alone."""
-    again = isinstance(error, _REFUSALS) and letter.tries + 1 < MAX_TRIES
+    """Try again later what was surely not sent and may be taken then.
+
+    A lost answer may mean that it was sent, and a refusal for good (5xx) stays one, so those are left alone.
+    """
+    refused = _refused(error)
+    passing = isinstance(error, _NothingSent) or refused.startswith("4")
+    again = passing and letter.tries + 1 < MAX_TRIES
     pause = timedelta(seconds=min(3600, 10 * 2**letter.tries))
     due = timezone.now() + pause if again else None
-    Letter.objects.filter(id=letter.id).update(due_at=due, error=type(error).__name__)
+    Letter.objects.filter(id=letter.id).update(due_at=due, error=refused or type(error).__name__)
     log.warning("letter not sent", action="letter_send", letter=str(letter.id), error=type(error).__name__)
 
 

@@ -97,6 +97,11 @@ class Run(TenantModel):
     last_seq = models.BigIntegerField(default=0)
     fence = models.BigIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
+    held = models.GeneratedField(
+        expression=models.ExpressionWrapper(models.Q(lease_until__isnull=False), models.BooleanField()),
+        output_field=models.BooleanField(),
+        db_persist=True,
+    )
     wakes = models.BigIntegerField(default=0)
     wake_at = models.DateTimeField(null=True)
     touched_at = models.DateTimeField(default=timezone.now)
@@ -108,19 +113,17 @@ class Run(TenantModel):
         indexes = [
             models.Index(fields=["workspace", "workflow", "-created_at"], name="runs_run_of_workflow"),
             models.Index(fields=["workspace", "-created_at"], name="runs_run_newest"),
+            # No index knows `touched_at` or `lease_until`, which each batch of the journal changes: none is written
+            # then (HOT), and the key of a step finds the row at once, not behind all its earlier versions.
             models.Index(
-                fields=["touched_at"], condition=models.Q(state__in=["pending", "running"]), name="runs_quiet"
+                fields=["created_at"], condition=models.Q(state__in=["pending", "running"]), name="runs_run_quiet"
             ),
             models.Index(fields=["wake_at"], condition=models.Q(wake_at__isnull=False), name="runs_run_wake"),
+            models.Index(fields=["created_at"], condition=models.Q(state="waiting", held=True), name="runs_run_taken"),
             models.Index(
-                fields=["lease_until"],
-                condition=models.Q(state="waiting", lease_until__isnull=False),
-                name="runs_run_woken",
-            ),
-            models.Index(
-                fields=["touched_at"],
+                fields=["created_at"],
                 condition=models.Q(cancel_requested_at__isnull=False, finished_at__isnull=True),
-                name="runs_run_unheard",
+                name="runs_run_uncancelled",
             ),
         ]
         constraints = [
@@ -295,7 +298,8 @@ class Letter(TenantModel):
     """A mail that asks one person for one approval. The row comes first, and is claimed before anything is sent.
 
     ``named`` says that the address itself may decide, so that its link works without signing in. A letter that was
-    claimed and neither sent nor given back may or may not have gone out: it is never sent again.
+    claimed and neither sent nor given back may or may not have gone out: it is not sent again unless a person asks for
+    it. ``agains`` counts how often somebody did, ``again_at`` is the last time.
     """
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="+", db_index=False)
@@ -308,6 +312,8 @@ class Letter(TenantModel):
     due_at = models.DateTimeField(null=True, default=timezone.now)
     sent_at = models.DateTimeField(null=True)
     error = models.CharField(max_length=300, blank=True, default="")
+    agains = models.PositiveSmallIntegerField(db_default=0, default=0)
+    again_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [
@@ -322,3 +328,8 @@ class Letter(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.address} {self.run_id}/{self.position}"
+
+    @property
+    def refused(self) -> str:
+        """What the mail server said when it refused this letter for good; "" when it did not."""
+        return self.error if self.due_at is None and self.sent_at is None and self.error.startswith("5") else ""

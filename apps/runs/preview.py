@@ -17,7 +17,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.engine.execution import Execution, Skip, Work
+from apps.engine.lists import OPEN, Lists
 from apps.engine.node_types import Effect, NodeFailure, Quote
+from apps.engine.plain import outputs_plain, plain
 from apps.engine.plan import Plan, PlanStep, step_params
 from apps.engine.states import StepState
 from apps.engine.values import inputs_check
@@ -38,7 +40,10 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class StepPreview:
-    """One node of the preview. Prices in micro-credits; ``would`` is what it would do outside, in words."""
+    """One node of the preview. Prices in micro-credits; ``would`` is what it would do outside, in words.
+
+    ``per_item``: the price is that of one item, and how many there are shows in the run.
+    """
 
     node: str
     low: int
@@ -48,6 +53,7 @@ class StepPreview:
     action: Action
     reason: str
     would: str | None = None
+    per_item: bool = False
 
 
 @dataclass
@@ -58,6 +64,7 @@ class _Walk:
     context: PreviewContext
     execution: Execution
     quotes: Mapping[int, Quote]
+    lists: Lists
     unknown: set[int] = field(default_factory=set)
     found: list[StepPreview] = field(default_factory=list)
 
@@ -82,14 +89,15 @@ def preview(
     *, plan: Plan, past: Past, variables: Mapping[str, Any], overrides: Mapping[str, Mapping[str, Any]] | None = None
 ) -> list[StepPreview]:
     """Each node of the plan in running order, with what would happen to it."""
-    variables = {**plan.variables, **variables}
+    variables = plain({**plan.variables, **variables})
     walk = _Walk(
         plan,
         variables,
         Reuse(past, variables),
         PreviewContext(past.workspace_id, variables),
-        Execution(plan, overrides or {}),
+        Execution(plan, plain(overrides or {})),
         {step.position: quote for step, quote in plan.quote(variables)},
+        Lists(plan),
     )
     while (step := walk.execution.next_ready()) is not None:
         walk.found.append(_look(walk, step))
@@ -97,9 +105,10 @@ def preview(
 
 
 def _look(walk: _Walk, step: PlanStep) -> StepPreview:
+    walk.lists.look(step, walk.unknown, walk.execution)
     if _waits_for_unknown(walk, step):
         if step.policy.pin is None:
-            return _unknown(walk, step, reason=_("What comes before it runs first"))
+            return _unknown(walk, step, reason=_("Depends on a step that will run"))
         return _items(walk, step, Work(({},), False))
     try:
         work = walk.execution.resolve(step)
@@ -156,7 +165,8 @@ def _items(walk: _Walk, step: PlanStep, work: Work) -> StepPreview:
         walk.execution.abandon(step)
     first = next((reason for reason in reasons if not is_reuse(reason)), "")
     effect = step.type.effect.value
-    return StepPreview(step.node, price.low, price.high, False, effect, Action.RUN, reason_text(first), would)
+    per_item = step.type.per_item and price.high > 0
+    return StepPreview(step.node, price.low, price.high, False, effect, Action.RUN, reason_text(first), would, per_item)
 
 
 def _reused(step: PlanStep, code: str) -> StepPreview:
@@ -165,12 +175,16 @@ def _reused(step: PlanStep, code: str) -> StepPreview:
 
 def _unknown(walk: _Walk, step: PlanStep, *, reason: str) -> StepPreview:
     """A step that hangs on others that would run: it runs too, unless they decide otherwise."""
-    quote = walk.quotes[step.position]
+    quote, items = walk.quotes[step.position], walk.lists.items[step.position]
+    per_item = quote.high > 0 and (items == OPEN or step.type.per_item)
+    count = 1 if items is None or items == OPEN else items
     walk.execution.skip(step, StepState.PENDING)
     walk.unknown.add(step.position)
     would = _would_of(step, walk.variables)
     action = Action.MAYBE if _behind_branch(walk, step) else Action.RUN
-    return StepPreview(step.node, quote.low, quote.high, False, step.type.effect.value, action, reason, would)
+    price = Quote(quote.low * count, quote.high * count)
+    effect = step.type.effect.value
+    return StepPreview(step.node, price.low, price.high, False, effect, action, reason, would, per_item)
 
 
 def _behind_branch(walk: _Walk, step: PlanStep) -> bool:
@@ -198,4 +212,4 @@ def _instant(
     """The outputs of a step that takes no time; None for any other."""
     if not step.type.instant or step.type.effect is not Effect.PURE:
         return None
-    return step.type.outputs_in(step.type.run(walk.context, inputs, params))
+    return outputs_plain(step.type.outputs_in(step.type.run(walk.context, inputs, params)), inputs)

@@ -8,29 +8,31 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.common.sentences import clauses
+
 _FIXED: dict[str, Promise] = {
-    "hit": gettext_lazy("Reused: nothing changed since it was made"),
+    "hit": gettext_lazy("Reused: nothing has changed"),
     "pinned": gettext_lazy("Pinned output"),
     "new": gettext_lazy("First run of this node"),
     "forced": gettext_lazy("Run again on request"),
     "always-new": gettext_lazy("Always new"),
-    "effect": gettext_lazy("It acts on the outside, so it is never reused"),
-    "unsuccessful": gettext_lazy("It did not succeed last time"),
-    "cleared": gettext_lazy("Its earlier results were forgotten"),
-    "evicted": gettext_lazy("The earlier result is no longer kept"),
+    "effect": gettext_lazy("Acts outside Millrace, so it is never reused"),
+    "unsuccessful": gettext_lazy("Did not succeed last time"),
+    "cleared": gettext_lazy("Earlier results were forgotten"),
+    "evicted": gettext_lazy("The earlier result is no longer stored"),
     "gone": gettext_lazy("A file of the earlier result is gone"),
 }
 
 _FILLED: dict[str, Callable[[list[str]], str]] = {
-    "kept": lambda parts: _("Kept from an earlier run, where it had succeeded (%(run)s)") % {"run": parts[0]},
+    "kept": lambda parts: _("Kept from an earlier run where it succeeded (%(run)s)") % {"run": parts[0]},
     "type": lambda parts: _("node type %(old)s → %(new)s") % {"old": parts[0], "new": parts[1]},
     "code": lambda parts: _("node code %(old)s → %(new)s") % {"old": parts[0], "new": parts[1]},
     "param changed": lambda parts: _("`%(name)s` changed") % {"name": parts[0]},
     "param new": lambda parts: _("`%(name)s` is new") % {"name": parts[0]},
-    "param gone": lambda parts: _("`%(name)s` is gone") % {"name": parts[0]},
+    "param gone": lambda parts: _("`%(name)s` was removed") % {"name": parts[0]},
     "input changed": lambda parts: _("input `%(name)s` changed") % {"name": parts[0]},
     "input new": lambda parts: _("input `%(name)s` is new") % {"name": parts[0]},
-    "input gone": lambda parts: _("input `%(name)s` is gone") % {"name": parts[0]},
+    "input gone": lambda parts: _("input `%(name)s` was removed") % {"name": parts[0]},
 }
 
 
@@ -41,7 +43,7 @@ def is_reuse(stored: str) -> bool:
 
 def reason_text(stored: str) -> str:
     """One line for people; empty when there is nothing to say."""
-    return "; ".join(_line(code) for code in stored.split("\n")) if stored else ""
+    return clauses(_line(code) for code in stored.split("\n")) if stored else ""
 
 
 def _line(code: str) -> str:

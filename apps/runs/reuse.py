@@ -19,6 +19,7 @@ from uuid import UUID
 from django.conf import settings
 
 from apps.assets.models import Asset
+from apps.common.jsons import json_read
 from apps.common.memory import Memory
 from apps.common.statements import prepared
 from apps.engine.node_types import Effect, Lane, NodeFailure
@@ -198,7 +199,7 @@ class Reuse:
             plan = plan_of_graph(graph_id, json.loads(targets) if targets else None)
         except InvalidGraph:  # node types have changed since
             return {}, {}
-        return {step.node: step for step in plan.steps}, {**plan.variables, **json.loads(variables)}
+        return {step.node: step for step in plan.steps}, {**plan.variables, **json_read(variables)}
 
     def _previous_params(self, node: str) -> Mapping[str, Any]:
         steps, variables = self._previous_plan
@@ -235,7 +236,7 @@ def _steps_read(run_id: UUID) -> tuple[dict[tuple[str, int], Earlier], int]:
 
 
 def _earlier(row: tuple[Any, ...]) -> Earlier:
-    inputs, outputs = json.loads(row[6] or "{}"), json.loads(row[7]) if row[7] else None
+    inputs, outputs = json_read(row[6] or "{}"), json_read(row[7]) if row[7] else None
     return Earlier(*[*row[:6], inputs, outputs, *row[8:]])
 
 
@@ -252,7 +253,7 @@ def _entry_use(workspace_id: UUID, key: str) -> tuple[Mapping[str, Any] | None, 
             [workspace_id, key],
         )
         row = cursor.fetchone()
-    return (json.loads(row[0]), row[1]) if row and row[0] else None
+    return (json_read(row[0]), row[1]) if row and row[0] else None
 
 
 def _entry_touch(workspace_id: UUID, key: str) -> None:

@@ -8,12 +8,12 @@ from uuid import UUID
 
 from ninja import Field, Schema
 
-from apps.common.bodies import JsonObject
+from apps.common.bodies import Body, Id, JsonObject
 
 AMOUNT_MAX = 2**63 - 1
 
 
-class DocumentIn(Schema):
+class DocumentIn(Body):
     """A graph to look at instead of the workflow's own, with variables and targets."""
 
     graph: dict[str, Any] | None = None
@@ -24,7 +24,7 @@ class DocumentIn(Schema):
 class PartIn(DocumentIn):
     """A graph, and which part of it: from an earlier run, from a node, with inputs edited by node and port."""
 
-    from_run: UUID | None = None
+    from_run: Id | None = None
     from_node: str | None = None
     inputs: dict[str, JsonObject] = Field(default_factory=dict)
 
@@ -56,7 +56,10 @@ class Validation(Schema):
 
 
 class StepPreview(Schema):
-    """What would happen to a node, and its price. ``action`` is ``run, reuse, skip`` or ``maybe``."""
+    """What would happen to a node, and its price. ``action`` is ``run, reuse, skip`` or ``maybe``.
+
+    ``per_item``: the price is that of one item, and how many there are shows in the run.
+    """
 
     node: str
     low: int
@@ -66,13 +69,15 @@ class StepPreview(Schema):
     action: str
     reason: str
     would: str | None
+    per_item: bool
 
 
 class Estimate(Schema):
-    """The price of a run before it starts."""
+    """The price of a run before it starts; ``per_item``: it is from so much on, more with longer lists."""
 
     low: int
     high: int
+    per_item: bool
     steps: list[StepPreview]
 
 

@@ -55,11 +55,15 @@ class NoEarlierRun(ValueError):
 
 @dataclass(frozen=True)
 class Estimate:
-    """The price of a run before it starts, micro-credits, and what would happen to each node."""
+    """The price of a run before it starts, micro-credits, and what would happen to each node.
+
+    ``per_item``: the price is where it begins, for a node counts one item of a list that the run itself makes.
+    """
 
     low: int
     high: int
     steps: tuple[StepPreview, ...]
+    per_item: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,8 @@ def _estimate(workflow: Workflow, plan: Plan, variables: Mapping[str, Any] | Non
         from_node=part.from_node,
     )
     steps = tuple(preview(plan=plan, past=past, variables=variables or {}, overrides=part.inputs))
-    return Estimate(sum(step.low for step in steps), sum(step.high for step in steps), steps)
+    per_item = any(step.per_item for step in steps)
+    return Estimate(sum(step.low for step in steps), sum(step.high for step in steps), steps, per_item)
 
 
 def part_resolve(workflow: Workflow, plan: Plan, part: Part) -> Part:

@@ -102,7 +102,7 @@ def step_alone(request: MemberRequest, run_id: UUID, node: str, item: int) -> Ht
     run, step = _step(run_id, node)
     row = _row(run, step, item)
     if row is None:
-        return refused(request, ValueError(_("This step has not begun yet, so there is no input to edit.")))
+        return refused(request, ValueError(_("This step has not started yet, so there is no input to edit.")))
     fields = inputs_editable(step, row)
     context: dict[str, Any] = {"run": run, "step": step, "item": item, "fields": fields}
     if request.method == "GET":
@@ -133,7 +133,7 @@ def step_pin(request: MemberRequest, run_id: UUID, node: str, item: int) -> Http
         operations_apply(workflow=workflow, actor_id=request.user.id, client_id=f"run-{uuid4()}", ops=[operation])
     except services.WorkflowTrashed as error:
         return refused(request, error)
-    done = _("Pinned: from the next run on, %(node)s gives this output without running.")
+    done = _("Pinned: from the next run on, %(node)s uses this output without running.")
     undone = _("Unpinned: from the next run on, %(node)s runs again.")
     messages.success(request, (done if pinning else undone) % {"node": step.title})
     return _panel(request, run, step, item)
@@ -148,5 +148,5 @@ def step_forget(request: MemberRequest, run_id: UUID, node: str, item: int) -> H
         services.cache_clear(workspace_id=request.workspace.id, workflow=services.workflow_of(run), node=step.node)
     except services.WorkflowTrashed as error:
         return refused(request, error)
-    messages.success(request, _("Forgotten: in the next run %(node)s is done anew.") % {"node": step.title})
+    messages.success(request, _("Results forgotten. The next run runs %(node)s again.") % {"node": step.title})
     return _panel(request, run, step, item)

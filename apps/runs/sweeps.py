@@ -39,7 +39,7 @@ WITH due AS (
      ORDER BY touched_at LIMIT %(batch)s)
     UNION
     (SELECT id FROM runs_run
-     WHERE state = 'waiting' AND lease_until IS NOT NULL AND lease_until < statement_timestamp()
+     WHERE state = 'waiting' AND held AND lease_until < statement_timestamp()
      LIMIT %(batch)s)
     UNION
     (SELECT id FROM runs_run

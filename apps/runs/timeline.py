@@ -18,7 +18,7 @@ from django.db.models import Count, Max, Min, Sum
 from django.db.models.fields.json import KeyTextTransform
 from django.utils import timezone
 from django.utils.functional import cached_property
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 
 from apps.common.states import look_of
 from apps.engine.node_types import Effect
@@ -28,6 +28,7 @@ from apps.runs.approvals import decision_text
 from apps.runs.models import APPROVAL_TYPE, STEP_EMITTED, Attempt, Run, Step
 from apps.runs.plans import run_plan
 from apps.runs.reasons import reason_text
+from apps.runs.spread import PRESSING, spread_text
 
 ITEMS_SHOWN = 50
 # Of a list that is still being worked on, the canvas gets a glimpse; the whole comes once it is there.
@@ -39,8 +40,6 @@ _LIGHT = (
     "started_at", "finished_at", "dispatched_at", "wake_at",
 )  # fmt: skip
 _SETTLED = [state.value for state in StepState if state.settled]
-# When items differ, the row shows the most pressing state.
-_PRESSING = ["failed", "running", "waiting", "ready", "pending", "cancelled", "completed", "cached", "skipped"]
 # The API names the run something was taken from; to a person its identifier says nothing.
 _IDENTIFIER = re.compile(r"\s*[(（][0-9a-f-]{36}[)）]")
 
@@ -84,8 +83,10 @@ class RowView:
     error: str
     note: str
     again_at: datetime | None = None
-    # What it waits for while it waits: "approval", "callback" or "".
+    # What it waits for while it waits: "approval", "callback" or ""; how many items do, and which is the first.
     waits: str = ""
+    asks: int = 0
+    asked: int = 0
     # Why it was reused or had to run; what it would have done, in a dry run; JSON of what it waits for an answer to.
     reason: str = ""
     would: str = ""
@@ -116,11 +117,14 @@ class Group:
     end: datetime | None
     cost: int
     error: str
+    # What items wait for an answer to, and the first of them.
+    waits: str = ""
+    asked: int = 0
 
     @property
     def state(self) -> str:
         """The most pressing state among the items."""
-        return min(self.counts, key=_PRESSING.index)
+        return min(self.counts, key=PRESSING.index)
 
 
 class Clock:
@@ -167,6 +171,8 @@ class Timeline:
                 end=Max("finished_at"),
                 sum=Sum("cost"),
                 message=Min(KeyTextTransform("message", "error")),
+                kind=Min(KeyTextTransform("kind", "request")),
+                first=Min("item"),
             )
             .order_by("position")
         )
@@ -224,8 +230,10 @@ class Timeline:
         told = self.told.get(step.node) if group.state == StepState.RUNNING else None
         return RowView(
             step.position, step.node, 0, step.title, step.type.type, group.state, 1, bars, seconds, group.cost,
-            group.error, "", items=sum(group.counts.values()), spread=_spread(group.counts),
-            outputs=json.dumps(outputs, separators=(",", ":")), told=told,
+            group.error, "", items=sum(group.counts.values()), spread=spread_text(group.counts),
+            outputs=json.dumps(outputs, separators=(",", ":")), told=told, waits=group.waits, asked=group.asked,
+            asks=group.counts["waiting"] if group.waits else 0,
+            request=json.dumps({"kind": group.waits}) if group.waits else "",
         )  # fmt: skip
 
 
@@ -271,6 +279,8 @@ def row_view(
         note,
         again_at=row.wake_at if row.state == StepState.PENDING else None,
         waits=(row.request or {}).get("kind", "") if row.state == StepState.WAITING else "",
+        asks=1 if row.request and row.state == StepState.WAITING else 0,
+        asked=row.item,
         reason="" if row.state == StepState.SKIPPED else why_text(row.cache_reason),
         would=told if error.get("code") == "dry-run" else "",
         request=json.dumps(row.request) if row.request and row.state == StepState.WAITING else "",
@@ -329,21 +339,16 @@ def _group(parts: list[Mapping[str, Any]]) -> Group:
     starts = [part["start"] for part in parts if part["start"]]
     ends = [part["end"] for part in parts if part["end"]]
     errors = [part["message"] for part in parts if part["message"] and part["state"] in ("failed", "pending")]
+    asking = next((part for part in parts if part["state"] == StepState.WAITING and part["kind"]), None)
     return Group(
         {part["state"]: part["count"] for part in parts},
         min(starts, default=None),
         max(ends, default=None),
         sum(part["sum"] for part in parts),
         errors[0] if errors else "",
+        asking["kind"] if asking else "",
+        asking["first"] if asking else 0,
     )
-
-
-def _spread(counts: Mapping[str, int]) -> str:
-    """ "37 done, 2 failed": how the items of a step are."""
-    parts = [f"{counts[state]} {str(look_of(state).word).lower()}" for state in _PRESSING if state in counts]
-    total = sum(counts.values())
-    head = ngettext("%(count)s item", "%(count)s items", total) % {"count": total}
-    return f"{head}: {', '.join(parts)}"
 
 
 def short(value: Any) -> Any:

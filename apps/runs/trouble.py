@@ -36,7 +36,9 @@ def _give_up(lease: Lease) -> None:
     """End the run as failed: provider calls are cancelled, open steps end as cancelled, the hold goes back."""
     for generation in Generation.objects.filter(run_id=lease.run_id, state__in=LIVE):
         generation_cancel(workspace_id=lease.workspace_id, generation_id=generation.id)
-    message = _("Something went wrong on our side, several times. Tell us the run's id; you can run it again.")
+    message = _(
+        "Something went wrong on our side several times. Run it again, and if it keeps happening, send us the run ID."
+    )
     error = {"code": "internal", "message": message}
     journal = Journal(lease.run_id, lease.fence, 0)
     with transaction.atomic():

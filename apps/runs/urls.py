@@ -22,6 +22,9 @@ urlpatterns: list[URLPattern] = [
     path(
         "approvals/<uuid:run_id>/<str:node>/<int:item>/answer/", approval_views.approval_answer, name="approval_answer"
     ),
+    path(
+        "approvals/<uuid:run_id>/<str:node>/<int:item>/remind/", approval_views.approval_remind, name="approval_remind"
+    ),
     path("runs/<uuid:run_id>/again/", views.run_again, name="run_again"),
     path("runs/<uuid:run_id>/steps/", step_pages.step_list, name="step_list"),
     path("runs/<uuid:run_id>/steps/<str:node>/items/", step_pages.step_items, name="step_items"),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-from jsonschema_rs import ValidationError
+from typing import TYPE_CHECKING, Any
 
 from apps.wording import gettext as _
 from apps.wording import ngettext
+
+if TYPE_CHECKING:
+    from jsonschema_rs import ValidationError
 
 
 def sentence(schema: Mapping[str, Any], error: ValidationError) -> str:

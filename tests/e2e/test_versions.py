@@ -62,7 +62,7 @@ def keep_and_publish(page: Page) -> None:
     """On the canvas: name this moment, publish it, look at it."""
     page.get_by_role("button", name="Versions").click()
     dialog = page.get_by_role("dialog", name="Versions")
-    dialog.get_by_label("Name this moment").fill("Loud")
+    dialog.get_by_label("Version name").fill("Loud")
     page.keyboard.press("Enter")
     expect(dialog.get_by_role("link", name="Loud")).to_be_visible()
     dialog.get_by_role("button", name="Publish").press("Enter")
@@ -105,7 +105,7 @@ def test_version_is_kept_published_and_used(
     written = page.locator(".step-log time").first
     at = datetime.fromisoformat(written.get_attribute("datetime") or "").astimezone(ZoneInfo(READER))
     expect(written).to_have_text(f"{at:%H:%M:%S}")  # as the reader's clock shows it
-    page.get_by_role("link", name="The run of the workflow inside").click()
+    page.get_by_role("link", name="Open the nested run").click()
     expect(page.get_by_text("A step of the run")).to_be_visible()
     expect(page.locator(".run-head .tag", has_text="version 1")).to_be_visible()
     look(page, "child")

@@ -39,7 +39,9 @@ def api(token_for: Callable[..., str]) -> Callable[..., Client]:
 def vendor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Vendor]:
     """The test's own vendor behind the name of the sandbox."""
     vendor = Vendor()
-    monkeypatch.setitem(registry._providers, "sandbox", VendorAdapter(vendor.url))
+    adapter = VendorAdapter(vendor.url)
+    monkeypatch.setitem(registry._makers, "sandbox", lambda _account: adapter)
+    monkeypatch.setattr(registry, "_providers", {})
     yield vendor
     vendor.stop()
 

@@ -70,7 +70,7 @@ def test_generation_create_of_another_projects_is_refused(api: Api, alice: User,
         ({**image(), "inputs": {"image": "00000000-0000-7000-8000-000000000000"}}, "image"),
         ({**image(), "model": "sandbox/video", "inputs": {"image": "00000000-0000-7000-8000-000000000000"}}, "image"),
         ({**image(), "inputs": {"clip": "00000000-0000-7000-8000-000000000000"}}, "clip"),
-        (image(style="\ud800"), "body.params"),
+        (image(style="\ud800"), "params"),
     ],
 )
 def test_bad_settings_are_named(api: Api, alice: User, rich: Workspace, body: dict[str, Any], field: str) -> None:

@@ -18,6 +18,7 @@ import httpx
 from PIL import Image
 
 from apps.providers.base import Job, Output, ProviderError, Submission, WebhookRefused
+from apps.providers.prices import CREDIT, CREDITS_PER_USD
 
 
 def png(width: int = 32, height: int = 24, colour: str = "teal") -> bytes:
@@ -198,6 +199,6 @@ class VendorAdapter:
             outputs=tuple(Output(f"{self.url}/files/{name}", "image/png", name) for name in body["outputs"]),
             error=error,
             poll_after_s=0.0,
-            actual_cost=body.get("cost"),
+            usage={"usd": body["cost"] / CREDIT / CREDITS_PER_USD} if body.get("cost") is not None else {},
             urls={},
         )

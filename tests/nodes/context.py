@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -40,6 +41,9 @@ class FolderContext:
 
     def progress(self, fraction: float, message: str = "") -> None:
         self.told.append(fraction)
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
 
     def log(self, message: str) -> None:
         self.lines.append(message)

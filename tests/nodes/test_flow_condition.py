@@ -23,7 +23,27 @@ def test_takes_one_branch(run_node: Callable[..., Any], expression: str, value: 
     assert run_node("flow.condition", {"value": value}, expression=expression) == {branch: value}
 
 
-@pytest.mark.parametrize(("expression", "value"), [("value.b", {"a": 1}), ("value + 1", 1), ("value > 1", "x")])
-def test_undecidable_is_a_sentence(run_node: Callable[..., Any], expression: str, value: Any) -> None:
-    with pytest.raises(NodeFailure, match="condition"):
+@pytest.mark.parametrize(
+    ("expression", "value", "sentence"),
+    [
+        ("1 / value > 1", 0, "The condition divides by zero."),
+        ("5 % value > 1", 0, "The condition divides by zero."),
+        ("value.b", {"a": 1}, 'The condition looks for "b" in an object that does not have it.'),
+        ("variables.sea", 1, 'The condition looks for "sea" in an object that does not have it.'),
+        ("value[3] == 1", [1], "The condition looks at place 3 of a list of 1; places count from 0."),
+        ("value > 1", "x", "The condition works with values that do not go together: _>_(string, int64)."),
+        ("value + 9223372036854775807 > 0", 1, "The condition counts with whole numbers beyond 64 bits."),
+        ("value > 1", 2**70, "The condition counts with whole numbers beyond 64 bits."),
+        ("int(value) > 1", "x", "The condition could not be decided: cannot convert string to int"),
+        ("value + 1", 1, "The condition must answer true or false, but it gave 2."),
+        ("value", "ERROR: é", 'The condition must answer true or false, but it gave "ERROR: é".'),
+        ("null", 1, "The condition must answer true or false, but it gave null."),
+        ("value", ["x" * 500], 'The condition must answer true or false, but it gave ["' + "x" * 98 + "…."),
+    ],
+)
+def test_undecidable_is_one_sentence_of_what_happened(
+    run_node: Callable[..., Any], expression: str, value: Any, sentence: str
+) -> None:
+    with pytest.raises(NodeFailure) as failure:
         run_node("flow.condition", {"value": value}, expression=expression)
+    assert (str(failure.value), failure.value.code, failure.value.permanent) == (sentence, "bad-condition", True)

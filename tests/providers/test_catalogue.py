@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.providers import catalogue
-from apps.providers.sandbox_models import STYLES
+from apps.providers.entries import SHARED
 from apps.sandbox.art import style_names, styles
 from apps.sandbox.orders import OFFERS, OrderRefused, order_read
 
@@ -81,7 +81,7 @@ def test_forms_have_what_a_good_form_needs(model: catalogue.Model) -> None:
 
 
 def test_vendor_and_catalogue_offer_the_same() -> None:
-    assert tuple(STYLES) == style_names.STYLES == ("auto", *styles.COMPOSITIONS)
+    assert tuple(SHARED["sandbox_style"]["enum"]) == style_names.STYLES == ("auto", *styles.COMPOSITIONS)
     assert set(OFFERS) == {name for name in catalogue.MODELS if name.startswith("sandbox/")}
     for name, (params, inputs) in OFFERS.items():
         model = catalogue.MODELS[name]

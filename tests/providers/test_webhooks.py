@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from apps.providers.base import WebhookRefused
+from apps.providers.base import Credentials, WebhookRefused
 from apps.providers.sandbox import SandboxProvider
 from apps.sandbox.execution.webhooks import signed_headers, webhook_secret
 
 NOW = 1_800_000_000
 BODY = json.dumps({"type": "job.succeeded", "data": {"id": "job-1"}}).encode()
-PROVIDER = SandboxProvider("http://127.0.0.1:1", "the-key", clock=lambda: NOW)
+PROVIDER = SandboxProvider(Credentials("the-key", "http://127.0.0.1:1"), clock=lambda: NOW)
 
 
 def _headers(timestamp: int = NOW, body: bytes = BODY, key: str = "the-key") -> dict[str, str]:

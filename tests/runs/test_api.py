@@ -120,6 +120,7 @@ def test_estimate_is_the_price_per_node(alice_api: Client, make_workflow: Make) 
     assert answer == {
         "low": 4_000_000,
         "high": 4_000_000,
+        "per_item": False,
         "steps": [
             {
                 "node": "words",
@@ -130,6 +131,7 @@ def test_estimate_is_the_price_per_node(alice_api: Client, make_workflow: Make) 
                 "action": "run",
                 "reason": "First run of this node",
                 "would": None,
+                "per_item": False,
             },
             {
                 "node": "img",
@@ -140,6 +142,7 @@ def test_estimate_is_the_price_per_node(alice_api: Client, make_workflow: Make) 
                 "action": "run",
                 "reason": "First run of this node",
                 "would": None,
+                "per_item": False,
             },
         ],
     }

@@ -24,7 +24,7 @@ from tests.runs.asking import Started, given, pages, ring, step
 
 def test_an_empty_list_says_what_to_do(alice_client: Client, workspace: Workspace) -> None:
     page = alice_client.get(f"/w/{workspace.slug}/approvals/").content.decode()
-    assert "Nothing waits for a decision" in page
+    assert "Nothing is waiting for a decision" in page
     assert "Open projects" in page
 
 
@@ -49,6 +49,14 @@ def test_the_list_has_what_is_open_and_what_was_decided(
     assert "Print the poster?" in waiting and "You can decide" in waiting
     assert "Send it?" in decided and "Approved" in decided and "Bob" in decided
     assert pages(workspace, run)[0] in waiting
+
+
+def test_the_list_of_one_run(bob_client: Client, bob: User, workspace: Workspace, started: Started) -> None:
+    run, other = started(message="Print the poster?"), started(message="Send it?")
+    text = bob_client.get(f"/w/{workspace.slug}/approvals/?run={run.id}").content.decode()
+    assert "Print the poster?" in text and "Send it?" not in text
+    assert "Approvals of one run." in text and pages(workspace, other)[0] not in text
+    assert bob_client.get(f"/w/{workspace.slug}/approvals/?run=nonsense").status_code == 404
 
 
 def test_history_is_paged(bob_client: Client, bob: User, workspace: Workspace, started: Started) -> None:
@@ -80,10 +88,10 @@ def test_the_navigation_counts(alice_client: Client, workspace: Workspace, start
     assert alice_client.get(count).content.decode().strip() == ""
     run = started()
     started()
-    assert "2 approvals wait" in alice_client.get(count).content.decode()
+    assert "2 approvals waiting" in alice_client.get(count).content.decode()
     with scope(workspace.id):
         services.run_cancel(run=run)
-    assert "1 approval waits" in alice_client.get(count).content.decode()
+    assert "1 approval waiting" in alice_client.get(count).content.decode()
     assert count in alice_client.get(f"/w/{workspace.slug}/approvals/").content.decode()
 
 
@@ -104,7 +112,7 @@ def test_deciding_on_the_page(
     text = done.content.decode()
     assert "Approved" in text and "by Bob on this site" in text and "Go on" in text
     late = bob_client.post(answer, {"decision": "reject"}, follow=True).content.decode()
-    assert "Bob was first" in late
+    assert "Bob answered first" in late
     assert see(given, run)["decision"]["decision"] == "approve"
 
 
@@ -141,7 +149,7 @@ def test_expired_and_cancelled_pages_say_so(
             assert 'value="approve"' not in text
             see(advance, run.id)
     told = bob_client.post(pages(workspace, late)[1], {"decision": "approve"}, follow=True).content.decode()
-    assert "time to answer is over" in told
+    assert "time to answer has passed" in told
 
 
 def test_the_console_leads_there_and_tells_who_decided(

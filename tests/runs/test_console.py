@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -18,6 +19,7 @@ from django.utils import timezone
 from apps.common.tenancy import scope
 from apps.projects.models import Workflow
 from apps.projects.services import workflow_document
+from apps.runs import fragments
 from apps.runs.console import console_context, run_view
 from apps.runs.detail import settings_lines, step_of, value_view
 from apps.runs.driver import advance
@@ -107,7 +109,7 @@ class TestRows:
         run = drive(workflow)
         row = console_context(run)["steps"][0]
         assert [(bar.kind, bar.length) for bar in row.bars] == [("cached", 0)]
-        assert row.bars[0].tip == row.note == "Reused: nothing changed since it was made"
+        assert row.bars[0].tip == row.note == "Reused: nothing has changed"
         assert run_view(run).counts.reused == 2
 
     def test_a_mapped_step_is_one_row_and_its_items_are_paged(self, make_workflow: Make, alice_client: Client) -> None:
@@ -122,6 +124,19 @@ class TestRows:
         assert page(alice_client, "step_items", run.id, "t", page="nonsense").count("<li id=") == ITEMS_SHOWN
         assert page(alice_client, "step_items", run.id, "t", page="9" * 5000).count("<li id=") == ITEMS_SHOWN
         assert page(alice_client, "step_items", run.id, "t", page=99).count("<li id=") == 20
+
+    def test_items_that_wait_for_approvals_lead_to_them(self, make_workflow: Make, alice_client: Client) -> None:
+        run = mapped(make_workflow, 4)
+        items = Step.objects.filter(run_id=run.id, node="t")
+        items.filter(item__gt=0).update(state="waiting", request={"kind": "approval"}, outputs={})
+        row = next(one for one in console_context(run)["steps"] if one.node == "t")
+        assert (row.state, row.waits, row.asks, row.asked) == ("waiting", "approval", 3, 1)
+        text = page(alice_client, "run_console", run.id)
+        assert "3 approvals are waiting" in text and f"/approvals/?run={run.id}" in text
+        assert 'item="1" asks="3"' in text
+        items.filter(item__gt=1).update(state="completed", request=None)
+        text = page(alice_client, "run_console", run.id)
+        assert f"/approvals/{run.id}/t/1/" in text and "?run=" not in text
 
     def test_the_length_of_a_run_hangs_on_its_longest_path(self, make_workflow: Make) -> None:
         nodes = [node("a"), node("slow", sleep_ms=30), node("quick"), node("z", "flow.template", template="x")]
@@ -155,7 +170,7 @@ class TestHead:
     ) -> None:
         run = drive(make_workflow(image()), dry_run=True)
         text = page(alice_client, "run_detail", run.id)
-        assert "A dry run: nothing was sent or spent." in text
+        assert "Dry run: nothing was sent or charged." in text
         assert "It would ask sandbox/image" in text
         assert run_view(run).counts.would == 1
 
@@ -166,7 +181,7 @@ class TestHead:
         run = drive(workflow, part=part, max_credits=10_000_000)
         text = page(alice_client, "run_detail", run.id)
         assert "0 of at most 10 credits" in text
-        assert "again from Pass" in text
+        assert "rerun from Pass" in text
         assert reverse("runs:run_detail", args=["mill", first.id]) in text
 
 
@@ -178,13 +193,13 @@ class TestDetail:
         text = page(alice_client, "step_detail", run.id, "a", 0)
         for number in (1, 2):
             assert f"Failed on request, attempt {number}." in text
-        assert "3 retries, first pause 100 ms, all alike" in text
+        assert "Up to 3 retries, 100 ms apart" in text
         assert "Output" in text and "Input" in text
         assert "Run again from here" in text
 
     def test_a_step_that_has_not_begun_has_a_panel_too(self, make_workflow: Make, alice_client: Client) -> None:
         run = run_start(workflow=make_workflow(chain(1)), actor_id=None)
-        assert "It has not begun" in page(alice_client, "step_detail", run.id, "n0", 0)
+        assert "Not started yet" in page(alice_client, "step_detail", run.id, "n0", 0)
 
     @pytest.mark.parametrize(("name", "item"), [("nobody", 0), ("n0", 7)])
     def test_what_is_not_there_is_not_found(
@@ -204,10 +219,10 @@ class TestDetail:
         step = step_of(run, "a")
         assert step is not None
         assert settings_lines(step) == [
-            "3 retries, first pause 2 s, doubling",
+            "Up to 3 retries, the first after 2 s, then twice as long each time",
             "Stops after 30 s",
-            "On failure goes on at the error output",
-            "Always new: never reused",
+            "If it fails: continues from the error output",
+            "Always runs: results are never reused",
         ]
 
     @pytest.mark.parametrize(
@@ -273,7 +288,7 @@ class TestAgain:
         run = drive(make_workflow(graph(nodes, ("n", "number", "a", "value"))))
         answer = post(bob_client, "step_alone", run.id, "a", 0, **{"input-value": "{oops"})
         assert answer.status_code == 422
-        assert "is not JSON" in answer.content.decode()
+        assert "is not valid JSON" in answer.content.decode()
         assert "{oops" in answer.content.decode()
         assert Run.objects.count() == 1
 
@@ -294,7 +309,7 @@ class TestAgain:
         run = drive(workflow)
         assert post(bob_client, "step_forget", run.id, "n0", 0).status_code == 200
         again = console_context(drive(workflow))["steps"][0]
-        assert (again.state, again.note) == ("completed", "Its earlier results were forgotten")
+        assert (again.state, again.note) == ("completed", "Earlier results were forgotten")
 
     def test_nothing_is_run_of_a_workflow_in_the_trash(self, make_workflow: Make, bob_client: Client) -> None:
         workflow = make_workflow(chain(1))
@@ -331,7 +346,7 @@ class TestReusePage:
         assert post(bob_client, "reuse_forget").status_code == 403
         assert post(ada_client, "reuse_forget").status_code == 302
         assert not CacheEntry.objects.for_workspace(workspace.id).exists()
-        assert "Nothing is kept yet" in page(ada_client, "reuse")
+        assert "No stored results yet" in page(ada_client, "reuse")
 
     def test_one_workflow_is_forgotten(self, make_workflow: Make, bob_client: Client, victor_client: Client) -> None:
         workflow = make_workflow(chain(1, sleep_ms=10))
@@ -349,7 +364,7 @@ class TestList:
         assert str(first.id) in page(alice_client, "run_list", workflow=one.id)
         assert str(second.id) not in page(alice_client, "run_list", workflow=one.id)
         assert str(first.id) not in page(alice_client, "run_list", state="failed")
-        assert "No run is like that" in page(alice_client, "run_list", state="waiting")
+        assert "No matching runs" in page(alice_client, "run_list", state="waiting")
         assert alice_client.get(reverse("runs:run_list", args=["mill"]), {"workflow": "x"}).status_code == 404
 
 
@@ -373,6 +388,24 @@ class TestBounds:
         assert self.queries(lambda: page(alice_client, "step_detail", long.id, "n700", 0)) <= 14
         assert self.queries(lambda: page(alice_client, "step_list", long.id, first=500)) <= 12
         assert "more" not in page(alice_client, "step_list", long.id, first=500)
+
+    def test_the_end_is_told_with_the_last_batch_only(
+        self, make_workflow: Make, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A reader who comes back far behind stops at the end mark, and must have everything by then."""
+        monkeypatch.setattr(fragments, "BATCH", 7)
+        run, after, told, done = drive(make_workflow(chain(10))), 0, [], set()
+        while True:
+            batch = batch_render(run.id, run.workspace_id, after, "en")
+            assert batch is not None
+            after = batch.seq
+            told.append('state="completed" cost' in batch.html)
+            done |= set(re.findall(r'<node-status node="(\w+)" state="completed"', batch.html))
+            if batch.ended:
+                break
+        assert told == [False] * (len(told) - 1) + [True]
+        assert len(told) == 4
+        assert len(done) == 10
 
     def test_a_long_run_stays_small_on_the_socket(self, make_workflow: Make) -> None:
         run = drive(make_workflow(chain(1000)))

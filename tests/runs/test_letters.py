@@ -33,10 +33,10 @@ def test_each_approver_is_written_to_once(
     ]
     assert all(len(message.to) == 1 for message in mailoutbox), "nobody sees who else was asked"
     first = mailoutbox[0]
-    assert "your approval is asked in Mill" in first.subject
+    assert "approval requested in Mill" in first.subject
     assert "Print it?" in first.body and "sea" in first.body
     html = first.alternatives[0]
-    assert html[1] == "text/html" and "Look and decide" in html[0]
+    assert html[1] == "text/html" and "Review and decide" in html[0]
     with scope(workspace.id):
         assert set(Letter.objects.values_list("address", "named")) == {
             ("ann@example.com", True), ("ada@example.org", True), ("alice@example.org", False)
@@ -138,12 +138,12 @@ def test_the_link_shows_and_a_post_decides(
     assert "no-store" in page["Cache-Control"]
     assert Client(enforce_csrf_checks=True).post(link, {"decision": "approve"}).status_code == 403
     done = anybody.post(link, {"decision": "reject", "comment": "Too blue"})
-    assert done.status_code == 200 and "by ann@example.com by the link in a mail" in done.content.decode()
+    assert done.status_code == 200 and "by ann@example.com from an email link" in done.content.decode()
     made = see(given, run)["decision"]
     assert made["who"] == {"id": None, "name": "ann@example.com", "email": "ann@example.com"}
     assert (made["decision"], made["how"], made["comment"]) == ("reject", "mail", "Too blue")
     late = anybody.post(link, {"decision": "approve"})
-    assert late.status_code == 409 and "ann@example.com was first" in late.content.decode()
+    assert late.status_code == 409 and "ann@example.com answered first" in late.content.decode()
     assert see(given, run)["decision"] == made
 
 
@@ -166,7 +166,7 @@ def test_an_old_link_leads_nowhere(
     monkeypatch.setattr("django.core.signing.time.time", lambda: later)
     answer = Client().get(link_in(mailoutbox[0]))
     assert answer.status_code == 404
-    assert "This link leads nowhere" in answer.content.decode()
+    assert "This link does not work" in answer.content.decode()
 
 
 def test_a_link_says_when_it_is_over(workspace: Workspace, started: Started, mailoutbox: list[Any], see: Any) -> None:

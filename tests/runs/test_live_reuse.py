@@ -43,7 +43,7 @@ def test_paid_result_is_reused_for_nothing(site: Api, make_workflow: Make) -> No
     assert (again["state"], again["cost"], balance(site)) == ("completed", 0, GRANTED - PRICE)
     step = again["steps"]["img"]
     assert (step["state"], step["cached"]) == ("cached", True)
-    assert step["cache_reason"] == "Reused: nothing changed since it was made"
+    assert step["cache_reason"] == "Reused: nothing has changed"
     assert step["outputs"] == first["steps"]["img"]["outputs"]
     assert Submission.objects.count() == 1
     # The same work in another workflow is the same work.

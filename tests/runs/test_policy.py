@@ -137,10 +137,10 @@ def test_a_try_over_its_time_limit_has_failed(make_workflow: Make) -> None:
 
 BAD = [
     ({"$retry": {"times": 99}}, "$retry", "Times must lie between 0 and 10."),
-    ({"$retry": {"times": 1, "backoff_s": 0}}, "$retry", "First pause, seconds must lie between"),
+    ({"$retry": {"times": 1, "backoff_s": 0}}, "$retry", "Wait before the first retry, seconds must lie between"),
     ({"$retry": "often"}, "$retry", "Retries"),
     ({"$timeout_s": -1}, "$timeout_s", "Time limit, seconds must lie between"),
-    ({"$on_failure": "shrug"}, "$on_failure", "When it fails must be one of: stop, default, branch."),
+    ({"$on_failure": "shrug"}, "$on_failure", "If it fails must be one of: stop, default, branch."),
     ({"$on_failure": "default"}, "$default", "Say what the outputs give when it fails."),
     ({"$on_failure": "default", "$default": {"nothing": 1}}, "$default", "There is no output nothing."),
     ({"$pin": {"nothing": 1}}, "$pin", "There is no output nothing."),

@@ -20,6 +20,7 @@ from apps.runs.services import Part
 from apps.workspaces.models import Workspace
 from tests.runs.calls import post
 from tests.runs.graphs import chain, graph, image, node
+from tests.runs.nesting import given, gives, publish, use
 
 Make = Callable[[dict[str, Any]], Workflow]
 Edges = list[tuple[str, str, str, str]]
@@ -139,3 +140,76 @@ def test_foreign_run_is_no_source(
         run = services.run_start(workflow=theirs, actor_id=None)
     status, answer = post(alice_api, f"/workflows/{make_workflow(chain(1)).id}/runs", {"from_run": str(run.id)})
     assert (status, answer["type"]) == (404, "/problems/not-found")
+
+
+def per_item(workflow: Workflow, client: Client) -> tuple[bool, int, dict[str, tuple[bool, int]]]:
+    status, found = post(client, f"/workflows/{workflow.id}/estimate")
+    assert status == 200
+    return found["per_item"], found["high"], {one["node"]: (one["per_item"], one["high"]) for one in found["steps"]}
+
+
+PICTURE = {"model": "sandbox/image", "width": 256, "height": 256, "seed": 1}
+
+
+def test_a_list_made_in_the_run_is_priced_by_the_item(make_workflow: Make, alice_api: Client) -> None:
+    nodes = [node("t", "input.text", text="sea\nwood"), node("lines", "flow.split"), node("p")]
+    nodes += [node("img", "image.generate", **PICTURE), node("film", "video.generate", model="sandbox/video")]
+    edges: Edges = [("t", "text", "lines", "text"), ("lines", "texts", "p", "value"), ("p", "value", "img", "prompt")]
+    edges += [("img", "image", "film", "image"), ("t", "text", "film", "prompt")]
+    workflow = make_workflow(graph(nodes, *edges))
+    whole, high, steps = per_item(workflow, alice_api)
+    assert (whole, steps["img"], steps["film"][0]) == (True, (True, 4_000_000), True)
+    assert (steps["lines"], steps["p"]) == ((False, 0), (False, 0))
+    assert high == steps["img"][1] + steps["film"][1]
+
+
+def test_what_gives_one_value_is_not_priced_by_the_item(make_workflow: Make, alice_api: Client) -> None:
+    nodes = [node("t", "input.text", text="sea"), node("p"), node("wait", "flow.wait", seconds=1)]
+    nodes += [node("img", "image.generate", **PICTURE), node("film", "video.generate", model="sandbox/video")]
+    edges: Edges = [("t", "text", "p", "value"), ("p", "value", "wait", "value"), ("wait", "value", "img", "prompt")]
+    edges += [("img", "image", "film", "image"), ("t", "text", "film", "prompt")]
+    whole, _high, steps = per_item(make_workflow(graph(nodes, *edges)), alice_api)
+    assert (whole, {flag for flag, _price in steps.values()}) == (False, {False})
+
+
+def test_a_length_that_is_known_is_counted_further_on(make_workflow: Make, alice_api: Client) -> None:
+    def words(default: Any) -> dict[str, Any]:
+        return {"id": "t", "type": "flow.input", "params": {"name": "t", "type": "json", "default": default}}
+
+    nodes = [
+        words(["a", "b", "c"]),
+        node("img", "image.generate", **PICTURE),
+        node("small", "image.resize", width=10, height=10),
+    ]
+    nodes.append(node("film", "video.generate", model="sandbox/video", seconds=2))
+    edges: Edges = [("t", "value", "img", "prompt"), ("img", "image", "small", "image")]
+    edges += [("small", "image", "film", "image"), ("t", "value", "film", "prompt")]
+    whole, _high, steps = per_item(make_workflow(graph(nodes, *edges)), alice_api)
+    one = per_item(make_workflow(graph([words("a"), *nodes[1:]], *edges)), alice_api)
+    assert (whole, steps["img"]) == (False, (False, 3 * 4_000_000))
+    assert steps["film"] == (False, 3 * one[2]["film"][1])
+
+
+def test_a_workflow_that_pays_by_the_item_inside_says_so(make_workflow: Make, alice_api: Client) -> None:
+    def within(source: str, port: str) -> tuple[bool, bool]:
+        nodes = [given(), node("lines", "flow.split"), node("img", "image.generate", **PICTURE), gives("image")]
+        edges: Edges = [("in-text", "value", "lines", "text"), (source, port, "img", "prompt")]
+        inner = make_workflow(graph(nodes, *edges, ("img", "image", "out-image", "value")))
+        with scope(inner.workspace_id):
+            publish(inner)
+        outer = graph([node("t", "input.text", text="sea"), use(inner)], ("t", "text", "sub", "text"))
+        whole, _high, steps = per_item(make_workflow(outer), alice_api)
+        return whole, steps["sub"][0]
+
+    assert within("lines", "texts") == (True, True)
+    assert within("in-text", "value") == (False, False)
+
+
+def test_what_a_workflow_gives_may_be_a_list(make_workflow: Make, alice_api: Client) -> None:
+    nodes = [given(), node("lines", "flow.split"), gives("texts")]
+    inner = make_workflow(graph(nodes, ("in-text", "value", "lines", "text"), ("lines", "texts", "out-texts", "value")))
+    with scope(inner.workspace_id):
+        publish(inner)
+    outer = [node("t", "input.text", text="sea"), use(inner), node("img", "image.generate", **PICTURE)]
+    edges: Edges = [("t", "text", "sub", "text"), ("sub", "texts", "img", "prompt")]
+    assert per_item(make_workflow(graph(outer, *edges)), alice_api)[2]["img"] == (True, 4_000_000)

@@ -48,7 +48,7 @@ def states(run: Run) -> list[str]:
     return list(Step.objects.filter(run=run).order_by("position", "item").values_list("state", flat=True))
 
 
-HIT = "Reused: nothing changed since it was made"
+HIT = "Reused: nothing has changed"
 
 
 def numbers(first: Any = 1, **params: Any) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def test_input_that_is_new_or_gone(make_workflow: Make) -> None:
     run_of(workflow)
     loose = numbers()
     loose["edges"] = loose["edges"][:1] + loose["edges"][2:]
-    assert told(run_of(workflow, loose))["b"] == ("completed", "input `value` is gone")
+    assert told(run_of(workflow, loose))["b"] == ("completed", "input `value` was removed")
     assert told(run_of(workflow, numbers(5)))["b"] == ("completed", "input `value` is new")
 
 
@@ -164,7 +164,7 @@ def test_cleared_is_not_reused(make_workflow: Make, where: str) -> None:
     place: dict[str, Any] = {"workflow": workflow} if where != "workspace" else {}
     services.cache_clear(workspace_id=workflow.workspace_id, node="b" if where == "node" else "", **place)
     after = told(run_of(workflow))
-    assert after["b"] == ("completed", "Its earlier results were forgotten")
+    assert after["b"] == ("completed", "Earlier results were forgotten")
     assert after["a"][0] == ("cached" if where == "node" else "completed")
     assert set(told(run_of(workflow)).values()) == {("cached", HIT)}
 
@@ -248,7 +248,7 @@ def test_run_from_here_keeps_what_comes_before(make_workflow: Make) -> None:
     first = run_of(workflow)
     again = run_of(workflow, part=Part(from_node="b"))
     assert again.from_run_id == first.id
-    kept = f"Kept from an earlier run, where it had succeeded ({first.id})"
+    kept = f"Kept from an earlier run where it succeeded ({first.id})"
     assert told(again) == {
         "n": ("cached", kept),
         "a": ("cached", kept),

@@ -78,10 +78,10 @@ class TestAnswers:
     def test_after_its_time_nobody_decides(self, make_workflow: Make, bob: User) -> None:
         run = start(make_workflow(approval()))
         ring(run)
-        with pytest.raises(NotWaiting, match="time to answer is over"):
+        with pytest.raises(NotWaiting, match="time to answer has passed"):
             approval_answer(step=step(run), user=bob, decision="approve", how="page")
         advance(run.id)
-        with pytest.raises(NotWaiting, match="time to answer is over"):
+        with pytest.raises(NotWaiting, match="time to answer has passed"):
             approval_answer(step=step(run), user=bob, decision="approve", how="page")
 
     def test_a_cancelled_run_takes_no_answer(self, make_workflow: Make, bob: User) -> None:

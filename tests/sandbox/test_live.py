@@ -19,7 +19,7 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from apps.providers.base import Job, Output, ProviderError, Submission
+from apps.providers.base import Credentials, Job, Output, ProviderError, Submission
 from apps.providers.sandbox import SandboxProvider
 from apps.sandbox.models import Job as Row
 from apps.sandbox.models import JobOutput
@@ -32,7 +32,7 @@ SMALL = {"prompt": "a small hill", "seed": 7, "width": 256, "height": 256}
 
 @pytest.fixture
 def provider(live_stack: LiveStack) -> SandboxProvider:
-    return SandboxProvider(live_stack.base_url, settings.SANDBOX_KEY)
+    return SandboxProvider(Credentials(settings.SANDBOX_KEY, live_stack.base_url))
 
 
 def _submission(model: str = "sandbox/image", **changes: Any) -> Submission:
@@ -109,7 +109,7 @@ def test_refused_is_definite(provider: SandboxProvider) -> None:
         (row,) = _logged(submission)
         assert not row.accepted
     with pytest.raises(ProviderError) as error:
-        SandboxProvider(provider._root.removesuffix("/sandbox/v1"), "wrong").submit(_submission())
+        SandboxProvider(Credentials("wrong", provider._root.removesuffix("/sandbox/v1"))).submit(_submission())
     assert (error.value.code, error.value.permanent, error.value.sent) == ("auth", True, False)
 
 
@@ -226,7 +226,7 @@ def test_nobody_there() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
-    nobody = SandboxProvider(f"http://127.0.0.1:{port}", "key")
+    nobody = SandboxProvider(Credentials("key", f"http://127.0.0.1:{port}"))
     with pytest.raises(ProviderError) as error:
         nobody.submit(_submission())
     assert (error.value.code, error.value.permanent, error.value.sent) == ("unavailable", False, False)
@@ -259,7 +259,7 @@ def test_nobody_there() -> None:
 )
 def test_every_kind_of_answer(status: int, body: bytes, code: str, permanent: bool, sent: bool) -> None:
     with _receiver(answers=[status], body=body) as (address, received), pytest.raises(ProviderError) as error:
-        SandboxProvider(address, "key").submit(_submission())
+        SandboxProvider(Credentials("key", address)).submit(_submission())
     assert (error.value.code, error.value.permanent, error.value.sent) == (code, permanent, sent)
     assert len(received) == 1  # asked once, whatever came back
 
@@ -267,7 +267,7 @@ def test_every_kind_of_answer(status: int, body: bytes, code: str, permanent: bo
 def test_silent_vendor_is_a_lost_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("apps.providers.sandbox.TIMEOUT", httpx.Timeout(0.3))
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(ProviderError) as error:
-        SandboxProvider(f"http://127.0.0.1:{silent.getsockname()[1]}", "key").submit(_submission())
+        SandboxProvider(Credentials("key", f"http://127.0.0.1:{silent.getsockname()[1]}")).submit(_submission())
     assert (error.value.code, error.value.sent) == ("lost", True)
 
 

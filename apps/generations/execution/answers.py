@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +10,7 @@ from django.db import connection
 
 from apps.generations import events
 from apps.generations.execution import timing
+from apps.generations.execution.inline import stored_already
 from apps.generations.execution.settlement import settle_without_charge
 from apps.generations.models import POLLED, Generation, GenerationState
 from apps.providers.base import Job, ProviderError
@@ -141,10 +141,12 @@ def _rows(generation: Generation) -> Any:
 def _delivered(generation: Generation, job: Job, now: datetime) -> None:
     """Remember what was made; it is a success only once we hold a copy."""
     before = generation.delivery or {}
+    outputs = [{"url": one.url, "content_type": one.content_type, "filename": one.filename} for one in job.outputs]
     delivery = {
-        "outputs": [asdict(output) for output in job.outputs],
-        "actual_cost": job.actual_cost,
-        "stored": before.get("stored", {}),
+        "outputs": outputs,
+        "text": job.text,
+        "usage": dict(job.usage),
+        "stored": {**before.get("stored", {}), **stored_already(job)},
         "tries": before.get("tries", 0),
     }
     _rows(generation).update(

@@ -7,10 +7,10 @@ from uuid import UUID
 import structlog
 from django.utils import timezone
 
+from apps.generations.accounts import provider_of
 from apps.generations.execution.following import Next, following
 from apps.generations.models import POLLED, Generation
 from apps.providers.base import ProviderError
-from apps.providers.registry import provider_get
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +26,7 @@ def send_cancel(*, workspace_id: UUID, generation_id: UUID) -> Next | None:
     if generation is None or not generation.provider_request_id or generation.cancel_sent_at:
         return None
     try:
-        provider_get(generation.provider).cancel(generation.provider_request_id, generation.provider_urls)
+        provider_of(generation).cancel(generation.provider_request_id, generation.provider_urls)
     except ProviderError as error:
         log.warning("cancel not sent", action="generation_cancel", generation=str(generation_id), code=error.code)
         if not error.permanent:

@@ -15,18 +15,19 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.assets.models import Asset
-from apps.assets.services import Refused, asset_store
+from apps.assets.services import Refused, asset_local, asset_store
 from apps.common.heartbeat import heartbeat
 from apps.engine.types import kind_title
+from apps.generations.accounts import provider_of
 from apps.generations.execution import timing
 from apps.generations.execution.answers import look_later
 from apps.generations.execution.settlement import settle_success, settle_without_charge
 from apps.generations.models import POLLED, Generation, GenerationState
 from apps.providers.base import Output, ProviderError
-from apps.providers.registry import provider_get
 
 log = structlog.get_logger(__name__)
 # What each kind of model must have made, by our own measure of the bytes.
+TEXT_MAX = 1024 * 1024
 EXPECTED = {"image": "image", "video": "video", "audio": "audio"}
 
 
@@ -43,8 +44,9 @@ def collect(*, workspace_id: UUID, generation_id: UUID) -> None:
     try:
         with heartbeat(partial(_renew, generation), every_s=timing.COLLECT_BEAT_S):
             assets = [_copy(generation, position) for position in range(len(delivery["outputs"]))]
-        if not assets:
-            raise BadOutput("there was no file in it.")
+            text = _text(generation, assets)
+        if not assets and not text:
+            raise BadOutput(_("there was nothing in it."))
     except BadOutput as error:
         now = timezone.now()
         settle_without_charge(generation, GenerationState.FAILED, code="bad_output", detail=str(error), now=now)
@@ -54,7 +56,7 @@ def collect(*, workspace_id: UUID, generation_id: UUID) -> None:
         _let_go(generation)
     else:
         now = timezone.now()
-        settle_success(generation, assets, fence=generation.fence, actual_cost=delivery["actual_cost"], now=now)
+        settle_success(generation, assets, text=text, usage=delivery.get("usage") or {}, now=now)
 
 
 def _claim(workspace_id: UUID, generation_id: UUID) -> Generation | None:
@@ -74,7 +76,7 @@ def _renew(generation: Generation) -> None:
 
 
 def _delivery(generation: Generation) -> dict[str, Any]:
-    """``outputs`` (as the adapter described them), ``actual_cost``, ``stored`` (asset ids by position), ``tries``."""
+    """``outputs`` (as the adapter told them), ``text``, ``usage``, ``stored`` (asset ids by position), ``tries``."""
     return cast("dict[str, Any]", generation.delivery)
 
 
@@ -103,11 +105,20 @@ def _copy(generation: Generation, position: int) -> Asset:
     return asset
 
 
+def _text(generation: Generation, assets: list[Asset]) -> str:
+    """What a model that writes has written: in its answer, or in the file that it made."""
+    told = _delivery(generation).get("text")
+    if told is not None or generation.kind != "text" or not assets:
+        return str(told or "")
+    with asset_local(workspace_id=generation.workspace_id, asset_id=assets[0].id) as path, path.open("rb") as file:
+        return file.read(TEXT_MAX).decode(errors="replace").replace("\0", "")
+
+
 def _fetch(generation: Generation, output: Output) -> Asset:
     with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
         path = Path(folder) / "output"
         try:
-            provider_get(generation.provider).fetch(output, path)
+            provider_of(generation).fetch(output, path)
         except ProviderError as error:
             # An expired address may be renewed by the next look; a file that is never there is the vendor's fault.
             if error.permanent and (error.code != "not_found" or _delivery(generation)["tries"] >= timing.FETCH_TRIES):

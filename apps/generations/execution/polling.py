@@ -17,6 +17,7 @@ from functools import cache
 from itertools import chain
 from queue import Empty, SimpleQueue
 from threading import Event, Lock
+from uuid import UUID
 
 import httpx
 import structlog
@@ -26,6 +27,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from apps.common.tenancy import unscoped
+from apps.generations.accounts import accounts_of, provider_of
 from apps.generations.execution import timing
 from apps.generations.execution.answers import (
     apply_job,
@@ -37,7 +39,7 @@ from apps.generations.execution.answers import (
 from apps.generations.execution.following import Next, following
 from apps.generations.execution.submission import submitted
 from apps.generations.models import POLLED, Generation
-from apps.providers.base import Job, ProviderError
+from apps.providers.base import Credentials, Job, ProviderError
 from apps.providers.registry import provider_get
 
 log = structlog.get_logger(__name__)
@@ -84,7 +86,7 @@ def _take_turn(clock: Callable[[], datetime], until: float, turn: ExitStack) -> 
     with start_blocking_portal() as portal:
         while rows or flying:
             if rows:
-                portal.start_task_soon(_ask_all, rows, clients, answers)
+                portal.start_task_soon(_ask_all, rows, accounts_of(rows), clients, answers)
             flying += len(rows)
             looks = _arrived(answers, flying)
             flying -= len(looks)
@@ -171,17 +173,19 @@ def _arrived(answers: SimpleQueue[Look], flying: int) -> list[Look]:
     return looks
 
 
-async def _ask_all(rows: list[Generation], clients: Clients, answers: SimpleQueue[Look]) -> None:
+async def _ask_all(
+    rows: list[Generation], accounts: dict[UUID, Credentials], clients: Clients, answers: SimpleQueue[Look]
+) -> None:
     async def ask(row: Generation) -> None:
-        answers.put((row, await _ask_one(row, clients)))
+        answers.put((row, await _ask_one(row, accounts[row.id], clients)))
 
     await asyncio.gather(*(ask(row) for row in rows))
 
 
-async def _ask_one(row: Generation, clients: Clients) -> Answer:
+async def _ask_one(row: Generation, account: Credentials, clients: Clients) -> Answer:
     """The job; None when the provider has no record of a lost submission; a ProviderError instead of raising it."""
     try:
-        provider = provider_get(row.provider)
+        provider = provider_get(row.provider, account)
         if row.provider_request_id is None:
             return await asyncio.to_thread(provider.find, str(row.id))
         async with clients.one(row.provider) as client:
@@ -212,7 +216,7 @@ def _apply(row: Generation, answer: Answer) -> Next | None:
         if isinstance(answer, ProviderError):
             apply_no_job(row, answer, now)
         elif answer is None:
-            apply_no_record(row, lookup_complete=provider_get(row.provider).lookup_complete, now=now)
+            apply_no_record(row, lookup_complete=provider_of(row).lookup_complete, now=now)
         elif row.provider_request_id is None:
             submitted(row, answer, now)
             row.refresh_from_db()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from apps.billing.services import hold_capture, hold_release
 from apps.generations import events
 from apps.generations.models import LIVE, Generation, GenerationOutput, GenerationState
 from apps.generations.wording import sentence_stored
+from apps.providers.catalogue import MODELS, cost
 
 log = structlog.get_logger(__name__)
 
@@ -59,14 +61,16 @@ def settle_without_charge(
 
 
 def settle_success(
-    generation: Generation, assets: list[Asset], *, fence: int, actual_cost: int | None, now: datetime
+    generation: Generation, assets: list[Asset], *, text: str = "", usage: Mapping[str, Any], now: datetime
 ) -> bool:
     """Outputs are in our storage: charge min(actual, hold) and say so. False when the claim was lost meanwhile."""
-    cost = generation.price_high if actual_cost is None else max(0, min(actual_cost, generation.price_high))
+    charged = _cost(generation, usage)
     fields: dict[str, Any] = {
         "state": GenerationState.SUCCEEDED,
         "outputs": [asset_ref(asset) for asset in assets],
-        "cost": cost,
+        "text": text,
+        "usage": dict(usage),
+        "cost": charged,
         "progress": 1.0,
         "progress_message": "",
         "settled_at": now,
@@ -76,7 +80,7 @@ def settle_success(
     }
     with transaction.atomic():
         rows = Generation.objects.for_workspace(generation.workspace_id)
-        if not rows.filter(id=generation.id, state__in=LIVE, fence=fence).update(**fields):
+        if not rows.filter(id=generation.id, state__in=LIVE, fence=generation.fence).update(**fields):
             return False
         GenerationOutput.objects.for_workspace(generation.workspace_id).bulk_create(
             GenerationOutput(
@@ -84,12 +88,20 @@ def settle_success(
             )
             for position, asset in enumerate(assets)
         )
-        hold_capture(hold_id=generation.hold_id, amount=cost, description=_description(generation))
+        hold_capture(hold_id=generation.hold_id, amount=charged, description=_description(generation))
         events.settled(generation)
     log.info(
-        "generation settled", action="generation_settle", generation=str(generation.id), state="succeeded", cost=cost
+        "generation settled", action="generation_settle", generation=str(generation.id), state="succeeded", cost=charged
     )
     return True
+
+
+def _cost(generation: Generation, usage: Mapping[str, Any]) -> int:
+    """What the vendor says it took, never more than was said before; the price said before where it does not say."""
+    if generation.model not in MODELS:
+        return generation.price_high
+    actual = cost(generation.model, generation.params, generation.inputs, usage)
+    return generation.price_high if actual is None else max(0, min(actual, generation.price_high))
 
 
 def _description(generation: Generation) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -14,14 +15,17 @@ from django.utils import timezone
 
 from apps.common.heartbeat import heartbeat
 from apps.generations import events
+from apps.generations.accounts import provider_of
 from apps.generations.adapters import InputMissing, submission_build
 from apps.generations.execution import timing
 from apps.generations.execution.answers import apply_job
+from apps.generations.execution.fallback import fallback_take
 from apps.generations.execution.following import Next, following
+from apps.generations.execution.inline import inline_store
 from apps.generations.execution.settlement import settle_without_charge
+from apps.generations.execution.telling import Teller
 from apps.generations.models import Generation, GenerationState
 from apps.providers.base import Job, ProviderError, Submission
-from apps.providers.registry import provider_get
 
 log = structlog.get_logger(__name__)
 STATE = GenerationState
@@ -34,6 +38,7 @@ def submit(*, workspace_id: UUID, generation_id: UUID) -> Next | None:
         return None
     submission = _build(generation)
     if submission is not None:
+        submission = replace(submission, tell=Teller(generation).tell)
         with heartbeat(partial(_renew, generation), every_s=timing.SUBMIT_BEAT_S):
             _send(generation, submission)
     generation.refresh_from_db()
@@ -55,7 +60,7 @@ def _build(generation: Generation) -> Submission | None:
 
 def _send(generation: Generation, submission: Submission) -> None:
     try:
-        job = provider_get(generation.provider).submit(submission)
+        job = inline_store(generation, provider_of(generation).submit(submission))
     except ProviderError as error:
         _refused(generation, error, timezone.now())
     except Exception:
@@ -119,6 +124,8 @@ def _refused(generation: Generation, error: ProviderError, now: datetime) -> Non
     """Sort a failed POST: lost, to be tried again, or definite."""
     if error.sent:
         _lost(generation, now)
+    elif fallback_take(generation, error, now):
+        return
     elif not error.permanent and generation.tries < timing.SUBMIT_TRIES:
         _back(generation, now, timedelta(seconds=error.retry_after_s or 0))
     else:

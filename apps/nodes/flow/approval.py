@@ -75,7 +75,7 @@ NODE = NodeType(
             "message": {
                 "type": "string",
                 "title": "Question",
-                "description": "What is asked of the approvers.",
+                "description": "The question for the approvers.",
                 "format": "multiline",
                 "default": "",
                 "maxLength": 4000,
@@ -92,7 +92,7 @@ NODE = NodeType(
             "timeout_s": {
                 "type": "number",
                 "title": "Time to answer, seconds",
-                "description": "After that the value goes out at “Nobody answered”.",
+                "description": "After that, the value leaves at “Nobody answered”.",
                 "minimum": 1,
                 "maximum": MAX_SECONDS,
                 "default": 7 * 24 * 3600,

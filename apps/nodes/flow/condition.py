@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 from apps.engine.node_types import Effect, Lane, NodeContext, NodeFailure, NodeType, Port
 from apps.engine.types import PortType
 from apps.wording import gettext as _
+from apps.wording import gettext_noop
 
 
 @cache
@@ -27,6 +30,42 @@ def _compiled(expression: str) -> Any:
 def _sentence(error: Exception) -> str:
     """The first line of CEL's report, without its internal codes."""
     return str(error).splitlines()[0].removeprefix("INVALID_ARGUMENT: ").removeprefix("ERROR: <input>:")[:300]
+
+
+# What CEL reports while it computes, in words for whoever drew the condition; the groups fill the sentence.
+_TROUBLES = (
+    (r"(?:divide|modulus) by zero", gettext_noop("The condition divides by zero.")),
+    (r"integer overflow|.*out of range", gettext_noop("The condition counts with whole numbers beyond 64 bits.")),
+    (
+        r"Key not found in map : (?P<name>.*)",
+        gettext_noop("The condition looks for %(name)s in an object that does not have it."),
+    ),
+    (
+        r"Index error: index=(?P<index>-?\d+) size=(?P<size>\d+)",
+        gettext_noop("The condition looks at place %(index)s of a list of %(size)s; places count from 0."),
+    ),
+    (
+        r"No matching overloads found : (?P<what>.*)",
+        gettext_noop("The condition works with values that do not go together: %(what)s."),
+    ),
+)
+
+
+def _trouble(report: str) -> str:
+    """One sentence about what went wrong."""
+    reason = re.sub(r"^[A-Z_]+: ", "", report.partition("\n")[0])[:300]
+    for pattern, message in _TROUBLES:
+        if found := re.match(pattern, reason):
+            return _(message, **found.groupdict())
+    return _("The condition could not be decided: %(reason)s", reason=reason)
+
+
+def _not_an_answer(kind: str, answer: Any) -> str:
+    if kind in ("ERROR", "UNKNOWN"):
+        return _trouble(str(answer))
+    shown = json.dumps(answer, ensure_ascii=False, default=str)
+    shown = shown if len(shown) <= 100 else f"{shown[:100]}…"
+    return _("The condition must answer true or false, but it gave %(answer)s.", answer=shown)
 
 
 def check(params: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -51,13 +90,10 @@ def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, An
     try:
         result = _compiled(params["expression"]).eval(data={"value": value, "variables": dict(context.variables)})
     except RuntimeError as error:
-        message = _("The condition could not be decided: %(reason)s", reason=_sentence(error))
-        raise NodeFailure(message, code="bad-condition") from error
+        raise NodeFailure(_trouble(_sentence(error)), code="bad-condition") from error
     answer = result.value()
     if not isinstance(answer, bool):
-        shown = _sentence(Exception(str(answer)))
-        message = _("The condition must answer true or false, but it gave %(answer)s.", answer=shown)
-        raise NodeFailure(message, code="bad-condition")
+        raise NodeFailure(_not_an_answer(result.type().name(), result.plain_value()), code="bad-condition")
     return {"true" if answer else "false": value}
 
 

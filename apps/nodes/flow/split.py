@@ -44,7 +44,7 @@ NODE = NodeType(
     run=run,
     instant=True,
     inputs=(Port("text", PortType.TEXT, "Text"),),
-    outputs=(Port("texts", PortType.TEXT, "Texts"),),
+    outputs=(Port("texts", PortType.TEXT, "Texts", many=True),),
     params={
         "properties": {
             "separator": {

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
+from apps.engine.lists import Lists, lists_of
 from apps.engine.node_types import ChildRun, Effect, Lane, NodeContext, NodeType, Port, Quote, Run
 from apps.engine.plan import Plan, PlanStep, plan_build
-from apps.engine.types import PortType
+from apps.engine.types import WHOLE, PortType
 from apps.engine.validation import Registry
 from apps.nodes.flow.ports import port_of
 from apps.wording import gettext as _
@@ -49,7 +50,7 @@ def workflow_type(
 ) -> NodeType:
     """The node type of a version whose graph can run. ``registry`` knows the types in that graph."""
     plan = plan_build(document, registry)
-    price = _price(plan)
+    price, lists = _price(plan), lists_of(plan, _single(plan))
     return NodeType(
         type=type_name(workflow_id),
         version=version,
@@ -62,13 +63,20 @@ def workflow_type(
         run=_starter(workflow_id, version),
         inputs=tuple(port_of(step.params, step.own_title) for step in _ends(plan, document, INPUT)),
         outputs=tuple(
-            Port(step.params["name"], _type_of(step, plan), step.own_title) for step in _ends(plan, document, OUTPUT)
+            Port(
+                step.params["name"],
+                _type_of(step, plan),
+                step.own_title,
+                many=lists.may_list(*step.inputs[0].sources[0]),
+            )
+            for step in _ends(plan, document, OUTPUT)
         ),
         params={"properties": {}},
         quote=(lambda _params: price) if price.high else None,
         would=_teller(title, version),
         nested=True,
         content=tuple(sorted(_content(plan))),
+        per_item=any(_open(step, lists) for step in plan.steps),
         always_new=any(step.policy.always_new or step.type.always_new for step in plan.steps),
     )
 
@@ -92,6 +100,15 @@ def _teller(title: str, version: int) -> Callable[[Mapping[str, Any], Mapping[st
 def _price(plan: Plan) -> Quote:
     quotes = [quote for _step, quote in plan.quote(plan.variables)]
     return Quote(sum(quote.low for quote in quotes), sum(quote.high for quote in quotes))
+
+
+def _single(plan: Plan) -> set[int]:
+    """Inputs that take one value: a list at such a port runs the whole workflow once per item."""
+    return {step.position for step in plan.steps if step.type.type == INPUT and port_of(step.params).type not in WHOLE}
+
+
+def _open(step: PlanStep, lists: Lists) -> bool:
+    return step.type.quote is not None and (step.type.per_item or lists.items[step.position] is not None)
 
 
 def _ends(plan: Plan, document: Mapping[str, Any], kind: str) -> list[PlanStep]:

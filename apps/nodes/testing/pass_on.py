@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +13,7 @@ from apps.wording import gettext as _
 def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> Mapping[str, Any]:
     """The value, after ``sleep_ms``; the first ``fail_times`` attempts fail."""
     if params["sleep_ms"]:
-        time.sleep(params["sleep_ms"] / 1000)
+        context.sleep(params["sleep_ms"] / 1000)
     if context.attempt <= params["fail_times"]:
         raise NodeFailure(
             _("Failed on request, attempt %(attempt)s.", attempt=context.attempt), code="on-request", permanent=False

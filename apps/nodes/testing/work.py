@@ -36,7 +36,7 @@ def _sleep(context: NodeContext, seconds: float) -> None:
     """Sleep, and tell how far it is where that is worth it."""
     began = time.monotonic()
     while (left := began + seconds - time.monotonic()) > 0:
-        time.sleep(min(left, 0.5))
+        context.sleep(min(left, 0.5))
         if seconds > 1:
             context.progress(min(1.0, (time.monotonic() - began) / seconds))
 

@@ -8,7 +8,6 @@ import hmac
 from datetime import timedelta
 from uuid import UUID
 
-import httpx
 from django.conf import settings
 from django.db.models import F
 from django.utils import timezone
@@ -16,7 +15,6 @@ from django.utils import timezone
 from apps.sandbox.models import WebhookDelivery
 
 BACKOFF_S = (1, 5, 20, 60, 60)
-TIMEOUT = httpx.Timeout(10.0, connect=4.0)
 
 
 def webhook_secret(key: str) -> bytes:
@@ -55,11 +53,14 @@ def delivery_send(delivery_id: UUID) -> int | None:
 
 def _post(delivery: WebhookDelivery) -> tuple[bool, str]:
     """Whether that was the last try needed, and what came back. 410 means: never again."""
+    import httpx  # who only asks for a delivery, as the web server does, need not hold it
+
     body = delivery.body.encode()
     now = int(timezone.now().timestamp())
     headers = signed_headers(f"msg_{delivery.id}", now, body, webhook_secret(settings.SANDBOX_KEY))
+    timeout = httpx.Timeout(10.0, connect=4.0)
     try:
-        answer = httpx.post(delivery.url, content=body, headers=headers, timeout=TIMEOUT, trust_env=False)
+        answer = httpx.post(delivery.url, content=body, headers=headers, timeout=timeout, trust_env=False)
     except httpx.HTTPError as error:
         return False, type(error).__name__
     return answer.is_success or answer.status_code == 410, str(answer.status_code)

@@ -22,7 +22,10 @@ function clicked(event: MouseEvent): void {
   const opener = target.closest<HTMLElement>("[data-opens]");
   if (opener) {
     event.preventDefault();
-    find(opener.dataset.opens!)?.showModal();
+    const dialog = find(opener.dataset.opens!);
+    dialog?.showModal();
+    // What is inside may be fetched only now.
+    dialog?.dispatchEvent(new CustomEvent("opened"));
   } else if (target.closest("[data-closes]")) target.closest("dialog")?.close();
   else if (target instanceof HTMLDialogElement && target.classList.contains("sheet") && event.detail > 0) {
     const box = target.getBoundingClientRect();

@@ -26,7 +26,7 @@ class StatusElement extends HTMLElement {
 }
 
 class NodeStatus extends StatusElement {
-  static readonly observedAttributes = ["node", "state", "progress", "cost", "message", "outputs", "error", "cache-reason", "attempt", "again-at", "would", "request"];
+  static readonly observedAttributes = ["node", "state", "progress", "cost", "message", "outputs", "error", "cache-reason", "attempt", "again-at", "would", "request", "item", "asks"];
 }
 
 class RunStatus extends StatusElement {

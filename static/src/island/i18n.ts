@@ -24,3 +24,8 @@ export function tn(one: string, many: string, count: number, shown: string | num
   const message = catalogue().ngettext?.(one, many, count) ?? (count === 1 ? one : many);
   return fill(message, { count: shown });
 }
+
+/** Names one after the other, with the separators of the reader's language. */
+export function listed(names: string[]): string {
+  return names.reduce((before, last) => (before ? t("%(before)s, %(last)s", { before, last }) : last), "");
+}

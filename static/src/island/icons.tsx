@@ -51,7 +51,7 @@ export function stateName(state: ShownState): string {
     failed: t("Failed"),
     skipped: t("Skipped"),
     cancelled: t("Cancelled"),
-    retrying: t("Trying again soon"),
+    retrying: t("Retrying soon"),
   };
   return names[state];
 }

@@ -86,11 +86,15 @@ export interface PlannedStep {
   reason?: string | null;
   /** What it would do outside, and to whom. */
   would?: string | null;
+  /** The price is that of one item; how many there are shows in the run. */
+  per_item?: boolean;
 }
 
 export interface Estimate {
   low: number;
   high: number;
+  /** The price is where it begins: a node counts one item of a list that the run itself makes. */
+  per_item?: boolean;
   steps: PlannedStep[];
 }
 

@@ -70,7 +70,7 @@ function reasonOf(status: NodeStatus): string {
     case "waiting":
       return message || waitingLine(status);
     case "failed":
-      return error || message || t("It failed without saying why.");
+      return error || message || t("It failed without an error message.");
     case "skipped":
       return message || t("Skipped: the branch before it was not taken.");
     case "cancelled":

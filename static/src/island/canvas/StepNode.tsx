@@ -9,7 +9,7 @@ import type { NodeType } from "../boot";
 import type { GraphNode } from "../document/types";
 import { NodeIcon, StateMark, stateName } from "../icons";
 import { t } from "../i18n";
-import { formatCredits, formatRange } from "../runbar/credits";
+import { formatCredits, formatPrice } from "../runbar/credits";
 import { nodeMenuOpen } from "../menu/NodeMenu";
 import { PlanTag } from "../plan/PlanTag";
 import { planAction } from "../plan/words";
@@ -50,8 +50,8 @@ function Price({ id }: { id: string }): React.ReactElement | null {
   if (planning) return null;
   if (cost !== null && cost > 0 && done) return <span title={t("What it cost")}>{formatCredits(cost)}</span>;
   if (!step || (step.high === 0 && step.effect !== "paid")) return null;
-  const text = step.cached ? t("free, reused") : formatRange(step.low, step.high);
-  return <span title={t("What the next run pays for it")}>{text}</span>;
+  const text = step.cached ? t("free, reused") : formatPrice(step);
+  return <span title={t("Cost in the next run")}>{text}</span>;
 }
 
 function Progress({ id }: { id: string }): React.ReactElement | null {

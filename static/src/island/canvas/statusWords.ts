@@ -11,7 +11,7 @@ function timeOf(at: string): string {
 /** “Reused: …” is a sentence of its own; what made a step run is a part of one. */
 export function reasonLine({ state, reason }: NodeStatus): string {
   if (!reason) return "";
-  return state === "cached" ? reason : t("Ran because: %(reason)s", { reason });
+  return state === "cached" ? reason : t("Why it ran: %(reason)s", { reason });
 }
 
 /** Which try is under way or comes next; 1 is the first. */
@@ -19,7 +19,7 @@ export const tryOf = (status: NodeStatus): number => (status.attempt ?? 1) + (sh
 
 export function retryLine(status: NodeStatus): string {
   const attempt = tryOf(status);
-  if (shownState(status) === "retrying") return t("Attempt %(attempt)s begins at %(time)s", { attempt, time: timeOf(status.againAt ?? "") });
+  if (shownState(status) === "retrying") return t("Attempt %(attempt)s starts at %(time)s", { attempt, time: timeOf(status.againAt ?? "") });
   return attempt > 1 ? t("Attempt %(attempt)s", { attempt }) : "";
 }
 
@@ -27,8 +27,8 @@ export function waitingLine({ state, request }: NodeStatus): string {
   if (state !== "waiting") return "";
   const kind = requestKind(request);
   if (kind === null) return "";
-  if (kind === "approval") return t("Waits for an approval");
-  return kind === "callback" ? t("Waits for a call from outside") : t("Waits for an answer");
+  if (kind === "approval") return t("Waiting for approval");
+  return kind === "callback" ? t("Waiting for a callback") : t("Waiting for an answer");
 }
 
 /** Everything, one line each, what presses most first. */

@@ -96,11 +96,11 @@ export function marksOf(params: Params): Mark[] {
   const mark = (kind: MarkKind, words: string, figure = ""): void => void marks.push({ kind, words, figure });
   const retry = params["$retry"];
   const times = isFields(retry) ? Number(retry["times"] ?? 0) : 0;
-  if (params["$pin"]) mark("pin", t("Pinned: it does not run, it gives the pinned output"));
-  if (params["$always_new"]) mark("new", t("Always new: an earlier result is never reused"));
-  if (times > 0) mark("retry", t("Tried again up to %(times)s times when something passing goes wrong", { times }), String(times));
-  if (typeof params["$timeout_s"] === "number") mark("timeout", t("Stopped after %(seconds)s s", { seconds: params["$timeout_s"] }));
-  if (params["$on_failure"] === "default") mark("failure", t("When it fails, the run goes on with a default value"));
-  if (params["$on_failure"] === "branch") mark("failure", t("When it fails, the run goes on at the error output"));
+  if (params["$pin"]) mark("pin", t("Pinned: uses the pinned output without running"));
+  if (params["$always_new"]) mark("new", t("Always new: earlier results are never reused"));
+  if (times > 0) mark("retry", t("Retries up to %(times)s times after a temporary error", { times }), String(times));
+  if (typeof params["$timeout_s"] === "number") mark("timeout", t("Stops after %(seconds)s s", { seconds: params["$timeout_s"] }));
+  if (params["$on_failure"] === "default") mark("failure", t("If it fails, the run continues with a default value"));
+  if (params["$on_failure"] === "branch") mark("failure", t("If it fails, the run continues from the error output"));
   return marks;
 }

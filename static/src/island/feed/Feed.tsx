@@ -1,6 +1,6 @@
 /** On a narrow screen: what the nodes made, one below the other. */
 
-import { Ellipsis } from "lucide-react";
+import { Ellipsis, History } from "lucide-react";
 
 import { AnswerLink } from "../canvas/AnswerLink";
 import { Preview } from "../canvas/Preview";
@@ -49,6 +49,7 @@ export function Feed(): React.ReactElement {
       <header className="flex items-center gap-1 pl-4 pr-3 pt-2">
         <h2 className="panel-heading grow">{t("Results")}</h2>
         <PlanButton />
+        <button type="button" className="btn btn-sm btn-square btn-ghost" data-opens="#versions" aria-label={t("Versions")} title={t("Versions")}><History size={15} aria-hidden="true" /></button>
         <RunMenu />
       </header>
       {any ? <ul className="feed-list">{[...nodes].reverse().map((node) => <Entry key={node.id} node={node} />)}</ul> : <p className="field-about px-4 pb-6">{t("Results of a run appear here. To change the workflow, open it on a wider screen.")}</p>}

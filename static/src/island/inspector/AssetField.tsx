@@ -23,7 +23,7 @@ function Choices({ kind, onPick }: { kind: string | null; onPick(asset: Asset): 
     workshop().api.assets(kind).then((page) => setAssets(page.items), (error: Error) => setProblem(error.message));
   }
   if (problem) return <p className="field-problem">{problem}</p>;
-  if (!assets) return <p className="field-about">{t("Looking…")}</p>;
+  if (!assets) return <p className="field-about">{t("Loading…")}</p>;
   if (!assets.length) return <p className="field-about">{t("No files here yet. Upload one.")}</p>;
   return (
     <ul className="grid grid-cols-4 gap-1 max-h-56 overflow-y-auto nowheel" aria-label={t("Files of this workspace")}>

@@ -7,7 +7,7 @@ import type { ParamSchema } from "../boot";
 import { Preview } from "../canvas/Preview";
 import type { GraphNode, Json } from "../document/types";
 import { NodeIcon, StateMark, stateName } from "../icons";
-import { t } from "../i18n";
+import { listed, t } from "../i18n";
 import { formatCredits } from "../runbar/credits";
 import { nodeType, nodeTypeOf, schemaOf, settingSchemas } from "../store/catalogue";
 import { selectionDuplicate } from "../store/clipboard";
@@ -73,7 +73,7 @@ function Settings({ node, problems, readOnly }: { node: GraphNode; problems: (na
     <div key={name}>
       <Field name={name} schema={field} value={node.params[name]} readOnly={readOnly} problem={problems(name)} onChange={(value) => change(name, value)} />
       {name === modelParam && dropped.length ? (
-        <p role="status" className="field-about">{t("This model does not take: %(params)s. Those settings were dropped; undo brings them back.", { params: dropped.join(", ") })}</p>
+        <p role="status" className="field-about">{t("This model does not take: %(params)s. Those settings were dropped; undo brings them back.", { params: listed(dropped) })}</p>
       ) : null}
     </div>
   );

@@ -73,8 +73,8 @@ function PinSetting(props: Props): React.ReactElement {
   const made = useRun(({ status }) => ["completed", "cached"].includes(status[node.id]?.state ?? ""));
   const pinned = node.params["$pin"] !== undefined;
   const take = (
-    <button type="button" className="btn btn-sm" disabled={readOnly || !made} title={made ? undefined : t("It has made nothing yet.")} onClick={() => void outputPin(node.id)}>
-      <Pin size={13} aria-hidden="true" /> {pinned ? t("Pin the newest output") : t("Pin this output")}
+    <button type="button" className="btn btn-sm" disabled={readOnly || !made} title={made ? undefined : t("No output yet.")} onClick={() => void outputPin(node.id)}>
+      <Pin size={13} aria-hidden="true" /> {pinned ? t("Pin the latest output") : t("Pin this output")}
     </button>
   );
   if (!pinned && !byHand) {
@@ -84,7 +84,7 @@ function PinSetting(props: Props): React.ReactElement {
         <p className="field-about">{schema.description}</p>
         <div className="flex flex-wrap gap-2">
           {take}
-          <button type="button" className="btn btn-sm btn-ghost" disabled={readOnly} onClick={() => setByHand(true)}>{t("Write it by hand")}</button>
+          <button type="button" className="btn btn-sm btn-ghost" disabled={readOnly} onClick={() => setByHand(true)}>{t("Enter a value")}</button>
         </div>
         {problem ? <p className="field-problem" role="alert">{problem}</p> : null}
       </fieldset>

@@ -14,7 +14,7 @@ export function keyTable(): Key[] {
     { keys: [t("Space")], label: t("Add a node at the pointer") },
     { keys: [`${command} K`], label: t("Find anything") },
     { keys: [`${command} ${t("Enter")}`], label: t("Run") },
-    { keys: ["P"], label: t("Plan: see what a run would do") },
+    { keys: ["P"], label: t("Plan: preview the run") },
     { keys: ["M"], label: t("Menu of the selected node: run a part, pin, and more") },
     { keys: [`${command} Shift ${t("Enter")}`], label: t("Run to the selected node") },
     { keys: [`${command} Z`], label: t("Undo") },

@@ -56,7 +56,7 @@ function runByKey(): void {
   const { errors, run } = useRun.getState();
   const { readOnly, save } = useDocument.getState();
   if (readOnly || isLive(run) || !documentNow().nodes.length || save.state === "offline" || save.state === "stopped") return;
-  if (errors.length) return toast(t("Put right what is marked first."), "error");
+  if (errors.length) return toast(t("Fix the marked problems first."), "error");
   (document.activeElement as HTMLElement | null)?.blur();
   void runStart();
 }

@@ -5,7 +5,7 @@ import { useEffect, useRef, useState } from "react";
 
 import type { InputPort } from "../boot";
 import type { GraphNode, Json } from "../document/types";
-import { t } from "../i18n";
+import { listed, t } from "../i18n";
 import { ValueField } from "../inspector/ValueField";
 import { nodeTitle, nodeType } from "../store/catalogue";
 import { useDocument } from "../store/document";
@@ -65,10 +65,10 @@ function Form({ node, inputs, last, close }: { node: GraphNode; inputs: InputPor
           <ValueField key={port.name} port={port} many={port.many} value={values[port.name]} readOnly={false} onChange={(value) => setValues((before) => ({ ...before, [port.name]: value }))} />
         ))}
       </div>
-      {missing.length ? <p className="field-about">{t("Still needed: %(inputs)s.", { inputs: missing.map((port) => port.title).join(", ") })}</p> : null}
+      {missing.length ? <p className="field-about">{t("Required: %(inputs)s.", { inputs: listed(missing.map((port) => port.title)) })}</p> : null}
       <div className="flex justify-end gap-2">
         <button type="button" className="btn btn-sm" onClick={close}>{t("Cancel")}</button>
-        <button type="submit" className="btn btn-sm btn-primary" aria-disabled={missing.length > 0}><Play size={13} fill="currentColor" aria-hidden="true" /> {t("Run only this")}</button>
+        <button type="submit" className="btn btn-sm btn-primary" aria-disabled={missing.length > 0}><Play size={13} fill="currentColor" aria-hidden="true" /> {t("Run this node only")}</button>
       </div>
     </form>
   );
@@ -84,7 +84,7 @@ function Dialog({ node }: { node: GraphNode }): React.ReactElement {
     <dialog ref={dialog} className="keys-dialog edited-input" aria-labelledby="edited-title" onClose={close}>
       <h2 id="edited-title" className="text-base font-medium">{t("Run “%(node)s” with edited input", { node: nodeTitle(node) })}</h2>
       <p className="field-about mb-4">{t("Only this step runs. The graph stays as it is.")}</p>
-      {known ? <Form node={node} inputs={inputs} last={last} close={close} /> : <p className="field-about">{t("Looking…")}</p>}
+      {known ? <Form node={node} inputs={inputs} last={last} close={close} /> : <p className="field-about">{t("Loading…")}</p>}
     </dialog>
   );
 }

@@ -22,12 +22,12 @@ function runItems(id: string, busy: string | null): MenuItem[] {
   const edited: MenuItem = {
     label: t("Run only this with edited input…"),
     icon: <PencilLine size={SIZE} aria-hidden="true" />,
-    hindrance: inputs ? busy : t("It takes no input."),
+    hindrance: inputs ? busy : t("This node has no inputs."),
     act: () => useUi.setState({ editedInput: id }),
   };
   return [
-    { label: t("Run to here"), icon: <ArrowRightToLine size={SIZE} aria-hidden="true" />, hint: t("This node and what it needs"), hindrance: busy, act: () => partRun(askTo(id)) },
-    { label: t("Run from here"), icon: <ArrowRightFromLine size={SIZE} aria-hidden="true" />, hint: t("Anew from this node on; what comes before is taken from the last run"), hindrance: busy, act: () => partRun(askFrom(id)) },
+    { label: t("Run to here"), icon: <ArrowRightToLine size={SIZE} aria-hidden="true" />, hint: t("Runs this node and everything it needs"), hindrance: busy, act: () => partRun(askTo(id)) },
+    { label: t("Run from here"), icon: <ArrowRightFromLine size={SIZE} aria-hidden="true" />, hint: t("Runs this node and everything after it. Earlier results come from the last run."), hindrance: busy, act: () => partRun(askFrom(id)) },
     edited,
     { label: t("Plan to here"), icon: <ListChecks size={SIZE} aria-hidden="true" />, act: () => planShow(askTo(id)) },
   ];
@@ -39,12 +39,12 @@ function keepItems(node: GraphNode, made: boolean): MenuItem[] {
   const items: MenuItem[] = [];
   if (params["$pin"]) items.push({ label: t("Unpin output"), icon: <PinOff size={SIZE} aria-hidden="true" />, act: () => outputUnpin(id) });
   else if (type?.ports.outputs.length) {
-    items.push({ label: t("Pin output"), icon: <Pin size={SIZE} aria-hidden="true" />, hindrance: made ? null : t("It has made nothing yet."), act: () => void outputPin(id) });
+    items.push({ label: t("Pin output"), icon: <Pin size={SIZE} aria-hidden="true" />, hindrance: made ? null : t("No output yet."), act: () => void outputPin(id) });
   }
   if (type?.effect === "pure" || type?.effect === "paid") {
     items.push(
       { label: t("Always new"), icon: <RefreshCw size={SIZE} aria-hidden="true" />, checked: Boolean(params["$always_new"]), act: () => alwaysNewToggle(id) },
-      { label: t("Forget its results"), icon: <Eraser size={SIZE} aria-hidden="true" />, hint: t("They stay in the gallery, but are not reused"), act: () => void resultsForget(id) },
+      { label: t("Forget its results"), icon: <Eraser size={SIZE} aria-hidden="true" />, hint: t("Files stay in the gallery but are no longer reused"), act: () => void resultsForget(id) },
     );
   }
   return items;
@@ -65,7 +65,7 @@ export function NodeMenu(): React.ReactElement | null {
   const run = useRun((state) => state.run);
   const made = useRun(({ status }) => ["completed", "cached"].includes(status[open?.node ?? ""]?.state ?? ""));
   if (!open || !node) return null;
-  const busy = partHindrance() ?? (isLive(run) ? t("A run is under way.") : null);
+  const busy = partHindrance() ?? (isLive(run) ? t("A run is in progress.") : null);
   const groups = [runItems(node.id, busy), readOnly ? [] : keepItems(node, made), readOnly || narrow ? [] : editItems()];
   return <Menu key={open.node} label={nodeTitle(node)} at={open.at} groups={groups} onClose={() => useUi.setState({ nodeMenu: null })} />;
 }

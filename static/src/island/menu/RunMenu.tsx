@@ -18,7 +18,7 @@ export function PlanButton(): React.ReactElement | null {
   const empty = useDocument(({ document }) => document.nodes.length === 0);
   if (empty) return null;
   return (
-    <button type="button" className="btn btn-sm btn-ghost plan-button" aria-pressed={open} title={t("See what a run would do (P)")} onClick={planToggle}>
+    <button type="button" className="btn btn-sm btn-ghost plan-button" aria-pressed={open} title={t("Preview the run (P)")} onClick={planToggle}>
       <ListChecks size={SIZE} aria-hidden="true" /> <span>{t("Plan")}</span>
     </button>
   );
@@ -31,7 +31,7 @@ function Forget({ onClose }: { onClose(): void }): React.ReactElement {
   return (
     <dialog ref={dialog} className="keys-dialog max-w-sm" aria-labelledby="forget-title" onClose={onClose}>
       <h2 id="forget-title" className="text-base font-medium mb-2">{t("Forget all results of this workflow?")}</h2>
-      <p className="text-sm mb-4">{t("Every node runs anew next time, and paid ones are paid again. Files stay in the gallery.")}</p>
+      <p className="text-sm mb-4">{t("Every node runs again next time, and paid nodes are charged again. Files stay in the gallery.")}</p>
       <form method="dialog" className="flex justify-end gap-2">
         <button className="btn btn-sm" autoFocus>{t("Cancel")}</button>
         <button className="btn btn-sm btn-primary" onClick={() => void resultsForget()}>{t("Forget all results")}</button>
@@ -47,10 +47,10 @@ export function RunMenu(): React.ReactElement {
   const errors = useRun((state) => state.errors.length);
   const empty = useDocument(({ document }) => document.nodes.length === 0);
   const readOnly = useDocument((state) => state.readOnly);
-  const hindrance = empty ? t("Add a node first.") : errors ? t("Put right what is marked first.") : isLive(run) ? t("A run is under way.") : partHindrance();
+  const hindrance = empty ? t("Add a node first.") : errors ? t("Fix the marked problems first.") : isLive(run) ? t("A run is in progress.") : partHindrance();
   const items: MenuItem[] = [
-    { label: t("Dry run"), icon: <FlaskConical size={SIZE} aria-hidden="true" />, hint: t("Runs what costs and changes nothing, and says what the others would do"), hindrance, act: () => partRun({ dry_run: true }) },
-    { label: t("Forget all results…"), icon: <Eraser size={SIZE} aria-hidden="true" />, hint: t("Nothing made before is reused"), act: () => setAsking(true) },
+    { label: t("Dry run"), icon: <FlaskConical size={SIZE} aria-hidden="true" />, hint: t("Runs only what is free and changes nothing outside. Other steps show what they would do."), hindrance, act: () => partRun({ dry_run: true }) },
+    { label: t("Forget all results…"), icon: <Eraser size={SIZE} aria-hidden="true" />, hint: t("The next run reuses nothing"), act: () => setAsking(true) },
   ];
   const open = (event: React.MouseEvent<HTMLButtonElement>): void => {
     const box = event.currentTarget.getBoundingClientRect();

@@ -6,8 +6,8 @@ import { useId } from "react";
 
 import type { Estimate, PlannedStep } from "../api/client";
 import { useDraft } from "../inspector/useDraft";
-import { t, tn } from "../i18n";
-import { formatCredits, formatRange, MICRO } from "../runbar/credits";
+import { listed, t, tn } from "../i18n";
+import { formatCredits, formatPrice, MICRO } from "../runbar/credits";
 import { useRunHindrance } from "../runbar/RunButton";
 import { nodeTitle } from "../store/catalogue";
 import { nodeNow, useDocument } from "../store/document";
@@ -32,18 +32,18 @@ function useShow(): (id: string) => void {
 function Scope(): React.ReactElement | null {
   const { targets, from_node: from } = usePlan((state) => state.ask);
   const title = (id: string): string => nodeTitle(nodeNow(id));
-  if (targets) return <p className="field-about">{t("To “%(node)s”", { node: targets.map(title).join(", ") })}</p>;
+  if (targets) return <p className="field-about">{t("To “%(node)s”", { node: listed(targets.map(title)) })}</p>;
   return from ? <p className="field-about">{t("From “%(node)s”", { node: title(from) })}</p> : null;
 }
 
 function Counts({ plan }: { plan: Estimate }): React.ReactElement {
   const { run, reuse, skip, maybe } = planSummary(plan);
   return (
-    <ul className="plan-counts" aria-label={t("In sum")}>
-      <li data-action="run"><ActionIcon action="run" /> {tn("%(count)s runs", "%(count)s run", run)}</li>
+    <ul className="plan-counts" aria-label={t("Summary")}>
+      <li data-action="run"><ActionIcon action="run" /> {tn("%(count)s to run", "%(count)s to run", run)}</li>
       <li data-action="reuse"><ActionIcon action="reuse" /> {tn("%(count)s reused", "%(count)s reused", reuse)}</li>
-      {skip ? <li data-action="skip"><ActionIcon action="skip" /> {tn("%(count)s left out", "%(count)s left out", skip)}</li> : null}
-      {maybe ? <li data-action="maybe"><ActionIcon action="maybe" /> {tn("%(count)s perhaps", "%(count)s perhaps", maybe)}</li> : null}
+      {skip ? <li data-action="skip"><ActionIcon action="skip" /> {tn("%(count)s skipped", "%(count)s skipped", skip)}</li> : null}
+      {maybe ? <li data-action="maybe"><ActionIcon action="maybe" /> {tn("%(count)s may run", "%(count)s may run", maybe)}</li> : null}
     </ul>
   );
 }
@@ -51,8 +51,8 @@ function Counts({ plan }: { plan: Estimate }): React.ReactElement {
 function Writes({ writes }: { writes: PlannedStep[] }): React.ReactElement {
   const show = useShow();
   return (
-    <section aria-label={t("Written outside")}>
-      <h4 className="plan-subtitle">{t("Written outside")}</h4>
+    <section aria-label={t("Outside Millrace")}>
+      <h3 className="plan-subtitle">{t("Outside Millrace")}</h3>
       {writes.length ? (
         <ul>
           {writes.map((step) => (
@@ -75,7 +75,7 @@ function Steps({ plan }: { plan: Estimate }): React.ReactElement {
   const show = useShow();
   return (
     <section aria-label={t("Steps")}>
-      <h4 className="plan-subtitle">{t("Steps")}</h4>
+      <h3 className="plan-subtitle">{t("Steps")}</h3>
       <ol>
         {plan.steps.slice(0, SHOWN).map((step) => (
           <li key={step.node}>
@@ -106,7 +106,7 @@ function Limit({ high }: { high: number }): React.ReactElement {
         <label htmlFor={id} className="field-label">{t("Max credits")}</label>
         <input id={id} type="number" min={0} step="any" inputMode="decimal" className="input input-sm w-full tabular-nums" value={draft} placeholder={t("no limit")} aria-describedby={below ? `${id}-about` : undefined} onChange={(event) => change(event.target.value)} onBlur={settle} />
       </div>
-      {below ? <p id={`${id}-about`} className="field-about">{t("The run stops before the step that would cost more.")}</p> : null}
+      {below ? <p id={`${id}-about`} className="field-about">{t("The run stops before a step that would exceed this.")}</p> : null}
     </div>
   );
 }
@@ -118,20 +118,20 @@ function Go({ plan }: { plan: Estimate }): React.ReactElement {
   const live = useRun((state) => isLive(state.run));
   const pressing = useRun((state) => state.pressing);
   const reason = useRunHindrance();
-  const hindrance = reason ?? (live ? t("A run is under way.") : null);
-  const most = limit === null ? plan.high : Math.min(limit, plan.high);
+  const hindrance = reason ?? (live ? t("A run is in progress.") : null);
+  const most = limit === null ? plan.high : plan.per_item ? limit : Math.min(limit, plan.high);
   const run = (dry: boolean): void => {
     if (hindrance) return toast(hindrance);
     void runStart({ ...ask, ...(dry ? { dry_run: true } : limit === null ? {} : { max_credits: limit }) });
   };
   return (
     <div className="plan-go" data-stale={stale}>
-      <Limit high={plan.high} />
+      <Limit high={plan.per_item ? Infinity : plan.high} />
       <button type="button" className="btn btn-sm btn-primary" aria-disabled={hindrance !== null || pressing} title={hindrance ?? undefined} onClick={() => run(false)}>
         <Play size={13} fill="currentColor" aria-hidden="true" />
-        {most ? t("Run for at most %(price)s", { price: formatCredits(most) }) : t("Run · %(price)s", { price: t("free") })}
+        {most && !(plan.per_item && limit === null) ? t("Run for at most %(price)s", { price: formatCredits(most) }) : t("Run · %(price)s", { price: formatPrice(plan) })}
       </button>
-      <button type="button" className="btn btn-sm" aria-disabled={hindrance !== null || pressing} title={t("Runs what costs and changes nothing, and says what the others would do")} onClick={() => run(true)}>
+      <button type="button" className="btn btn-sm" aria-disabled={hindrance !== null || pressing} title={t("Runs only what is free and changes nothing outside. Other steps show what they would do.")} onClick={() => run(true)}>
         <FlaskConical size={13} aria-hidden="true" /> {t("Dry run")}
       </button>
     </div>
@@ -142,7 +142,7 @@ function Go({ plan }: { plan: Estimate }): React.ReactElement {
 function spoken(plan: Estimate | null): string {
   if (!plan) return "";
   const { run, reuse } = planSummary(plan);
-  return `${tn("%(count)s runs", "%(count)s run", run)}, ${tn("%(count)s reused", "%(count)s reused", reuse)}, ${formatRange(plan.low, plan.high)}`;
+  return t("Plan: %(run)s to run, %(reuse)s reused, price %(price)s", { run, reuse, price: formatPrice(plan) });
 }
 
 /** `short`: a node's own form follows below, so the list of steps is left out. */
@@ -153,18 +153,19 @@ export function PlanPanel({ short = false }: { short?: boolean }): React.ReactEl
   return (
     <section className="plan" aria-label={t("Plan")} aria-busy={loading} data-stale={stale}>
       <header className="plan-header">
-        <h3 className="panel-heading grow">{t("Plan")}</h3>
-        {stale ? <span className="plan-stale">{loading ? t("Looking…") : t("The graph has changed")}</span> : null}
+        <h2 className="panel-heading grow">{t("Plan")}</h2>
+        {stale ? <span className="plan-stale">{loading ? t("Loading…") : t("The workflow has changed")}</span> : null}
         <button type="button" className="btn btn-ghost btn-sm btn-square" title={t("Close the plan (Esc)")} aria-label={t("Close the plan")} onClick={planClose}><X size={14} aria-hidden="true" /></button>
       </header>
       <div className="plan-body">
         <Scope />
         <p className="sr-only" role="status">{spoken(plan)}</p>
         {problem ? <p className="field-problem" role="alert">{problem}</p> : null}
-        {!plan && !problem ? <p className="field-about">{t("Looking…")}</p> : null}
+        {!plan && !problem ? <p className="field-about">{t("Loading…")}</p> : null}
         {plan ? (
           <>
-            <p className="plan-price">{formatRange(plan.low, plan.high)}</p>
+            <p className="plan-price">{formatPrice(plan)}</p>
+            {plan.per_item ? <p className="field-about pt-0">{t("One item is counted where a list is made in the run; each further one costs the same.")}</p> : null}
             <Counts plan={plan} />
             {readOnly ? null : <Go plan={plan} />}
             <Writes writes={planSummary(plan).writes} />

@@ -2,7 +2,7 @@
 
 import type { PlannedStep, StepAction } from "../api/client";
 import { t } from "../i18n";
-import { formatRange } from "../runbar/credits";
+import { formatPrice } from "../runbar/credits";
 import { actionOf, type Planned } from "../store/plan";
 
 export type PlanAction = StepAction | "outside";
@@ -10,7 +10,7 @@ export type PlanAction = StepAction | "outside";
 export const planAction = (planned: Planned): PlanAction => (planned === "outside" ? "outside" : actionOf(planned));
 
 export function actionName(action: PlanAction): string {
-  const names: Record<PlanAction, string> = { run: t("Runs"), reuse: t("Reused"), skip: t("Left out"), maybe: t("Perhaps"), outside: t("Not in this run") };
+  const names: Record<PlanAction, string> = { run: t("Runs"), reuse: t("Reused"), skip: t("Skipped"), maybe: t("May run"), outside: t("Not in this run") };
   return names[action];
 }
 
@@ -23,5 +23,5 @@ export function reusedWhy(reason: string | null | undefined): string {
 /** What it costs, where there is something to say about it. */
 export function planPrice(step: PlannedStep): string {
   if (["reuse", "skip"].includes(actionOf(step))) return "";
-  return step.high > 0 || step.effect === "paid" ? formatRange(step.low, step.high) : "";
+  return step.high > 0 || step.effect === "paid" ? formatPrice(step) : "";
 }

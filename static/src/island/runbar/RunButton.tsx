@@ -9,7 +9,7 @@ import { selectionSet } from "../store/flow";
 import { isLive, useRun } from "../store/run";
 import { runCancel, runStart } from "../store/runs";
 import { toast } from "../store/ui";
-import { formatRange } from "./credits";
+import { formatPrice } from "./credits";
 
 /** Null when a run may start, else the reason why not. */
 export function useRunHindrance(): string | null {
@@ -20,7 +20,7 @@ export function useRunHindrance(): string | null {
   if (readOnly) return t("You can look at this workflow, but not run it.");
   if (empty) return t("Add a node first.");
   if (save === "offline" || save === "stopped") return t("Your last changes are not saved yet.");
-  if (errors) return tn("%(count)s thing to put right first.", "%(count)s things to put right first.", errors);
+  if (errors) return tn("%(count)s problem to fix first.", "%(count)s problems to fix first.", errors);
   return null;
 }
 
@@ -29,7 +29,7 @@ function RunLabel(): React.ReactElement {
   const pressing = useRun((state) => state.pressing);
   if (pressing) return <>{t("Starting…")}</>;
   if (!estimate) return <>{t("Run")}</>;
-  return <>{t("Run · %(price)s", { price: formatRange(estimate.low, estimate.high) })}</>;
+  return <>{t("Run · %(price)s", { price: formatPrice(estimate) })}</>;
 }
 
 /** Why not. Where it is a mistake in the graph, a click leads to it. */

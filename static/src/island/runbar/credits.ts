@@ -14,6 +14,11 @@ export function formatCredits(micro: number): string {
 }
 
 /** `free`, `12 credits`, or `8–12 credits`. */
+/** A price as a plan tells it: “from” where a list that the run makes may be longer. */
+export function formatPrice({ low, high, per_item }: { low: number; high: number; per_item?: boolean }): string {
+  return per_item && high ? t("from %(price)s", { price: formatRange(low, high) }) : formatRange(low, high);
+}
+
 export function formatRange(low: number, high: number): string {
   if (high === 0) return t("free");
   if (low === high) return formatCredits(high);

@@ -74,10 +74,10 @@ export async function outputPin(id: string): Promise<void> {
   try {
     const rows = (await rowsOf(run.id, id)).filter((row) => row.state === "completed" || row.state === "cached");
     const outputs = valuesOf(rows.map((row) => row.outputs as Record<string, Json> | null));
-    if (!Object.keys(outputs).length) return toast(t("“%(node)s” made nothing in the run that is shown.", { node: nodeTitle(node) }), "error");
+    if (!Object.keys(outputs).length) return toast(t("“%(node)s” has no output in this run.", { node: nodeTitle(node) }), "error");
     if (JSON.stringify(outputs).length > PIN_MAX) return toast(t("This output is too large to be pinned."), "error");
     settingSet(nodeNow(id) ?? node, "$pin", outputs);
-    toast(t("Pinned. “%(node)s” gives this output until you unpin it.", { node: nodeTitle(node) }));
+    toast(t("Pinned. “%(node)s” uses this output until you unpin it.", { node: nodeTitle(node) }));
   } catch (error) {
     toast(error instanceof ApiError ? error.message : String(error), "error");
   }
@@ -98,7 +98,7 @@ export async function resultsForget(node?: string): Promise<void> {
   const { api, mount } = workshop();
   try {
     await api.cacheForget(mount.workflow, node);
-    toast(node ? t("“%(node)s” runs anew next time.", { node: nodeTitle(nodeNow(node)) }) : t("Every node runs anew next time."));
+    toast(node ? t("“%(node)s” runs again next time.", { node: nodeTitle(nodeNow(node)) }) : t("Every node runs again next time."));
     checksSoon(0);
   } catch (error) {
     toast(error instanceof ApiError ? error.message : String(error), "error");

@@ -33,7 +33,7 @@ it("says of every node what the plan says, and that the others are outside of it
 });
 
 it("does not say twice that something is reused", () => {
-  expect(reusedWhy("Reused: nothing changed since it was made")).toBe("nothing changed since it was made");
+  expect(reusedWhy("Reused: nothing has changed")).toBe("nothing has changed");
   expect(reusedWhy("Pinned output")).toBe("Pinned output");
   expect(reusedWhy(null)).toBe("");
 });
@@ -50,4 +50,6 @@ it("names a price only where there is one", () => {
   expect(planPrice(plan.steps[1]!)).toBe("0–4 credits");
   expect(planPrice(plan.steps[0]!)).toBe("");
   expect(planPrice(plan.steps[4]!)).toBe("");
+  expect(planPrice({ ...plan.steps[1]!, per_item: true })).toBe("from 0–4 credits");
+  expect(planPrice({ ...plan.steps[1]!, low: 4_000_000, per_item: true })).toBe("from 4 credits");
 });

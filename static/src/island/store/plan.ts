@@ -74,7 +74,7 @@ function planRefused(error: unknown): void {
   const errors = error.problem.errors ?? [];
   if (errors.length) useRun.setState({ errors });
   const marked = errors.some((each) => each.node);
-  usePlan.setState({ plan: null, loading: false, stale: false, problem: marked ? t("Put right what is marked first.") : error.message });
+  usePlan.setState({ plan: null, loading: false, stale: false, problem: marked ? t("Fix the marked problems first.") : error.message });
 }
 
 /** The graph was checked again: the plan follows. `estimate` is that of the whole graph, null where it has mistakes. */

@@ -32,6 +32,8 @@ export interface NodeStatus {
   request?: unknown;
   /** The item that waits, where a list made several of the step. */
   item?: number;
+  /** How many items wait for an answer, where it is more than one. */
+  asks?: number;
 }
 
 /** What is shown of a step: the engine's states, and a pause between two tries. */

@@ -56,15 +56,16 @@ export function statusHear(detail: Record<string, unknown>): void {
       would: String(detail["would"] ?? ""),
       request: detail["request"] ? jsonRead(detail["request"]) : null,
       item: numberRead(detail["item"]) ?? 0,
+      asks: numberRead(detail["asks"]) ?? 1,
     }),
   };
   statusTake({ [node]: status });
 }
 
-type Said = Pick<NodeStatus, "reason" | "attempt" | "againAt" | "would" | "request" | "item">;
+type Said = Pick<NodeStatus, "reason" | "attempt" | "againAt" | "would" | "request" | "item" | "asks">;
 
 /** Only what says something: most steps have no second try, no request, nothing to tell of the outside. */
-function said({ reason, attempt, againAt, would, request, item }: Said): Said {
+function said({ reason, attempt, againAt, would, request, item, asks }: Said): Said {
   return {
     ...(reason ? { reason } : {}),
     ...(attempt && attempt > 1 ? { attempt } : {}),
@@ -72,6 +73,7 @@ function said({ reason, attempt, againAt, would, request, item }: Said): Said {
     ...(would ? { would } : {}),
     ...(request ? { request } : {}),
     ...(request && item ? { item } : {}),
+    ...(request && asks && asks > 1 ? { asks } : {}),
   };
 }
 
@@ -86,7 +88,7 @@ const RANK: StepState[] = ["failed", "running", "waiting", "ready", "pending", "
 function statusOf(rows: StepRow[]): NodeStatus {
   const ordered = [...rows].sort((a, b) => (a.item ?? 0) - (b.item ?? 0));
   const states = ordered.map((row) => (row.cached ? "cached" : stateRead(row.state)));
-  const asks = ordered.find((row) => row.request && row.state === "waiting");
+  const asking = ordered.filter((row) => row.request && row.state === "waiting");
   const done = states.filter((state) => state === "completed" || state === "cached").length;
   return {
     state: RANK.find((state) => states.includes(state)) ?? "pending",
@@ -100,8 +102,9 @@ function statusOf(rows: StepRow[]): NodeStatus {
       attempt: Math.max(...ordered.map((row) => row.attempt ?? 1)),
       would: ordered.map(({ error }) => wouldRead(error)).find(Boolean) ?? "",
       againAt: ordered.find((row) => row.state === "pending" && row.again_at)?.again_at ?? "",
-      request: asks?.request,
-      item: asks?.item ?? 0,
+      request: asking[0]?.request,
+      item: asking[0]?.item ?? 0,
+      asks: asking.length,
     }),
   };
 }
@@ -184,7 +187,7 @@ function runRefused(error: unknown): void {
   const { problem } = error;
   if (error.status === 402) {
     const missing = typeof problem.missing === "number" ? formatCredits(problem.missing) : null;
-    const message = missing ? t("Not enough credits: %(missing)s more are needed.", { missing }) : error.message;
+    const message = missing ? t("Not enough credits. You need %(missing)s more.", { missing }) : error.message;
     const billing = workshop().urls["billing"] ?? `/w/${workshop().mount.workspace}/billing/`;
     return useRun.setState({ notice: { message, link: { href: billing, label: t("See the balance") } } });
   }
@@ -195,7 +198,7 @@ function runRefused(error: unknown): void {
 /** One press of Run: one key, so a double click or a repeat after a lost answer makes one run. `ask`: which part, and how. */
 export async function runStart(ask: RunAsk = {}): Promise<void> {
   if (useRun.getState().pressing) return;
-  if (isLive(useRun.getState().run)) return toast(t("A run is under way. Wait for it, or cancel it."));
+  if (isLive(useRun.getState().run)) return toast(t("A run is in progress. Wait for it to finish, or cancel it."));
   useRun.setState({ pressing: true, notice: null });
   const { api, log, mount } = workshop();
   const key = newUuid();
@@ -222,7 +225,7 @@ export async function runCancel(): Promise<void> {
   if (!run) return;
   try {
     await workshop().api.runCancel(run.id);
-    toast(t("Cancelling. What has not been delivered is not charged."));
+    toast(t("Cancelling. Work that was not delivered is not charged."));
     runWatch(run.id);
   } catch (error) {
     toast(error instanceof ApiError ? error.message : String(error), "error");
