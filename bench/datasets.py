@@ -78,9 +78,8 @@ def bench_export(site: Site) -> list[Figure]:
         export.refresh_from_db()
         if (export.state, sum(file["rows"] for file in export.files)) != ("ready", RECORDS):
             raise AssertionError(f"{export.state} with {export.files}")
-    how = (
-        f"{RECORDS:,} records of one output, {len(export.files) - 1} files by day, {export.size / 2**20:.0f} MB stored"
-    )
+    files, size = len(export.files) - 1, export.size / 2**20
+    how = f"{RECORDS:,} records, {files} files by day, {size:.0f} MB; {worked:.1f} s of its own processor time"
     return [
         Figure("export", "records to Parquet", seconds, 20, "s", how),
         Figure("export", "peak of the process", peak, 400, "MB", f"resident; {before:.0f} MB before it began"),
@@ -97,7 +96,7 @@ def bench_motion(site: Site) -> list[Figure]:
         meta = json.dumps({"duration": CLIP_S, "frames": CLIP_S * rate, "width": width, "height": height})
         took, worked, motion, camera = _process(_MOTION, str(path), meta, str(TIMES))
         found = f"found {camera}, {motion} %/s (true: pan, 10)"
-        how = f"{CLIP_S} s, {width}x{height}, {rate} fps, H.264; median of {TIMES}; {worked:.1f} s of processor time; {found}"
+        how = f"{CLIP_S} s, {width}x{height}, {rate} fps; median of {TIMES}; {worked:.1f} s of processor time; {found}"
     return [Figure("motion", "motion score of a clip", median(took), 2, "s", how)]
 
 

@@ -85,7 +85,9 @@ def _chunk(export: Export, after: list[Any]) -> list[Item]:
     by_model = export.partition == Partition.MODEL
     order = "r.model, r.position" if by_model else "r.position"
     bound = ("(r.model, r.position) > (%s, %s)" if by_model else "r.position > %s") if after else "true"
-    sql = _READ.format(columns=", ".join(f"g.{name}" for name in _COLUMNS), after=bound, order=order)
+    sql = _READ.format(
+        columns=", ".join(f"g.{name}" + "::text" * name.endswith("id") for name in _COLUMNS), after=bound, order=order
+    )
     with connection.cursor() as cursor:
         cursor.execute(sql, [export.workspace_id, export.version_id, *after, CHUNK])
         rows = cursor.fetchall()
@@ -106,8 +108,7 @@ def _item(row: tuple[Any, ...]) -> Item:
     told["outputs"] = [one for value in orjson.loads(told["outputs"]) for one in references(value)]
     told["consent_by"] = "workspace" if told.pop("consent") is None else "generation"
     for name in ("id", "project_id", "workflow_id", "run_id"):
-        value = told.pop(name)
-        told[name.removesuffix("_id")] = str(value) if value else None
+        told[name.removesuffix("_id")] = told.pop(name)
     return Item(position, model, told["created_at"], told)
 
 
