@@ -11,19 +11,14 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from apps.datasets.models import Dataset, Format, Licence, Partition
-from apps.datasets.selection import STATES, Selection
+from apps.datasets.selection import CONSENTS, KINDS, STATES, Selection
 from apps.generations.models import Generation, GenerationState
 from apps.projects.models import Project
 from apps.providers.catalogue import MODELS
 
-KINDS = (("image", _("Image")), ("video", _("Video")), ("audio", _("Audio")), ("text", _("Text")))
 RATINGS = (("", _("Any rating")), *((str(stars), "★" * stars) for stars in range(1, 6)))
 TAGS_MAX = 20
 TAG_LENGTH = 60
-CONSENTS = (
-    ("any", _("Given by the workspace or for the generation itself")),
-    ("own", _("Given for the generation itself")),
-)
 
 
 def tags_of(text: str) -> tuple[str, ...]:

@@ -10,8 +10,8 @@ from django.db.models import Count, Max, QuerySet
 from django.utils.translation import gettext as _
 
 from apps.datasets.execution.recording import workspace_allows
-from apps.datasets.forms import CONSENTS, KINDS
 from apps.datasets.models import Consent, Dataset, Export, ExportState, Version
+from apps.datasets.selection import CONSENTS, KINDS
 from apps.generations.models import Generation, GenerationState
 from apps.projects.models import Project
 from apps.providers.catalogue import MODELS

@@ -10,11 +10,17 @@ from uuid import UUID
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from apps.datasets.execution.recording import workspace_allows
 from apps.datasets.models import Licence
 from apps.generations.models import LIVE, Generation, GenerationState
 
+KINDS = (("image", _("Image")), ("video", _("Video")), ("audio", _("Audio")), ("text", _("Text")))
+CONSENTS = (
+    ("any", _("Given by the workspace or for the generation itself")),
+    ("own", _("Given for the generation itself")),
+)
 STATES = tuple(str(state) for state in GenerationState if state not in LIVE)
 
 

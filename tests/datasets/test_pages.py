@@ -180,7 +180,7 @@ def test_consent_beside_a_generation(
     assert bob_client.post(path, {"consent": "perhaps"}, headers=htmx).status_code == 422
     assert "May enter datasets" in bob_client.post(path, {"consent": "yes"}, headers=htmx).content.decode()
     row.refresh_from_db()
-    assert row.consent is True
+    assert (row.consent,) == (True,)
     bob_client.post(path, {"consent": "workspace"}, headers=htmx)
     row.refresh_from_db()
     assert row.consent is None

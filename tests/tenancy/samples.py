@@ -113,7 +113,7 @@ def _dataset(place: Place) -> Any:
 
     generation = Generation.objects.for_workspace(place.workspace.id).get(id=_generation(place))
     settle_without_charge(generation, GenerationState.FAILED, code="failed", now=timezone.now())
-    ids = {"workspace_id": place.workspace.id, "actor_id": place.owner.id}
+    ids: dict[str, Any] = {"workspace_id": place.workspace.id, "actor_id": place.owner.id}
     services.generation_consent_set(generation_id=generation.id, allowed=True, **ids)
     dataset = services.dataset_create(name="Sample", **ids)
     place.made["the frozen"] = services.version_freeze(
