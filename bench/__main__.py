@@ -14,7 +14,7 @@ NAMES = (
     "chain", "first_step", "live", "page", "island", "memory", "up",
     "fan", "layers", "rerun", "growth", "small", "small_http", "bytes", "crash",
     "fair", "branches", "cancel", "sleepers", "waiting", "replay", "scale", "media_memory",
-    "search",
+    "search", "export", "motion",
 )  # fmt: skip
 
 
@@ -60,7 +60,21 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
 
     django.setup()
     from apps.common.logs import configure
-    from bench import crash, engine, lanes, media, pages, processes, replay, runs, scale, search, waiting, waits
+    from bench import (
+        crash,
+        datasets,
+        engine,
+        lanes,
+        media,
+        pages,
+        processes,
+        replay,
+        runs,
+        scale,
+        search,
+        waiting,
+        waits,
+    )
 
     configure("WARNING")
     return {
@@ -88,6 +102,8 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
         "media_memory": media.bench_media_memory,
         "cancel": lanes.bench_cancel,
         "search": search.bench_search,
+        "export": datasets.bench_export,
+        "motion": datasets.bench_motion,
     }
 
 

@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "apps.assets",
     "apps.projects",
     "apps.generations",
+    "apps.datasets",
     "apps.runs",
     "apps.sandbox",
     "apps.console",

@@ -23,6 +23,7 @@ from apps.assets.kinds import ACCEPTED, OPAQUE, Accepted
 from apps.assets.measures import Measured, detect, measure
 from apps.assets.models import Asset, AssetState, Blob, Kind, PreviewState, Source, asset_rows
 from apps.assets.refusals import Refused, TooHeavy
+from apps.assets.signals import asset_trashed
 from apps.assets.tasks import asset_verify, blob_preview
 from apps.assets.usage import project_known
 from apps.common.ids import uuid7
@@ -358,6 +359,8 @@ def asset_restore(*, workspace_id: UUID, asset_id: UUID) -> Asset:
 
 def _trash_set(workspace_id: UUID, asset_id: UUID, *, trashed: bool) -> Asset:
     rows = Asset.objects.for_workspace(workspace_id).filter(id=asset_id, trashed_at__isnull=trashed)
-    if rows.update(trashed_at=timezone.now() if trashed else None):
-        poke(f"workspace.{workspace_id}", asset=asset_id)
+    with transaction.atomic():
+        if rows.update(trashed_at=timezone.now() if trashed else None):
+            asset_trashed.send(sender=Asset, asset_id=asset_id, workspace_id=workspace_id)
+            poke(f"workspace.{workspace_id}", asset=asset_id)
     return asset_get(workspace_id=workspace_id, asset_id=asset_id)

@@ -116,6 +116,33 @@ def _board_item(place: Place) -> Any:
     return board_add(board=place.made["the board"], assets=[_asset(place)])[0].id
 
 
+def _dataset(place: Place) -> Any:
+    """A dataset whose version 1 holds one generation and is exported."""
+    from django.utils import timezone
+
+    from apps.datasets import services
+    from apps.datasets.selection import Selection
+    from apps.generations.execution.settlement import settle_without_charge
+    from apps.generations.models import Generation, GenerationState
+
+    generation = Generation.objects.for_workspace(place.workspace.id).get(id=_generation(place))
+    settle_without_charge(generation, GenerationState.FAILED, code="failed", now=timezone.now())
+    ids: dict[str, Any] = {"workspace_id": place.workspace.id, "actor_id": place.owner.id}
+    services.generation_consent_set(generation_id=generation.id, allowed=True, **ids)
+    dataset = services.dataset_create(name="Sample", **ids)
+    place.made["the frozen"] = services.version_freeze(
+        dataset_id=dataset.id, selection=Selection(states=("failed",)), **ids
+    )
+    return dataset.id
+
+
+def _export(place: Place) -> Any:
+    from apps.datasets.services import export_start
+
+    _dataset(place)
+    return export_start(workspace_id=place.workspace.id, version=place.made["the frozen"], kind="jsonl").id
+
+
 GRAPH: dict[str, Any] = {
     "format": "millrace/1",
     "nodes": [
@@ -152,6 +179,10 @@ SAMPLES: dict[str, Callable[[Place], Any]] = {
     "asset": _asset,
     "board_id": _board,
     "item_id": _board_item,
+    "dataset_id": _dataset,
+    "version": lambda place: 1,
+    "export_id": _export,
+    "index": lambda place: 0,
     "side": lambda place: 512,
     "starter": lambda place: "postcard",
     "provider": lambda place: "openai",
@@ -169,6 +200,10 @@ BODIES: dict[str, Any] = {
     "PUT /workflows/{workflow_id}/graph": {"base_seq": 1, "graph": GRAPH},
     "POST /workflows/{workflow_id}/ops": {"client_id": "c", "ops": []},
     "POST /generations": {"model": "sandbox/image", "params": {"prompt": "a mill"}},
+    "PUT /generations/{generation_id}/consent": {"consent": True},
+    "POST /datasets": {"name": "A"},
+    "POST /datasets/{dataset_id}/versions": {"filter": {"states": ["failed"]}},
+    "POST /datasets/{dataset_id}/versions/{version}/exports": {"format": "parquet"},
     "POST /assets/uploads": {"filename": "a.png", "size": 10, "content_type": "image/png"},
     "PATCH /assets/{asset_id}": {"title": "A"},
     "PATCH /generations/{generation_id}": {"rating": 3},
