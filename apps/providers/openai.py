@@ -33,7 +33,7 @@ POLICY = frozenset(
 )
 # Errors of a job that pass by themselves.
 PASSING = frozenset({"server_error", "rate_limit_exceeded", "vector_store_timeout"})
-AUDIO = {"mp3": "audio/mpeg", "opus": "audio/ogg", "aac": "audio/aac", "flac": "audio/flac", "wav": "audio/wav"}
+AUDIO = {"mp3": "audio/mpeg", "opus": "audio/ogg", "flac": "audio/flac", "wav": "audio/wav"}
 
 
 class OpenAIProvider:
@@ -139,7 +139,9 @@ class OpenAIProvider:
             content = answer.content
         if not content:
             raise self._vendor.lost()
-        return self._done(answer, submission, (Output("", AUDIO[kind], f"speech.{kind}", content),), usage)
+        return self._done(
+            answer, submission, (Output("", AUDIO[kind], f"speech.{kind.replace('opus', 'ogg')}", content),), usage
+        )
 
     def _spoken(self, answer: httpx.Response, rates: Mapping[str, float]) -> tuple[bytes, dict[str, Any]]:
         """Sound and what it cost; "lost" when the stream ends before it says that it is done."""
