@@ -27,6 +27,8 @@ class GenerationsConfig(AppConfig):
 ADAPTERS = {
     "sandbox": "apps.providers.sandbox.SandboxProvider",
     "openai": "apps.providers.openai.OpenAIProvider",
+    "ollama": "apps.providers.ollama.OllamaProvider",
+    "elevenlabs": "apps.providers.elevenlabs.ElevenLabsProvider",
 }
 
 

@@ -38,7 +38,8 @@ AUDIO = {"mp3": "audio/mpeg", "opus": "audio/ogg", "flac": "audio/flac", "wav": 
 
 class OpenAIProvider:
     """``call`` of an entry: ``api`` (images, responses, speech), ``model``, ``names`` (ours to the vendor's),
-    ``usd_per_token`` by kind where kinds differ in price, ``events`` where speech tells its tokens."""
+    ``not_edits`` (parameters that edits do not take), ``usd_per_token`` by kind where kinds differ in price, ``events``
+    where speech tells its tokens."""
 
     name = "openai"
     lookup_complete = False
@@ -105,7 +106,7 @@ class OpenAIProvider:
             answer = self._vendor.post(f"{self._root}/images/generations", json=body)
         else:
             files = [("image[]", self._file(one)) for one in pictures] + [("mask", self._file(one)) for one in masks]
-            form = {name: str(value) for name, value in body.items()}
+            form = {name: str(value) for name, value in body.items() if name not in call.get("not_edits", ())}
             answer = self._vendor.post(f"{self._root}/images/edits", data=form, files=files)
         data = self._vendor.posted(answer)
         try:

@@ -38,7 +38,7 @@ class Schemas:
     """The schemas of an OpenAPI document, by name."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
-        self._components = document["components"]
+        self._components = _alternatives(document["components"])
         self._validators: dict[str, Any] = {}
 
     def problems(self, name: str, value: Any) -> list[str]:
@@ -57,6 +57,16 @@ class Schemas:
             return self._names(self._components["schemas"][schema["$ref"].rsplit("/", 1)[1]])
         inherited = [self._names(part) for part in schema.get("allOf", ())]
         return set(schema.get("properties", {})).union(*inherited)
+
+
+def _alternatives(schema: Any) -> Any:
+    """ "One of" as "any of": a plain message is two of OpenAI's input items at once, told apart by a discriminator,
+    which JSON Schema knows nothing of."""
+    if isinstance(schema, list):
+        return [_alternatives(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {"anyOf" if name == "oneOf" else name: _alternatives(value) for name, value in schema.items()}
 
 
 def form_read(request: Request) -> tuple[dict[str, str], list[tuple[str, str, bytes]]]:

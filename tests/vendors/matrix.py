@@ -67,10 +67,31 @@ def play(case: Case, server: ContractServer, workspace: Workspace, monkeypatch: 
     return row
 
 
+def lost(model: str, script: str = "cut", **more: Any) -> Case:
+    """Sent, and no answer that says what became of it: it ends by itself, and nothing is charged."""
+    return Case(model, script, STATE.EXPIRED, "expired_unknown", **more)
+
+
+def refused(model: str, script: str, code: str, *, accepted: int = 0, tries: int = 1, **more: Any) -> Case:
+    """The vendor does not do it, however often it is asked."""
+    return Case(model, script, STATE.FAILED, code, accepted=accepted, submitted=tries, **more)
+
+
+def well_later(model: str, script: str, cost: int) -> Case:
+    """Not now, said the vendor; a second try is taken."""
+    return Case(model, script, cost=cost, submitted=2, turns={1: calm})
+
+
+def cancelled_before(model: str) -> Case:
+    """Nothing was sent yet."""
+    return Case(model, "", STATE.CANCELLED, "cancelled", accepted=0, submitted=0, turns={0: cancel})
+
+
 def _at_first_words(row: Generation, server: ContractServer, act: Act, monkeypatch: pytest.MonkeyPatch) -> None:
     """Do something while the model writes, as a person or the vendor would from elsewhere."""
     monkeypatch.setattr(telling, "EVERY_S", 0)
-    tell, acted = telling.Teller.tell, []
+    tell = telling.Teller.tell
+    acted: list[str] = []
 
     def told(teller: telling.Teller, text: str) -> bool:
         if not acted:

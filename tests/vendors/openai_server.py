@@ -34,7 +34,8 @@ def signed(identity: str, *, at: float | None = None, secret: str = SECRET) -> t
 
 class OpenAIServer(ContractServer):
     """Scripts besides the usual ones: "moderated", "withheld" (a success that is none), "fails", "silent" (all tokens
-    thought away), "breaks" (the stream ends early, the job goes on), "garbage"."""
+    thought away), "breaks" (the stream ends early, the job goes on), "garbage", "gateway" (an error that is
+    not the vendor's own)."""
 
     name = "openai"
 
@@ -43,6 +44,14 @@ class OpenAIServer(ContractServer):
         self._schemas = Schemas(contract("openai-openapi.json"))
         # Statuses that the next looks get instead of an answer.
         self.look_faults: list[int] = []
+
+        # Files of ours at this address, as our own store would give them.
+        self.files: dict[str, bytes] = {}
+
+    @route("GET", r"/files/[\w.]+")
+    def file(self, request: Request, match: re.Match[str]) -> Answer:
+        found = self.files.get(request.path)
+        return Answer(200, found, "image/png") if found else Answer(404)
 
     def refusal(self, status: int, message: str, code: str | None = None) -> Answer:
         body = {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": code}}
@@ -88,8 +97,8 @@ class OpenAIServer(ContractServer):
         asked = self._asked(request, "CreateResponse", request.json())
         if not (asked.get("stream") and asked.get("background") and asked.get("store")):
             raise Refuse(self.refusal(400, "This server only writes in the background, and streams."))
-        if self.script == "garbage":
-            return Answer(200, b"<html>", "text/html")
+        if self.script in ("garbage", "gateway"):
+            return Answer(200 if self.script == "garbage" else 502, b"<html>", "text/html")
         job = self.jobs[f"resp_{len(self.jobs) + 1}"] = Job(f"resp_{len(self.jobs) + 1}", asked, "in_progress")
         return Answer(200, content_type="text/event-stream", parts=_sse(self._events(job)))
 
@@ -144,7 +153,7 @@ class OpenAIServer(ContractServer):
             "usage": {**tokens, "total_tokens": sum(tokens.values()), "input_tokens_details": read},
         }
         self._right("ImagesResponse", body)
-        return answer_json(body, **{"x-request-id": f"req_{len(self.seen)}"})
+        return answer_json(body, 200, **{"x-request-id": f"req_{len(self.seen)}"})
 
     def _events(self, job: Job) -> Iterator[dict[str, Any]]:
         number = iter(range(1000))

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from apps.generations.models import Generation, GenerationState
+from apps.providers.base import Credentials, ProviderError, Submission, WebhookRefused
+from apps.providers.catalogue import MODELS, params_complete
+from apps.providers.openai import OpenAIProvider
 from apps.workspaces.models import Workspace
-from tests.vendors.matrix import Case, call_back, calm, cancel, play
+from tests.assets.files import picture
+from tests.vendors.contracts import form_read
+from tests.vendors.matrix import Case, call_back, cancel, cancelled_before, lost, play, refused, well_later
 from tests.vendors.openai_server import SECRET, TEXT, OpenAIServer, signed
 from tests.vendors.server import ContractServer, serving
 
@@ -33,8 +40,8 @@ def _webhooks(row: Generation, server: ContractServer) -> None:
     """Two genuine ones, and some that are not."""
     now = time.time()
     assert [call_back(row, *signed("resp_1")) for _ in range(2)] == [202, 202]
-    assert call_back(row, *signed("resp_1", at=now - 301)) == 404
-    assert call_back(row, *signed("resp_1", at=now + 301)) == 404
+    assert call_back(row, *signed("resp_1", at=now - 600)) == 404
+    assert call_back(row, *signed("resp_1", at=now + 600)) == 404
     assert call_back(row, *signed("resp_1", secret="whsec_" + "b3RoZXI=")) == 404
     assert call_back(row, *signed("resp_other")) == 404
 
@@ -48,53 +55,53 @@ def _done_then_cancel(row: Generation, server: ContractServer) -> None:
     cancel(row, server)
 
 
+def _forget(row: Generation, server: ContractServer) -> None:
+    server.jobs.clear()
+
+
 def _look_faults(row: Generation, server: ContractServer) -> None:
     assert isinstance(server, OpenAIServer)
     server.look_faults = [500, 503, 429]
 
 
-LOST = {"state": STATE.EXPIRED, "code": "expired_unknown", "script": "cut"}
-BUSY = {"state": STATE.FAILED, "code": "rate_limited", "accepted": 0, "submitted": 6}
-ILL = {"state": STATE.FAILED, "code": "unavailable", "accepted": 0, "submitted": 6}
-WITHHELD = {"state": STATE.FAILED, "code": "content_policy"}
+TRIES = 6
 CASES = {
     "image-well": Case(IMAGE, cost=IMAGE_COST),
-    "image-cut": Case(IMAGE, **LOST),
-    "image-429": Case(IMAGE, "429", **BUSY),
-    "image-429-then-well": Case(IMAGE, "429-later", cost=IMAGE_COST, submitted=2, turns={1: calm}),
-    "image-500": Case(IMAGE, "500", **ILL),
-    "image-503-then-well": Case(IMAGE, "503", cost=IMAGE_COST, submitted=2, turns={1: calm}),
-    "image-moderated": Case(IMAGE, "moderated", **WITHHELD, accepted=0),
-    "image-moderated-success": Case(IMAGE, "withheld", state=STATE.FAILED, code="failed"),
-    "image-unreadable": Case(IMAGE, "garbage", state=STATE.EXPIRED, code="expired_unknown"),
-    "image-cancel-before": Case(
-        IMAGE, state=STATE.CANCELLED, code="cancelled", accepted=0, submitted=0, turns={0: cancel}
-    ),
+    "image-cut": lost(IMAGE),
+    "image-429": refused(IMAGE, "429", "rate_limited", tries=TRIES),
+    "image-429-then-well": well_later(IMAGE, "429-later", IMAGE_COST),
+    "image-500": refused(IMAGE, "500", "unavailable", tries=TRIES),
+    "image-503-then-well": well_later(IMAGE, "503", IMAGE_COST),
+    "image-moderated": refused(IMAGE, "moderated", "content_policy"),
+    "image-nothing-in-it": refused(IMAGE, "withheld", "failed", accepted=1),
+    "image-unreadable": lost(IMAGE, "garbage"),
+    "image-cancel-before": cancelled_before(IMAGE),
     "speech-well": Case(SPEECH, cost=SPEECH_COST),
-    "speech-cut": Case(SPEECH, **LOST),
-    "speech-breaks": Case(SPEECH, "breaks", state=STATE.EXPIRED, code="expired_unknown"),
-    "speech-429": Case(SPEECH, "429", **BUSY),
+    "speech-cut": lost(SPEECH),
+    "speech-breaks": lost(SPEECH, "breaks"),
+    "speech-429": refused(SPEECH, "429", "rate_limited", tries=TRIES),
+    "speech-moderated": refused(SPEECH, "moderated", "content_policy"),
     "text-well": Case(TEXTS, cost=TEXT_COST),
-    "text-cut": Case(TEXTS, **LOST),
+    "text-cut": lost(TEXTS),
     "text-breaks": Case(TEXTS, "breaks", cost=TEXT_COST),
-    "text-429": Case(TEXTS, "429", **BUSY),
-    "text-429-then-well": Case(TEXTS, "429-later", cost=TEXT_COST, submitted=2, turns={1: calm}),
-    "text-500": Case(TEXTS, "500", **ILL),
+    "text-429": refused(TEXTS, "429", "rate_limited", tries=TRIES),
+    "text-429-then-well": well_later(TEXTS, "429-later", TEXT_COST),
+    "text-500": refused(TEXTS, "500", "unavailable", tries=TRIES),
+    "text-502-without-a-word": lost(TEXTS, "gateway", accepted=0),
     "text-5xx-on-poll": Case(TEXTS, "breaks", cost=TEXT_COST, turns={0: _look_faults}),
+    "text-gone-on-poll": refused(TEXTS, "breaks", "not_found", accepted=1, turns={1: _forget}),
     "text-webhook-early": Case(TEXTS, cost=TEXT_COST, told=SIGNED, telling=_early),
     "text-webhook-duplicate-stale-future-forged": Case(
         TEXTS, "breaks", cost=TEXT_COST, told=SIGNED, turns={1: _webhooks}
     ),
-    "text-moderated": Case(TEXTS, "moderated", **WITHHELD, accepted=0),
-    "text-moderated-success": Case(TEXTS, "withheld", **WITHHELD),
-    "text-fails": Case(TEXTS, "fails", state=STATE.FAILED, code="failed"),
-    "text-all-tokens-thought": Case(TEXTS, "silent", state=STATE.FAILED, code="failed"),
-    "text-unreadable": Case(TEXTS, "garbage", state=STATE.EXPIRED, code="expired_unknown"),
-    "text-cancel-before": Case(
-        TEXTS, state=STATE.CANCELLED, code="cancelled", accepted=0, submitted=0, turns={0: cancel}
-    ),
-    "text-cancel-while-writing": Case(TEXTS, state=STATE.CANCELLED, code="cancelled", telling=cancel),
-    "text-cancel-while-running": Case(TEXTS, "breaks", state=STATE.CANCELLED, code="cancelled", turns={1: cancel}),
+    "text-moderated": refused(TEXTS, "moderated", "content_policy"),
+    "text-moderated-success": refused(TEXTS, "withheld", "content_policy", accepted=1),
+    "text-fails": refused(TEXTS, "fails", "failed", accepted=1),
+    "text-all-tokens-thought": refused(TEXTS, "silent", "failed", accepted=1),
+    "text-unreadable": lost(TEXTS, "garbage"),
+    "text-cancel-before": cancelled_before(TEXTS),
+    "text-cancel-while-writing": Case(TEXTS, "", STATE.CANCELLED, "cancelled", telling=cancel),
+    "text-cancel-while-running": Case(TEXTS, "breaks", STATE.CANCELLED, "cancelled", turns={1: cancel}),
     "text-cancel-after-completion": Case(TEXTS, "breaks", cost=TEXT_COST, turns={1: _done_then_cancel}),
 }
 
@@ -110,3 +117,90 @@ def test_openai_scenario(
     if case.state == STATE.SUCCEEDED:
         assert row.text == (TEXT if case.model == TEXTS else "")
         assert [ref["kind"] for ref in row.outputs] == {IMAGE: ["image"], SPEECH: ["audio"], TEXTS: []}[case.model]
+
+
+def _order(server: OpenAIServer, model: str, **more: Any) -> Submission:
+    params = params_complete(model, {"prompt": "a lighthouse", **more})
+    return Submission(model, params, {}, "attempt-1", call=MODELS[model].call)
+
+
+@pytest.mark.parametrize("model", [name for name in MODELS if name.startswith("openai/")])
+def test_every_entry_is_what_the_vendor_takes(model: str, server: OpenAIServer) -> None:
+    job = OpenAIProvider(Credentials("test-key", server.url)).submit(_order(server, model))
+    assert (job.state, len(server.accepted)) == ("succeeded", 1)
+    assert MODELS[model].price.actual({}, {}, job.usage) or model == "openai/tts-1-hd"
+
+
+def test_every_choice_of_an_image_is_what_the_vendor_takes(server: OpenAIServer) -> None:
+    adapter = OpenAIProvider(Credentials("test-key", server.url))
+    model = MODELS["openai/gpt-image-2"]
+    for name, schema in model.params["properties"].items():
+        for value in schema.get("enum", [schema.get("maximum")]):
+            assert adapter.submit(_order(server, model.id, **{name: value})).state == "succeeded", (name, value)
+
+
+def test_images_are_edited_by_upload(server: OpenAIServer) -> None:
+    server.files["/files/a.png"] = picture()
+    given = {"url": f"{server.url}/files/a.png", "content_type": "image/png"}
+    order = replace(_order(server, IMAGE, n=2), inputs={"images": [given, given], "mask": given})
+    job = OpenAIProvider(Credentials("test-key", server.url)).submit(order)
+    assert server.accepted[0].path == "/images/edits"
+    fields, files = form_read(server.accepted[0])
+    assert [name for name, _kind, _content in files] == ["image[]", "image[]", "mask"]
+    # The description knows no filter for edits.
+    assert "moderation" not in fields
+    assert (fields["n"], len(job.outputs), job.outputs[0].filename) == ("2", 2, "image-1.png")
+    # 10 words and 1,000 tokens of pictures read, 439 drawn for each.
+    assert job.usage["usd"] == pytest.approx(10 * 5e-6 + 1000 * 8e-6 + 2 * 439 * 3e-5)
+
+
+def test_pictures_are_shown_inside_of_the_request(server: OpenAIServer) -> None:
+    server.files["/files/a.png"] = picture()
+    given = {"url": f"{server.url}/files/a.png", "content_type": "image/png"}
+    order = replace(_order(server, TEXTS, system="Be brief."), inputs={"images": given})
+    told: list[str] = []
+
+    def listen(text: str) -> bool:
+        told.append(text)
+        return True
+
+    job = OpenAIProvider(Credentials("test-key", server.url)).submit(replace(order, tell=listen))
+    asked = server.accepted[0].json()
+    assert [part["type"] for part in asked["input"][0]["content"]] == ["input_text", "input_image"]
+    assert asked["input"][0]["content"][1]["image_url"].startswith("data:image/png;base64,")
+    assert (asked["instructions"], asked["reasoning"], asked["max_output_tokens"]) == (
+        "Be brief.",
+        {"effort": "low"},
+        4096,
+    )
+    assert (job.text, told[-1], len(told)) == (TEXT, TEXT, 4)
+
+
+def test_an_input_that_is_gone_sends_nothing(server: OpenAIServer) -> None:
+    order = replace(_order(server, IMAGE), inputs={"images": {"url": f"{server.url}/files/gone.png"}})
+    with pytest.raises(ProviderError) as refusal:
+        OpenAIProvider(Credentials("test-key", server.url)).submit(order)
+    assert (refusal.value.code, refusal.value.sent, server.submitted) == ("unavailable", False, [])
+
+
+def test_a_refused_key_is_not_repeated(server: OpenAIServer) -> None:
+    with pytest.raises(ProviderError) as refusal:
+        OpenAIProvider(Credentials("another-key", server.url)).submit(_order(server, TEXTS))
+    assert (refusal.value.code, refusal.value.permanent, str(refusal.value)) == ("auth", True, "OpenAI answered 401.")
+
+
+def test_nobody_there_means_that_nothing_was_sent() -> None:
+    adapter = OpenAIProvider(Credentials("test-key", "http://127.0.0.1:9"))
+    for model in (IMAGE, TEXTS, SPEECH):
+        order = Submission(model, {"prompt": "a"}, {}, "attempt-1", call=MODELS[model].call)
+        with pytest.raises(ProviderError) as refusal:
+            adapter.submit(order)
+        assert (refusal.value.code, refusal.value.sent) == ("unavailable", False)
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_%%%"])
+def test_without_a_secret_no_webhook_is_believed(secret: str) -> None:
+    adapter = OpenAIProvider(Credentials("test-key", webhook_secret=secret))
+    with pytest.raises(WebhookRefused):
+        adapter.verify_webhook(*signed("resp_1"))
+    assert OpenAIProvider(Credentials("test-key", webhook_secret=SECRET)).verify_webhook(*signed("resp_1")) == "resp_1"
