@@ -63,7 +63,7 @@ def test_elevenlabs_scenario(
     if row.state == STATE.SUCCEEDED:
         assert [ref["kind"] for ref in row.outputs] == ["audio"]
     if scenario == "music-moderated":
-        assert "The prompt names an artist." in row.error
+        assert row.error_detail == "The prompt names an artist."
 
 
 def _order(model: str, **more: Any) -> Submission:
