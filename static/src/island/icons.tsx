@@ -5,6 +5,7 @@ import {
   Combine, File, FileInput, FileText, FileUp, Film, FlaskConical, GalleryHorizontalEnd, GitBranch, GitFork, Hash, Hourglass,
   Image, ImagePlus, Images, LayoutTemplate, LoaderCircle, LogIn, LogOut, type LucideIcon, Maximize, MessageSquareText, MoveRight, Music, OctagonX, RotateCw, Scaling, Send, SkipForward,
   Sparkles, Split, Table, TestTube, TextCursorInput, Timer, Type, Upload, UserCheck, Video, Wand, WandSparkles, Webhook, Workflow, Zap,
+  Crop, Droplet, FileImage, Layers, LayoutGrid, Palette, Ruler, Scan, Stamp, TypeOutline,
 } from "lucide-react";
 
 import { t } from "./i18n";
@@ -18,6 +19,7 @@ const ICONS: Record<string, LucideIcon> = {
   "layout-template": LayoutTemplate, "log-in": LogIn, "log-out": LogOut, maximize: Maximize, "message-square-text": MessageSquareText, "move-right": MoveRight, music: Music, scaling: Scaling, send: Send,
   sparkles: Sparkles, split: Split, table: Table, "test-tube": TestTube, "text-cursor-input": TextCursorInput, timer: Timer, type: Type,
   upload: Upload, "user-check": UserCheck, video: Video, wand: Wand, "wand-sparkles": WandSparkles, webhook: Webhook, workflow: Workflow,
+  crop: Crop, droplet: Droplet, "file-image": FileImage, layers: Layers, "layout-grid": LayoutGrid, palette: Palette, ruler: Ruler, scan: Scan, stamp: Stamp, "type-outline": TypeOutline,
 };
 
 /** The icon a node type names; a box for one that is not among ours. */
