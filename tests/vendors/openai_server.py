@@ -158,17 +158,29 @@ class OpenAIServer(ContractServer):
     def _events(self, job: Job) -> Iterator[dict[str, Any]]:
         number = iter(range(1000))
         yield self._event("ResponseCreatedEvent", "response.created", next(number), response=self._response(job))
-        for word in WORDS[:2] if self.script == "breaks" else WORDS:
-            if job.state != "in_progress":
-                return
-            place = {"item_id": "msg_1", "output_index": 0, "content_index": 0, "logprobs": []}
-            yield self._event("ResponseTextDeltaEvent", "response.output_text.delta", next(number), delta=word, **place)
-        if self.script == "breaks":
+        if self.script not in ("silent", "fails"):
+            yield from self._writing(job, number)
+        if self.script == "breaks" or job.state != "in_progress":
             return
         job.state = {"fails": "failed", "silent": "incomplete"}.get(self.script, "completed")
         ends = {"completed": "Completed", "failed": "Failed", "incomplete": "Incomplete"}
         kind = f"response.{job.state}"
         yield self._event(f"Response{ends[job.state]}Event", kind, next(number), response=self._response(job))
+
+    def _writing(self, job: Job, number: Iterator[int]) -> Iterator[dict[str, Any]]:
+        """A message is begun, then a part of it, then come its words."""
+        item = {"id": "msg_1", "type": "message", "role": "assistant", "status": "in_progress", "content": []}
+        kind = "response.output_item.added"
+        yield self._event("ResponseOutputItemAddedEvent", kind, next(number), output_index=0, item=item)
+        place = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
+        part = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
+        kind = "response.content_part.added"
+        yield self._event("ResponseContentPartAddedEvent", kind, next(number), part=part, **place)
+        for word in WORDS[:2] if self.script == "breaks" else WORDS:
+            if job.state != "in_progress":
+                return
+            more = {"delta": word, "logprobs": [], **place}
+            yield self._event("ResponseTextDeltaEvent", "response.output_text.delta", next(number), **more)
 
     def _event(self, schema: str, kind: str, number: int, **more: Any) -> dict[str, Any]:
         event = {"type": kind, "sequence_number": number, **more}

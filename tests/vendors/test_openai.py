@@ -11,7 +11,7 @@ import pytest
 
 from apps.generations.models import Generation, GenerationState
 from apps.providers.base import Credentials, ProviderError, Submission, WebhookRefused
-from apps.providers.catalogue import MODELS, params_complete
+from apps.providers.catalogue import MODELS, params_complete, quote
 from apps.providers.openai import OpenAIProvider
 from apps.workspaces.models import Workspace
 from tests.assets.files import picture
@@ -204,3 +204,9 @@ def test_without_a_secret_no_webhook_is_believed(secret: str) -> None:
     with pytest.raises(WebhookRefused):
         adapter.verify_webhook(*signed("resp_1"))
     assert OpenAIProvider(Credentials("test-key", webhook_secret=SECRET)).verify_webhook(*signed("resp_1")) == "resp_1"
+
+
+def test_instructions_are_read_and_held_for() -> None:
+    short, long = (quote(TEXTS, {"prompt": "a", "system": "b" * count}, {}) for count in (0, 4000))
+    # A dollar for a million tokens is 100 micro-credits for one.
+    assert (long.low - short.low, long.high - short.high) == (1000 * 100, 4000 * 100)
