@@ -88,8 +88,8 @@ class OpenAIProvider:
         if abs(self._clock() - int(stamp)) > WEBHOOK_TOLERANCE_S:
             raise WebhookRefused("The webhook is too old, or from the future.")
         wanted = hmac.new(_secret(self._secret), f"{identity}.{stamp}.".encode() + body, hashlib.sha256).digest()
-        signatures = [part.removeprefix("v1,") for part in given.get("webhook-signature", "").split()]
-        if not any(hmac.compare_digest(base64.b64encode(wanted), one.encode()) for one in signatures):
+        signed = f"v1,{base64.b64encode(wanted).decode()}".encode()
+        if not any(hmac.compare_digest(signed, one.encode()) for one in given.get("webhook-signature", "").split()):
             raise WebhookRefused("The webhook's signature is not OpenAI's.")
         try:
             return str(json.loads(body)["data"]["id"])

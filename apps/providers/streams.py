@@ -17,21 +17,24 @@ from apps.wording import gettext as _
 
 # A picture that is given to a model inside of a request.
 GIVEN_MAX_BYTES = 50 * 1024**2
+# Said by somebody between us and the vendor.
+GATEWAY = frozenset({502, 504})
 
 
 @contextmanager
 def streamed(vendor: Vendor, url: str, *, leaves_job: bool = False, **arguments: Any) -> Iterator[httpx.Response]:
     """The one POST of a submission whose answer is read while it comes; never repeated.
 
-    A connection that breaks is "lost". ``leaves_job``: the vendor goes on without us, so that a 5xx that is not the
-    vendor's own word may have left a job behind.
+    A connection that breaks is "lost", and so is a gateway that gave up. ``leaves_job``: the vendor goes on without us,
+    so that any 5xx that is not the vendor's own word may have left a job behind.
     """
     headers = {**vendor.headers, **arguments.pop("headers", {})}
     try:
         with httpx.stream("POST", url, headers=headers, timeout=LONG, trust_env=False, **arguments) as answer:
             if not answer.is_success:
                 answer.read()
-                if answer.is_redirect or (leaves_job and answer.status_code >= 500 and not _says_error(answer)):
+                unclear = answer.status_code >= 500 if leaves_job else answer.status_code in GATEWAY
+                if answer.is_redirect or (unclear and not _says_error(answer)):
                     raise vendor.lost()
                 vendor.check(answer)
             yield answer

@@ -13,8 +13,10 @@ from django.test import Client
 from apps.billing.services import balance_get, credits_grant
 from apps.generations.adapters import webhook_url
 from apps.generations.execution import telling
+from apps.generations.execution.inline import inline_store
 from apps.generations.models import Generation, GenerationState
 from apps.generations.services import generation_cancel
+from apps.providers.base import Job
 from apps.workspaces.models import Workspace
 from tests.vendors.life import account, begin, live
 from tests.vendors.server import ContractServer
@@ -31,6 +33,7 @@ def nothing(row: Generation, server: ContractServer) -> None:
 @dataclass(frozen=True)
 class Case:
     """``turns``: what happens before a turn, by its number. ``telling``: at the first words that a model writes.
+    ``answered``: when the answer to the POST is here and nothing is written down yet.
 
     ``submitted``: how many POSTs the vendor saw; ``accepted``: how many it took, which is never more than one.
     """
@@ -44,6 +47,7 @@ class Case:
     submitted: int = 1
     turns: Mapping[int, Act] = field(default_factory=dict)
     telling: Act | None = None
+    answered: Act | None = None
     told: Mapping[str, str] = field(default_factory=dict)
     inputs: Mapping[str, Any] | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -57,6 +61,8 @@ def play(case: Case, server: ContractServer, workspace: Workspace, monkeypatch: 
         row = begin(workspace, case.model, {"prompt": "a lighthouse at dusk", **case.params}, case.inputs)
         if case.telling is not None:
             _at_first_words(row, server, case.telling, monkeypatch)
+        if case.answered is not None:
+            _at_the_answer(row, server, case.answered, monkeypatch)
         row = live(row, monkeypatch, between=lambda row, turn: case.turns.get(turn, nothing)(row, server))
     balance = balance_get(workspace_id=workspace.id)
     assert (row.state, row.error_code) == (case.state, case.code), row.error_detail
@@ -100,6 +106,14 @@ def _at_first_words(row: Generation, server: ContractServer, act: Act, monkeypat
         return tell(teller, text)
 
     monkeypatch.setattr(telling.Teller, "tell", told)
+
+
+def _at_the_answer(row: Generation, server: ContractServer, act: Act, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stored(generation: Generation, job: Job) -> Job:
+        act(row, server)
+        return inline_store(generation, job)
+
+    monkeypatch.setattr("apps.generations.execution.submission.inline_store", stored)
 
 
 def cancel(row: Generation, server: ContractServer) -> None:

@@ -23,8 +23,8 @@ class OllamaServer(ContractServer):
     name = "ollama"
 
     def __init__(self) -> None:
-        super().__init__()
         self._schemas = Schemas(contract("ollama-openapi.yaml"))
+        super().__init__()
         self.files: dict[str, bytes] = {}
 
     def refusal(self, status: int, message: str) -> Answer:

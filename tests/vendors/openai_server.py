@@ -40,8 +40,8 @@ class OpenAIServer(ContractServer):
     name = "openai"
 
     def __init__(self) -> None:
-        super().__init__()
         self._schemas = Schemas(contract("openai-openapi.json"))
+        super().__init__()
         # Statuses that the next looks get instead of an answer.
         self.look_faults: list[int] = []
 

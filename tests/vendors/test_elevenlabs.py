@@ -13,7 +13,7 @@ from apps.providers.catalogue import MODELS, params_complete
 from apps.providers.elevenlabs import ElevenLabsProvider
 from apps.workspaces.models import Workspace
 from tests.vendors.elevenlabs_server import ElevenLabsServer
-from tests.vendors.matrix import Case, call_back, cancelled_before, lost, play, refused, well_later
+from tests.vendors.matrix import Case, call_back, cancel, cancelled_before, lost, play, refused, well_later
 from tests.vendors.server import ContractServer, serving
 
 STATE = GenerationState
@@ -46,6 +46,7 @@ CASES = {
     "speech-quota": refused(SPEECH, "quota", "auth"),
     "speech-webhook-refused": Case(SPEECH, cost=SPEECH_COST, turns={0: _webhook}),
     "speech-cancel-before": cancelled_before(SPEECH),
+    "speech-cancel-while-made": Case(SPEECH, cost=SPEECH_COST, answered=cancel),
     "music-well": Case(MUSIC, cost=MUSIC_COST),
     "music-cut": lost(MUSIC),
     "music-moderated": refused(MUSIC, "moderated", "content_policy"),

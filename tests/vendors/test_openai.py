@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from apps.assets.services import asset_store
 from apps.generations.models import Generation, GenerationState
 from apps.providers.base import Credentials, ProviderError, Submission, WebhookRefused
 from apps.providers.catalogue import MODELS, params_complete, quote
@@ -76,6 +78,7 @@ CASES = {
     "image-nothing-in-it": refused(IMAGE, "withheld", "failed", accepted=1),
     "image-unreadable": lost(IMAGE, "garbage"),
     "image-cancel-before": cancelled_before(IMAGE),
+    "image-cancel-while-made": Case(IMAGE, cost=IMAGE_COST, answered=cancel),
     "speech-well": Case(SPEECH, cost=SPEECH_COST),
     "speech-cut": lost(SPEECH),
     "speech-breaks": lost(SPEECH, "breaks"),
@@ -99,6 +102,7 @@ CASES = {
     "text-fails": refused(TEXTS, "fails", "failed", accepted=1),
     "text-all-tokens-thought": refused(TEXTS, "silent", "failed", accepted=1),
     "text-unreadable": lost(TEXTS, "garbage"),
+    "text-cancel-at-the-answer": Case(TEXTS, cost=TEXT_COST, answered=cancel),
     "text-cancel-before": cancelled_before(TEXTS),
     "text-cancel-while-writing": Case(TEXTS, "", STATE.CANCELLED, "cancelled", telling=cancel),
     "text-cancel-while-running": Case(TEXTS, "breaks", STATE.CANCELLED, "cancelled", turns={1: cancel}),
@@ -117,6 +121,31 @@ def test_openai_scenario(
     if case.state == STATE.SUCCEEDED:
         assert row.text == (TEXT if case.model == TEXTS else "")
         assert [ref["kind"] for ref in row.outputs] == {IMAGE: ["image"], SPEECH: ["audio"], TEXTS: []}[case.model]
+
+
+@pytest.mark.django_db
+def test_an_edit_lives_with_a_picture_of_ours(
+    server: OpenAIServer, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(picture())
+    asset = asset_store(workspace_id=workspace.id, path=path, filename="a.png", source="upload")
+    inputs = {"images": [{"$asset": str(asset.id)}]}
+    play(Case(IMAGE, cost=IMAGE_COST + 1000 * 8 * 100, inputs=inputs), server, workspace, monkeypatch)
+    _fields, ((name, kind, content),) = form_read(server.accepted[0])
+    assert (name, kind, content) == ("image[]", "image/png", picture())
+
+
+@pytest.mark.parametrize(("script", "seconds"), [("429", None), ("429-later", 7.0)])
+@pytest.mark.parametrize("model", [IMAGE, TEXTS, SPEECH])
+def test_when_to_come_back_is_the_vendors_word(
+    model: str, script: str, seconds: float | None, server: OpenAIServer
+) -> None:
+    server.script = script
+    with pytest.raises(ProviderError) as refusal:
+        OpenAIProvider(Credentials("test-key", server.url)).submit(_order(server, model))
+    said = refusal.value
+    assert (said.code, said.permanent, said.sent, said.retry_after_s) == ("rate_limited", False, False, seconds)
 
 
 def _order(server: OpenAIServer, model: str, **more: Any) -> Submission:
