@@ -1,6 +1,7 @@
 /** The icons the catalogue names, and the marks of the states. Only what is imported here is shipped. */
 
 import {
+  AudioWaveform, Captions, GalleryHorizontal, Gauge, ImagePlay, MoveDiagonal, PictureInPicture2, Scissors, SlidersVertical, Volume2,
   AudioLines, Blocks, Box, Boxes, Braces, CheckCheck, Circle, CircleCheck, CircleDashed, CircleSlash, Clapperboard, Clock, Clock3,
   Combine, File, FileInput, FileText, FileUp, Film, FlaskConical, GalleryHorizontalEnd, GitBranch, GitFork, Hash, Hourglass,
   Image, ImagePlus, Images, LayoutTemplate, LoaderCircle, LogIn, LogOut, type LucideIcon, Maximize, MessageSquareText, MoveRight, Music, OctagonX, RotateCw, Scaling, Send, SkipForward,
@@ -12,6 +13,7 @@ import { t } from "./i18n";
 import type { ShownState } from "./store/run";
 
 const ICONS: Record<string, LucideIcon> = {
+  "audio-waveform": AudioWaveform, captions: Captions, "gallery-horizontal": GalleryHorizontal, gauge: Gauge, "image-play": ImagePlay, "move-diagonal": MoveDiagonal, "picture-in-picture-2": PictureInPicture2, scissors: Scissors, "sliders-vertical": SlidersVertical, "volume-2": Volume2,
   "audio-lines": AudioLines, blocks: Blocks, box: Box, boxes: Boxes, braces: Braces, "check-check": CheckCheck, circle: Circle,
   clapperboard: Clapperboard, clock: Clock, "clock-3": Clock3, combine: Combine, file: File, "file-input": FileInput, "file-text": FileText,
   "file-up": FileUp, film: Film, "flask-conical": FlaskConical, "gallery-horizontal-end": GalleryHorizontalEnd, "git-branch": GitBranch,
