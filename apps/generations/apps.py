@@ -26,6 +26,7 @@ class GenerationsConfig(AppConfig):
 # The adapters by vendor: each takes its account.
 ADAPTERS = {
     "sandbox": "apps.providers.sandbox.SandboxProvider",
+    "fal": "apps.providers.fal.FalProvider",
 }
 
 
