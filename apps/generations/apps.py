@@ -27,6 +27,9 @@ class GenerationsConfig(AppConfig):
 ADAPTERS = {
     "sandbox": "apps.providers.sandbox.SandboxProvider",
     "fal": "apps.providers.fal.FalProvider",
+    "replicate": "apps.providers.replicate.ReplicateProvider",
+    "bfl": "apps.providers.bfl.BflProvider",
+    "stability": "apps.providers.stability.StabilityProvider",
 }
 
 

@@ -52,9 +52,11 @@ ENDS: dict[str, tuple[GenerationState, str]] = {
     "webhook-future": (STATE.SUCCEEDED, ""),
     "webhook-forged": (STATE.SUCCEEDED, ""),
 }
-WEBHOOKS = {"webhook-twice": (0.0, 202), "webhook-stale": (-301.0, 404), "webhook-future": (301.0, 404)}
+WEBHOOKS = {"webhook-twice": (0.0, 202), "webhook-stale": (-310.0, 404), "webhook-future": (310.0, 404)}
 # These are over before a POST, or every POST of theirs was refused.
 NOTHING_ACCEPTED = frozenset({"cancel-before", "refused-by-policy"})
+# A refusal that passes: the same is asked for again.
+AGAIN = ("429", "429-later", "503")
 CUT = Answer(200, b"<html>Something went wrong</html>", "text/html")
 
 
@@ -88,6 +90,10 @@ class PlayedServer(ContractServer):
         job.looks += 1
         return self.script != "never" and job.looks > self.done_after
 
+    def asked(self, name: str) -> Any:
+        """What the first accepted order says."""
+        return next(iter(self.jobs.values())).asked.get(name)
+
     def webhook(self, job: Job, *, at: float) -> tuple[bytes, Mapping[str, str]]:
         """Body and headers of a genuine webhook about a job."""
         raise NotImplementedError
@@ -101,7 +107,11 @@ def scenarios(names: Iterable[str]) -> Any:
 
 @dataclass
 class Play:
-    """One scenario with one vendor. ``ends`` lays over what is usual where a vendor differs."""
+    """One scenario with one vendor.
+
+    ``ends`` lays over what is usual where a vendor differs, ``again`` are scenarios it may be asked in once more, and
+    ``stops`` is False where it cannot cancel.
+    """
 
     server: PlayedServer
     workspace: Workspace
@@ -110,6 +120,8 @@ class Play:
     params: Mapping[str, Any]
     inputs: Mapping[str, Any] | None = None
     ends: Mapping[str, tuple[GenerationState, str]] = field(default_factory=dict)
+    again: tuple[str, ...] = ()
+    stops: bool = True
 
     def run(self, scenario: str) -> Generation:
         """Play it, and check what is true of each: the end, the money, and one accepted submission at most."""
@@ -131,13 +143,14 @@ class Play:
     def _prepare(self, scenario: str) -> None:
         faults = {"poll-5xx": ["500", "503"], "unreadable": ["unreadable", "unreadable"]}
         self.server.looks = list(faults.get(scenario, ()))
-        waits = {"cancel-while": "never", "webhook-forged": "", "cancel-after": ""}
         played = scenario not in faults and not scenario.startswith(("webhook", "cancel")) and scenario != "well"
-        self.server.script = scenario if played else waits.get(scenario, "")
+        self.server.script = scenario if played else ""
+        if scenario == "cancel-while" and self.stops:
+            self.server.script = "never"
         self.server.done_after = 4 if scenario.startswith("webhook") or scenario == "queue-climbs" else 1
 
     def _between(self, scenario: str, row: Generation, turn: int) -> None:
-        if turn == 1 and scenario in ("429", "429-later", "503"):
+        if turn == 1 and scenario in (*AGAIN, *self.again):
             assert row.state == STATE.PREPARED
             self.server.script = ""
         job = next(iter(self.server.jobs.values()), None)
@@ -174,5 +187,4 @@ class Play:
         assert (balance.posted, balance.held) == (GRANTED - (charged or 0), 0), said
         assert bool(charged) == (state == STATE.SUCCEEDED), said
         assert len(self.server.jobs) <= (0 if scenario in NOTHING_ACCEPTED else 1), said
-        tried_again = scenario in ("429", "429-later", "503")
-        assert len(self.server.submitted) <= (2 if tried_again else 1), said
+        assert len(self.server.submitted) <= (2 if scenario in (*AGAIN, *self.again) else 1), said
