@@ -35,7 +35,7 @@ def _strictness(most: int) -> dict[str, Any]:
     return {"type": "integer", "minimum": 0, "maximum": most}
 
 
-_IMAGES = {name: TEXT for name in ("input_image", *(f"input_image_{number}" for number in range(2, 9)))}
+_IMAGES = dict.fromkeys(("input_image", *(f"input_image_{number}" for number in range(2, 9))), TEXT)
 _KLEIN = dict(list(_IMAGES.items())[:4])
 _FLUX2 = {"width": SIDE, "height": SIDE, "safety_tolerance": _strictness(5)}
 _FLUX1 = {"aspect_ratio": TEXT, "prompt_upsampling": {"type": "boolean"}, "safety_tolerance": _strictness(6)}

@@ -40,7 +40,8 @@ def contracts() -> tuple[dict[str, Any], dict[str, Any]]:
     """JSON Schemas of an order and of a prediction, read off the recordings."""
     members: dict[str, set[str]] = {}
     always: set[str] | None = None
-    states, events = {"aborted"}, set()
+    states: set[str] = {"aborted"}
+    events: set[str] = set()
     for _address, data in _bodies():
         if isinstance(data, dict) and "urls" in data and "status" in data:
             always = set(data) if always is None else always & set(data)
@@ -51,13 +52,14 @@ def contracts() -> tuple[dict[str, Any], dict[str, Any]]:
             (states if found[1] == "Status" else events).update(json.loads(found[2])["enum"])
     # Members by whose kinds no recording can tell all that may be.
     members |= {name: set() for name in ("output", "error", "metrics", "data_removed", "webhook", "stream")}
+    properties: dict[str, Any] = {name: {"type": sorted(kinds)} if kinds else {} for name, kinds in members.items()}
+    properties["status"] = {"enum": sorted(states)}
     prediction = {
         "type": "object",
         "required": sorted(always or ()),
-        "properties": {name: {"type": sorted(kinds)} if kinds else {} for name, kinds in members.items()},
+        "properties": properties,
         "additionalProperties": False,
     }
-    prediction["properties"]["status"] = {"enum": sorted(states)}
     order = {
         "type": "object",
         "required": ["input"],

@@ -95,12 +95,13 @@ class StabilityServer(PlayedServer):
         job = self.jobs[match["id"]]
         if found := self.fault():
             return found
-        if self.script == "expired" and job.looks > self.done_after + 1:
+        if self.script == "expired" and job.state == "told":
             raise Refuse(self.refusal(404, "The generation was not found.", "generation_not_found"))
         if not self.is_done(job):
             return answer_json({"id": job.id, "status": "in-progress"}, 202)
         if self.script == "refused-later":
             raise Refuse(self.refusal(403, "Your request was flagged by our content moderation system."))
+        job.state = "told"
         return self._picture(job)
 
     def _picture(self, job: Job) -> Answer:
