@@ -33,6 +33,7 @@ ENDS: dict[str, tuple[GenerationState, str]] = {
     "429": (STATE.SUCCEEDED, ""),
     "429-later": (STATE.SUCCEEDED, ""),
     "500": (STATE.EXPIRED, "expired_unknown"),
+    "502": (STATE.EXPIRED, "expired_unknown"),
     "503": (STATE.SUCCEEDED, ""),
     "unreadable-submit": (STATE.EXPIRED, "expired_unknown"),
     "unreadable": (STATE.SUCCEEDED, ""),

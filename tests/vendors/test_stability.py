@@ -21,7 +21,7 @@ from tests.vendors.trying import OurFiles, look, order, ours
 
 STATE = GenerationState
 # There are no webhooks, no queue and no cancel. The answer to the POST is the end of it.
-AT_ONCE = ["well", "cut", "429", "429-later", "500", "503", "unreadable-submit", "moderated"]
+AT_ONCE = ["well", "cut", "429", "429-later", "500", "502", "503", "unreadable-submit", "moderated"]
 AT_ONCE += ["refused-by-policy", "fails", "cancel-before"]
 # A 5xx is the end of that request, and no picture is left behind: it is asked for again.
 AT_ONCE_ENDS = {"500": (STATE.SUCCEEDED, ""), "fails": (STATE.FAILED, "invalid")}
