@@ -41,7 +41,7 @@ export const model = (id: unknown): Model | undefined => (typeof id === "string"
 export const modelsOfKind = (kind: string | undefined): Model[] =>
   [...models.values()].filter((each) => !kind || each.kind === kind);
 
-const CATEGORIES = ["input", "image", "video", "audio", "text", "flow", "workflow", "data", "output", "test"];
+const CATEGORIES = ["input", "image", "video", "audio", "text", "media", "flow", "workflow", "data", "output", "test"];
 
 export function categoryTitle(category: string): string {
   const titles: Record<string, string> = {
@@ -50,6 +50,7 @@ export function categoryTitle(category: string): string {
     video: t("Video"),
     audio: t("Audio"),
     text: t("Text"),
+    media: t("Media"),
     flow: t("Flow"),
     workflow: t("Workflows"),
     data: t("Data"),
