@@ -1,7 +1,7 @@
 """The adapter of Stability AI (v2beta) over plain HTTP: there is no client. docs/decisions/0034-vendors-stability.md.
 
-An entry's ``call``: ``path`` under stable-image, ``inputs`` (its name for each of ours), ``fixed`` (what is always
-sent), ``later`` where the answer is a job and not yet the picture.
+An entry's ``call``: ``path`` under stable-image, ``inputs`` (its name for each of ours), ``names`` (the same for
+parameters), ``fixed`` (what is always sent), ``later`` where the answer is a job and not yet the picture.
 """
 
 from __future__ import annotations
@@ -110,8 +110,11 @@ class StabilityProvider:
         """A multipart form, also where it has no files."""
         call = submission.call
         params = {**call.get("fixed", {}), **submission.params}
+        names = call.get("names", {})
         form: dict[str, Any] = {
-            name: (None, str(value)) for name, value in params.items() if value is not None and value != ""
+            names.get(name, name): (None, str(value))
+            for name, value in params.items()
+            if value is not None and value != ""
         }
         for name, theirs in call.get("inputs", {}).items():
             if given := submission.inputs.get(name):
