@@ -15,7 +15,7 @@ from apps.workspaces.models import Workspace
 from tests.vendors.bfl_server import BflServer
 from tests.vendors.scenarios import ENDS, Play, scenarios
 from tests.vendors.server import serving
-from tests.vendors.trying import look, order, ours
+from tests.vendors.trying import choices, look, order, ours
 
 # The vendor sends no webhooks that could be believed. It takes an order and withholds afterwards, and stops nothing.
 PLAYED = [name for name in ENDS if not name.startswith("webhook") and name not in ("queue-climbs", "refused-by-policy")]
@@ -44,6 +44,13 @@ def test_every_model_is_taken_with_its_defaults_and_delivers(model: catalogue.Mo
     server.done_after = 0
     job = look(provider, provider.submit(order(model.id)))
     assert job.state == "succeeded" and job.outputs[0].content_type == f"image/{server.asked('output_format')}"
+
+
+@pytest.mark.parametrize("model", ours("bfl"), ids=lambda model: model.id)
+def test_every_choice_of_a_form_is_one_the_vendor_knows(model: catalogue.Model, server: BflServer) -> None:
+    provider = BflProvider(Credentials("test-key", server.url))
+    for choice in choices(model):
+        assert provider.submit(order(model.id, **choice)).state == "submitted", choice
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from tests.vendors.dts import endpoints
 from tests.vendors.fal_server import TYPES, FalServer
 from tests.vendors.scenarios import ENDS, Play, scenarios
 from tests.vendors.server import serving
-from tests.vendors.trying import look, order, ours
+from tests.vendors.trying import choices, look, order, ours
 
 OURS = ours("fal")
 PLAYED = [name for name in ENDS if name != "refused-by-policy"]
@@ -60,13 +60,10 @@ def test_every_choice_of_a_form_is_one_the_vendor_knows(model: catalogue.Model) 
         name: [{"url": "u"}] if isinstance(theirs, list) else {"url": "u"}
         for name, theirs in model.call.get("inputs", {}).items()
     }
-    for name, schema in model.params["properties"].items():
-        for value in schema.get("enum", [schema.get("minimum", 0), schema.get("maximum", 1)]):
-            if schema["type"] == "boolean" or (schema["type"] == "string" and "enum" not in schema):
-                continue
-            params = catalogue.params_complete(model.id, {"prompt": "x", name: value})
-            asked = body(Submission(model.id, params, inputs, "a", None, model.call))
-            assert list(validator.iter_errors(asked)) == [], (name, value)
+    for choice in choices(model):
+        params = catalogue.params_complete(model.id, {"prompt": "x", **choice})
+        asked = body(Submission(model.id, params, inputs, "a", None, model.call))
+        assert list(validator.iter_errors(asked)) == [], choice
 
 
 def test_policy_by_the_model_keeps_the_vendors_sentence(server: FalServer) -> None:

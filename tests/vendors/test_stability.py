@@ -17,7 +17,7 @@ from tests.assets import files
 from tests.vendors.scenarios import ENDS, Play, scenarios
 from tests.vendors.server import serving
 from tests.vendors.stability_server import StabilityServer
-from tests.vendors.trying import OurFiles, look, order, ours
+from tests.vendors.trying import OurFiles, choices, look, order, ours
 
 STATE = GenerationState
 # There are no webhooks, no queue and no cancel. The answer to the POST is the end of it.
@@ -77,6 +77,14 @@ def test_every_model_is_taken_with_its_defaults_and_delivers(
     else:
         assert job.outputs[0].content == files.picture()
     assert job.state == "succeeded" and job.outputs[0].content_type == "image/png"
+
+
+@pytest.mark.parametrize("model", ours("stability"), ids=lambda model: model.id)
+def test_every_choice_of_a_form_is_one_the_vendor_knows(model: catalogue.Model, server: StabilityServer) -> None:
+    provider = StabilityProvider(Credentials("test-key", server.url))
+    with serving(OurFiles()) as store:
+        for choice in choices(model):
+            assert provider.submit(order(model.id, f"{store.url}/picture.png", **choice)).error is None, choice
 
 
 def test_a_filtered_picture_is_not_delivered(server: StabilityServer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import anyio
@@ -50,6 +51,20 @@ def look(provider: Provider, job: Job) -> Job:
             return await provider.poll(client, job.provider_request_id, job.urls)
 
     return anyio.run(ask)
+
+
+def choices(model: catalogue.Model) -> Iterator[dict[str, Any]]:
+    """Each choice of a model's form in turn: every value of a list, both ends of a range, yes and no."""
+    for name, schema in model.params["properties"].items():
+        if "enum" in schema:
+            values = schema["enum"]
+        elif schema["type"] == "boolean":
+            values = [True, False]
+        elif schema["type"] == "string":
+            values = ["words"]
+        else:
+            values = [schema["minimum"], schema["maximum"]]
+        yield from ({name: value} for value in values)
 
 
 def ours(vendor: str) -> list[catalogue.Model]:
