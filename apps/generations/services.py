@@ -24,8 +24,9 @@ from apps.generations.adapters import asset_ids
 from apps.generations.execution import timing
 from apps.generations.execution.settlement import settle_without_charge
 from apps.generations.models import LIVE, POLLED, Generation, GenerationState
+from apps.generations.pricing import NotPriced, account_and_price
 from apps.generations.tasks import generation_cancel_send, generation_submit, generations_poll
-from apps.providers.catalogue import MODELS, Model, Quote, params_fit, params_problems, quote
+from apps.providers.catalogue import MODELS, Model, params_problems
 from apps.wording.schema import unknown
 
 SEED_MAX = 2**31 - 1
@@ -73,6 +74,17 @@ def generation_start(
     InsufficientCredits (from billing) before anything is written.
     """
     found, settings, references = _settings(workspace_id, model, params, inputs or {})
+    try:
+        price = account_and_price(
+            workspace_id=workspace_id,
+            project_id=project_id,
+            model=found,
+            fallbacks=fallbacks,
+            settings=settings,
+            references=references,
+        )
+    except NotPriced as error:
+        raise InvalidGeneration([{"field": error.field, "message": str(error)}]) from error
     now = timezone.now()
     generation = Generation(
         workspace_id=workspace_id,
@@ -84,6 +96,7 @@ def generation_start(
         attempt=attempt,
         actor_id=actor_id,
         idempotency_key=idempotency_key,
+        **price,
         **_request(found, settings, references),
         **_times(found, now),
     )
@@ -156,22 +169,6 @@ def _settings(
     return found, settings, references
 
 
-def _fallbacks(model: Model, names: Sequence[str]) -> list[Model]:
-    """The models to fall back on; raises InvalidGeneration about one that is not there or makes something else."""
-    found = [MODELS.get(name) for name in names]
-    for name, other in zip(names, found, strict=True):
-        if other is None or other.kind != model.kind or other.retired:
-            sentence = _("“%(model)s” cannot stand in for %(first)s.") % {"model": name, "first": _(model.title)}
-            raise InvalidGeneration([{"field": "fallbacks", "message": sentence}])
-    return [other for other in found if other is not None]
-
-
-def _price(models: Sequence[Model], settings: Mapping[str, Any], references: Mapping[str, Any]) -> Quote:
-    """The first model's price; its upper end is that of the dearest of them all."""
-    quotes = [quote(model.id, params_fit(model.id, settings)[0], references) for model in models]
-    return Quote(quotes[0].low, max(quote.high for quote in quotes))
-
-
 def _references(workspace_id: UUID, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, str]]]:
     """The inputs as references that we wrote ourselves, and one problem per input that is not a file of ours."""
     references, problems = {}, []
@@ -199,8 +196,7 @@ def _assets(workspace_id: UUID, inputs: Mapping[str, Any]) -> list[Asset]:
 
 
 def _request(model: Model, settings: dict[str, Any], references: dict[str, Any]) -> dict[str, Any]:
-    """The columns that say what was asked, and at what price."""
-    price = quote(model.id, settings, references)
+    """The columns that say what was asked."""
     asked = json.dumps([model.id, settings, references], sort_keys=True, default=str)
     seed = settings.get("seed")
     return {
@@ -213,8 +209,6 @@ def _request(model: Model, settings: dict[str, Any], references: dict[str, Any])
         "inputs": references,
         "seed": seed if isinstance(seed, int) else None,
         "request_digest": hashlib.sha256(asked.encode()).digest(),
-        "price_low": price.low,
-        "price_high": price.high,
     }
 
 
