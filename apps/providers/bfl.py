@@ -1,4 +1,4 @@
-"""The adapter of Black Forest Labs over plain HTTP. Why not its client: docs/decisions/0033-vendors-bfl.md.
+"""The adapter of Black Forest Labs over plain HTTP. Why not its client: docs/decisions/0063-vendors-bfl.md.
 
 An entry's ``call``: ``path`` (the endpoint), ``inputs`` (its name for each of ours; a list of names where ours is a
 list of files).

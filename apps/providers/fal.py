@@ -1,4 +1,4 @@
-"""The adapter of fal.ai: its queue over plain HTTP. Why not its client: docs/decisions/0031-vendors-fal.md.
+"""The adapter of fal.ai: its queue over plain HTTP. Why not its client: docs/decisions/0061-vendors-fal.md.
 
 An entry's ``call``: ``app`` (the endpoint), ``inputs`` (its name for each of ours; a list where it takes a list),
 ``names`` (its name for a parameter, dots for members of an object; with a factor where it counts in

@@ -1,4 +1,4 @@
-"""The adapter of Replicate: predictions over plain HTTP. Why not its client: docs/decisions/0032-vendors-replicate.md.
+"""The adapter of Replicate: predictions over plain HTTP. Why not its client: docs/decisions/0062-vendors-replicate.md.
 
 An entry's ``call``: ``model`` (owner/name) or ``version``, ``inputs`` (its name for each of ours; a list where it takes
 a list), ``fixed`` (what is always sent).

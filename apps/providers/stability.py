@@ -1,4 +1,4 @@
-"""The adapter of Stability AI (v2beta) over plain HTTP: there is no client. docs/decisions/0034-vendors-stability.md.
+"""The adapter of Stability AI (v2beta) over plain HTTP: there is no client. docs/decisions/0064-vendors-stability.md.
 
 An entry's ``call``: ``path`` under stable-image, ``inputs`` (its name for each of ours), ``names`` (the same for
 parameters), ``fixed`` (what is always sent), ``later`` where the answer is a job and not yet the picture.
