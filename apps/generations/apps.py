@@ -35,6 +35,10 @@ ADAPTERS = {
     "openai": "apps.providers.openai.OpenAIProvider",
     "ollama": "apps.providers.ollama.OllamaProvider",
     "elevenlabs": "apps.providers.elevenlabs.ElevenLabsProvider",
+    "fal": "apps.providers.fal.FalProvider",
+    "replicate": "apps.providers.replicate.ReplicateProvider",
+    "bfl": "apps.providers.bfl.BflProvider",
+    "stability": "apps.providers.stability.StabilityProvider",
 }
 
 
