@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, cast
 
@@ -142,8 +142,13 @@ def params_fit(model_id: str, params: Mapping[str, Any]) -> tuple[dict[str, Any]
     return {name: value for name, value in params.items() if name not in wrong}, sorted(wrong)
 
 
-def params_problems(model_id: str, params: Mapping[str, Any], *, complete: bool = False) -> list[ParamProblem]:
-    """One sentence per wrong parameter. ``complete``: what comes through ports (the prompt) must be there as well."""
+def params_problems(
+    model_id: str, params: Mapping[str, Any], *, complete: bool = False, files: Collection[str] = ()
+) -> list[ParamProblem]:
+    """One sentence per wrong parameter. ``complete``: what comes through ports (the prompt) must be there as well.
+
+    ``files`` names the inputs that are given as files.
+    """
     import jsonschema_rs  # see apps.engine.node_types
 
     model = model_get(model_id)
@@ -157,5 +162,6 @@ def params_problems(model_id: str, params: Mapping[str, Any], *, complete: bool 
             problems += [ParamProblem(name, sentence(known[name], error)) for error in list(errors)[:1]]
     if complete:
         required = {name: schema["title"] for name, schema in model.inputs.items() if schema.get("x-required")}
-        problems += [ParamProblem(name, empty(_(title))) for name, title in required.items() if not params.get(name)]
+        missing = {name: title for name, title in required.items() if not params.get(name) and name not in files}
+        problems += [ParamProblem(name, empty(_(title))) for name, title in missing.items()]
     return problems

@@ -75,6 +75,7 @@ def test_forms_have_what_a_good_form_needs(model: catalogue.Model) -> None:
     for name, schema in model.params["properties"].items():
         assert schema["title"] and schema["description"], name
         assert "default" in schema or name == "seed"
+        assert name not in {"model", "once", "from"}, "the form around it has a field of this name"
         assert len(schema.get("enum", [])) == len(schema.get("x-enum-titles", []))
         assert bool(schema.get("x-advanced")) == (name in {"latency_s", "fail"})
     assert model.to_json()["price"]["formula"]
