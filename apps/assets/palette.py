@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 import re
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from PIL import Image
+if TYPE_CHECKING:
+    from PIL import Image
 
 # An entry counts when it covers this much of the picture; a picture has at most so many.
 SHARE_MIN = 0.06
@@ -27,31 +27,46 @@ _SHADES = ((0.38, 0.1), (0.63, 0.17), (0.83, 0.09))
 _HUES = 12
 _HEX = re.compile(r"#?([0-9a-fA-F]{6})")
 
-_TO_LMS = np.array(
-    [
-        [0.4122214708, 0.5363325363, 0.0514459929],
-        [0.2119034982, 0.6806995451, 0.1073969566],
-        [0.0883024619, 0.2817188376, 0.6299787005],
-    ]
+Triple = tuple[float, float, float]
+# OKLab by Björn Ottosson, 2020: from linear sRGB and back.
+_TO_LMS = (
+    (0.4122214708, 0.5363325363, 0.0514459929),
+    (0.2119034982, 0.6806995451, 0.1073969566),
+    (0.0883024619, 0.2817188376, 0.6299787005),
 )
-_TO_LAB = np.array(
-    [
-        [0.2104542553, 0.7936177850, -0.0040720468],
-        [1.9779984951, -2.4285922050, 0.4505937099],
-        [0.0259040371, 0.7827717662, -0.8086757660],
-    ]
+_TO_LAB = (
+    (0.2104542553, 0.7936177850, -0.0040720468),
+    (1.9779984951, -2.4285922050, 0.4505937099),
+    (0.0259040371, 0.7827717662, -0.8086757660),
+)
+_FROM_LAB = (
+    (1.0, 0.3963377774, 0.2158037573),
+    (1.0, -0.1055613458, -0.0638541728),
+    (1.0, -0.0894841775, -1.2914855480),
+)
+_FROM_LMS = (
+    (4.0767416621, -3.3077115913, 0.2309699292),
+    (-1.2684380046, 2.6097574011, -0.3413193965),
+    (-0.0041960863, -0.7034186147, 1.7076147010),
 )
 
 
 def colours_of(image: Image.Image) -> list[int]:
     """The entries that cover at least 6 % of the picture, the largest share first. Clear parts do not count."""
+    # Here, because only workers look at pictures: what serves pages need not load it.
+    import numpy as np
+    from PIL import Image
+
     small = image.convert("RGBA").resize((_SIDE, _SIDE), Image.Resampling.BOX)
     pixels = np.asarray(small, dtype=np.float64).reshape(-1, 4)
-    seen = pixels[pixels[:, 3] >= 128][:, :3]
+    seen = pixels[pixels[:, 3] >= 128][:, :3] / 255
     if not len(seen):
         return []
-    nearest = np.linalg.norm(_lab(seen)[:, None, :] - _entries()[None, :, :], axis=2).argmin(axis=1)
-    shares = np.bincount(nearest, minlength=len(_entries())) / len(seen)
+    linear = np.where(seen <= 0.04045, seen / 12.92, ((seen + 0.055) / 1.055) ** 2.4)
+    lab = np.cbrt(linear @ np.array(_TO_LMS).T) @ np.array(_TO_LAB).T
+    entries = np.array(_entries())
+    nearest = np.linalg.norm(lab[:, None, :] - entries[None, :, :], axis=2).argmin(axis=1)
+    shares = np.bincount(nearest, minlength=len(entries)) / len(seen)
     order = [int(entry) for entry in np.argsort(-shares, kind="stable")[:ENTRIES_MAX]]
     return [entry for entry in order if shares[entry] >= SHARE_MIN]
 
@@ -65,9 +80,9 @@ def colour_parse(text: str) -> str | None:
 def colours_near(colour: str) -> list[int]:
     """The entries that look like ``#rrggbb``, the nearest first."""
     number = int(colour[1:], 16)
-    asked = _lab(np.array([[number >> 16, number >> 8 & 255, number & 255]], dtype=np.float64))
-    distances = np.linalg.norm(_entries() - asked, axis=1)
-    order = [int(entry) for entry in np.argsort(distances, kind="stable")]
+    asked = _lab((number >> 16, number >> 8 & 255, number & 255))
+    distances = [math.dist(entry, asked) for entry in _entries()]
+    order = sorted(range(len(distances)), key=distances.__getitem__)
     return [entry for place, entry in enumerate(order) if place == 0 or distances[entry] <= NEAR]
 
 
@@ -79,25 +94,30 @@ def swatches() -> tuple[str, ...]:
 
 
 @cache
-def _entries() -> Any:
+def _entries() -> tuple[Triple, ...]:
     """The palette in OKLab, one row per entry: the greys, then dark, full and light of each hue."""
-    rows = [(lightness, 0.0, 0.0) for lightness in _GREYS]
+    rows: list[Triple] = [(lightness, 0.0, 0.0) for lightness in _GREYS]
     for hue in range(_HUES):
         angle = 2 * math.pi * (hue + 0.97) / _HUES  # the first is red
         rows += [(light, chroma * math.cos(angle), chroma * math.sin(angle)) for light, chroma in _SHADES]
-    return np.array(rows)
+    return tuple(rows)
 
 
-def _lab(rgb: Any) -> Any:
-    """OKLab of rows of sRGB, 0 to 255."""
-    part = rgb / 255
-    linear = np.where(part <= 0.04045, part / 12.92, ((part + 0.055) / 1.055) ** 2.4)
-    return np.cbrt(linear @ _TO_LMS.T) @ _TO_LAB.T
+def _times(matrix: tuple[Triple, ...], vector: Any) -> Triple:
+    first, second, third = (sum(one * other for one, other in zip(row, vector, strict=True)) for row in matrix)
+    return first, second, third
 
 
-def _hex(lab: Any) -> str:
-    linear = (np.linalg.inv(_TO_LAB) @ lab) ** 3 @ np.linalg.inv(_TO_LMS).T
-    clipped = np.clip(linear, 0, 1)
-    part = np.where(clipped <= 0.0031308, clipped * 12.92, 1.055 * clipped ** (1 / 2.4) - 0.055)
-    red, green, blue = (round(float(value) * 255) for value in part)
+def _lab(rgb: tuple[int, int, int]) -> Triple:
+    """OKLab of sRGB, 0 to 255."""
+    parts = [value / 255 for value in rgb]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return _times(_TO_LAB, [math.cbrt(part) for part in _times(_TO_LMS, linear)])
+
+
+def _hex(lab: Triple) -> str:
+    linear = _times(_FROM_LMS, [part**3 for part in _times(_FROM_LAB, lab)])
+    clipped = [min(1.0, max(0.0, part)) for part in linear]
+    parts = [part * 12.92 if part <= 0.0031308 else 1.055 * part ** (1 / 2.4) - 0.055 for part in clipped]
+    red, green, blue = (round(part * 255) for part in parts)
     return f"#{red:02x}{green:02x}{blue:02x}"
