@@ -25,7 +25,15 @@ from apps.generations.execution import timing
 from apps.generations.execution.settlement import settle_without_charge
 from apps.generations.models import LIVE, POLLED, Generation, GenerationState
 from apps.generations.tasks import generation_cancel_send, generation_submit, generations_poll
-from apps.providers.catalogue import MODELS, Model, Quote, params_fit, params_problems, quote
+from apps.providers.catalogue import (
+    MODELS,
+    Model,
+    inputs_fit,
+    params_fit,
+    params_problems,
+    quote_any,
+    stand_in_problem,
+)
 from apps.wording.schema import unknown
 
 SEED_MAX = 2**31 - 1
@@ -73,6 +81,7 @@ def generation_start(
     InsufficientCredits (from billing) before anything is written.
     """
     found, settings, references = _settings(workspace_id, model, params, inputs or {})
+    others = _fallbacks(found, fallbacks, settings, references)
     now = timezone.now()
     generation = Generation(
         workspace_id=workspace_id,
@@ -84,7 +93,7 @@ def generation_start(
         attempt=attempt,
         actor_id=actor_id,
         idempotency_key=idempotency_key,
-        **_request(found, settings, references),
+        **_request(found, settings, references, others),
         **_times(found, now),
     )
     return _prepare(generation, parent_hold_id)
@@ -155,20 +164,27 @@ def _settings(
     return found, settings, references
 
 
-def _fallbacks(model: Model, names: Sequence[str]) -> list[Model]:
-    """The models to fall back on; raises InvalidGeneration about one that is not there or makes something else."""
-    found = [MODELS.get(name) for name in names]
-    for name, other in zip(names, found, strict=True):
-        if other is None or other.kind != model.kind or other.retired:
-            sentence = _("“%(model)s” cannot stand in for %(first)s.") % {"model": name, "first": _(model.title)}
-            raise InvalidGeneration([{"field": "fallbacks", "message": sentence}])
-    return [other for other in found if other is not None]
+def _fallbacks(
+    model: Model, names: Sequence[str], settings: Mapping[str, Any], references: Mapping[str, Any]
+) -> list[str]:
+    """The models to fall back on, each once; raises InvalidGeneration about one that could not answer this call."""
+    chosen = list(dict.fromkeys(names))
+    for name in chosen:
+        problem = stand_in_problem(model.id, name) or _cannot(name, settings, references)
+        if problem:
+            raise InvalidGeneration([{"field": "fallbacks", "message": problem}])
+    return chosen
 
 
-def _price(models: Sequence[Model], settings: Mapping[str, Any], references: Mapping[str, Any]) -> Quote:
-    """The first model's price; its upper end is that of the dearest of them all."""
-    quotes = [quote(model.id, params_fit(model.id, settings)[0], references) for model in models]
-    return Quote(quotes[0].low, max(quote.high for quote in quotes))
+def _cannot(name: str, settings: Mapping[str, Any], references: Mapping[str, Any]) -> str | None:
+    """What of this very call another model cannot do without, or has no place for; None where it can take it."""
+    kept, _dropped = params_fit(name, settings)
+    missing = [problem.message for problem in params_problems(name, kept, complete=True)]
+    left = inputs_fit(name, references)[1]
+    title = _(MODELS[name].title)
+    if left:
+        return _("%(model)s does not take: %(names)s.") % {"model": title, "names": ", ".join(left)}
+    return f"{title}: {missing[0]}" if missing else None
 
 
 def _references(workspace_id: UUID, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, str]]]:
@@ -197,9 +213,11 @@ def _assets(workspace_id: UUID, inputs: Mapping[str, Any]) -> list[Asset]:
     return list(ready.select_related("blob")) if wanted else []
 
 
-def _request(model: Model, settings: dict[str, Any], references: dict[str, Any]) -> dict[str, Any]:
-    """The columns that say what was asked, and at what price."""
-    price = quote(model.id, settings, references)
+def _request(
+    model: Model, settings: dict[str, Any], references: dict[str, Any], others: Sequence[str]
+) -> dict[str, Any]:
+    """The columns that say what was asked, and at what price: to the price of the dearest that may answer."""
+    price = quote_any([model.id, *others], settings, references)
     asked = json.dumps([model.id, settings, references], sort_keys=True, default=str)
     seed = settings.get("seed")
     return {
@@ -207,6 +225,7 @@ def _request(model: Model, settings: dict[str, Any], references: dict[str, Any])
         "provider": model.provider,
         "model": model.id,
         "model_version": model.version,
+        "fallbacks": list(others),
         "prompt": str(settings.get("prompt", "")),
         "params": settings,
         "inputs": references,

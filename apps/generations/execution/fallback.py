@@ -14,7 +14,7 @@ from apps.generations import events
 from apps.generations.accounts import platform_credentials
 from apps.generations.models import Generation, GenerationState
 from apps.providers.base import ProviderError
-from apps.providers.catalogue import MODELS, Model, params_fit, quote
+from apps.providers.catalogue import MODELS, Model, inputs_fit, params_fit, quote
 
 log = structlog.get_logger(__name__)
 PASSING = frozenset({"rate_limited", "unavailable"})
@@ -36,7 +36,8 @@ def fallback_take(generation: Generation, error: ProviderError, now: datetime) -
 
 def _switch(generation: Generation, model: Model, left: list[str], error: ProviderError, now: datetime) -> bool:
     params, dropped = params_fit(model.id, generation.params)
-    price = quote(model.id, params, generation.inputs)
+    inputs, left_out = inputs_fit(model.id, generation.inputs)
+    price = quote(model.id, params, inputs)
     said = {"model": generation.model, "code": error.code, "message": str(error), "at": now.isoformat()}
     before = MODELS[generation.model].title if generation.model in MODELS else generation.model
     told = _("%(before)s did not take it; asking %(after)s.") % {"before": _(before), "after": _(model.title)}
@@ -48,8 +49,9 @@ def _switch(generation: Generation, model: Model, left: list[str], error: Provid
         model=model.id,
         model_version=model.version,
         params=params,
+        inputs=inputs,
         fallbacks=left,
-        route=[*generation.route, {**said, "dropped": dropped}],
+        route=[*generation.route, {**said, "asked": model.id, "dropped": [*dropped, *left_out]}],
         price_low=min(price.low, generation.price_high),
         price_high=min(price.high, generation.price_high),
         tries=0,
