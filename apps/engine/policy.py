@@ -70,8 +70,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "type": "array",
         "title": gettext_noop("Ask instead"),
         "description": gettext_noop(
-            "Models to ask, in this order, when the vendor is busy or cannot be reached. Up to the price of the dearest "
-            "is held."
+            "Models to ask, in this order, when the vendor is busy or cannot be reached. The price of the "
+            "dearest is held."
         ),
         "format": "models",
         "items": {"type": "string", "minLength": 1, "maxLength": 120},

@@ -29,6 +29,7 @@ from apps.providers.catalogue import (
     MODELS,
     Model,
     inputs_fit,
+    inputs_problems,
     params_fit,
     params_problems,
     quote_any,
@@ -159,6 +160,7 @@ def _settings(
     ]
     references, missing = _references(workspace_id, {name: given[name] for name in given if name in found.inputs})
     problems += missing
+    problems += [{"field": name, "message": message} for name, message in inputs_problems(model, given)]
     if problems:
         raise InvalidGeneration(problems)
     return found, settings, references

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple, cast
 from apps.providers.entries import built_in, entry_check, schemas
 from apps.providers.prices import CREDIT, Price, Quote
 from apps.wording import gettext as _
+from apps.wording import ngettext
 from apps.wording.schema import empty, sentence, unknown
 
 __all__ = ["CREDIT", "MODELS", "Model", "ParamProblem", "Quote", "UnknownModel", "model_get", "quote"]
@@ -217,6 +218,29 @@ def params_problems(model_id: str, params: Mapping[str, Any], *, complete: bool 
             errors = jsonschema_rs.Draft202012Validator(dict(known[name])).iter_errors(value)
             problems += [ParamProblem(name, sentence(known[name], error)) for error in list(errors)[:1]]
     if complete:
-        required = {name: schema["title"] for name, schema in model.inputs.items() if schema.get("x-required")}
-        problems += [ParamProblem(name, empty(_(title))) for name, title in required.items() if not params.get(name)]
+        words = {name: schema for name, schema in model.inputs.items() if "x-asset" not in schema}
+        problems += _missing(words, params)
     return problems
+
+
+def inputs_problems(model_id: str, inputs: Mapping[str, Any]) -> list[ParamProblem]:
+    """One sentence per file that this model cannot do without, and per list that is too long for it."""
+    files = {name: schema for name, schema in model_get(model_id).inputs.items() if "x-asset" in schema}
+    problems = _missing(files, inputs)
+    for name, value in inputs.items():
+        given = value if isinstance(value, list) else [value]
+        if name in files and not _holds(files[name], given):
+            most = files[name].get("maxItems", 100) if files[name].get("x-many") else 1
+            told = ngettext(
+                "%(title)s takes %(count)s file.",
+                "%(title)s takes at most %(count)s files.",
+                most,
+                title=_(files[name]["title"]),
+            )
+            problems.append(ParamProblem(name, told))
+    return problems
+
+
+def _missing(schemas: Mapping[str, Any], given: Mapping[str, Any]) -> list[ParamProblem]:
+    required = {name: schema["title"] for name, schema in schemas.items() if schema.get("x-required")}
+    return [ParamProblem(name, empty(_(title))) for name, title in required.items() if not given.get(name)]

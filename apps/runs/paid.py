@@ -79,8 +79,15 @@ def _start(lease: Lease, step: PlanStep, item: int, attempt: int, call: Provider
 
 def _outcome(generation: Generation) -> Outcome:
     if generation.state == "succeeded":
-        said = {"text": generation.text, "model": generation.model, "route": tuple(route_said(generation))}
-        return Outcome(tuple(generation.outputs), generation.cost, None, False, **said)
+        return Outcome(
+            tuple(generation.outputs),
+            generation.cost,
+            None,
+            False,
+            text=generation.text,
+            model=generation.model,
+            route=tuple(route_said(generation)),
+        )
     error = {
         "code": generation.error_code or generation.state,
         "message": generation.error or _("The generation did not succeed. You were not charged."),
