@@ -20,7 +20,19 @@ from apps.providers.catalogue import MODELS
 
 PREVIEW_SIDE = 512
 ICONS = {"image": "image", "video": "clapperboard", "audio": "audio-lines", "text": "text"}
-NODE_TYPES = {"image": "image.generate", "video": "video.generate"}
+# The node that makes such a thing, by the first capability of the model that has one.
+NODE_TYPES = {
+    "text-to-image": "image.generate",
+    "image-edit": "image.edit",
+    "image-upscale": "image.upscale",
+    "image-to-text": "image.describe",
+    "text-to-video": "video.generate",
+    "image-to-video": "video.from_image",
+    "video-extend": "video.extend",
+    "text-to-text": "text.generate",
+    "text-to-speech": "audio.speech",
+    "text-to-music": "audio.music",
+}
 # Shown as fields of their own, or of no use to a reader.
 _PLAIN = ("prompt", "seed", "model")
 
@@ -138,7 +150,8 @@ def inputs_shown(row: Generation) -> list[tuple[str, str]]:
 
 def node_json(row: Generation) -> str:
     """A graph of one node with these settings, to be pasted on a canvas; empty for kinds that no node makes."""
-    type_ = NODE_TYPES.get(row.kind)
+    model = MODELS.get(row.model)
+    type_ = next((NODE_TYPES[one] for one in (model.capabilities if model else ()) if one in NODE_TYPES), None)
     if type_ is None:
         return ""
     own = {name: value for name, value in row.params.items() if name != "prompt"}
@@ -147,6 +160,8 @@ def node_json(row: Generation) -> str:
     at = [{"x": 0, "y": 0}, {"x": 320, "y": 0}]
     nodes = [{**one, "title": "", "position": place} for one, place in zip((prompt, node), at, strict=True)]
     edge = {"id": "e1", "source": "prompt", "source_port": "text", "target": "generation", "target_port": "prompt"}
+    if type_ == "audio.speech":
+        edge["target_port"] = "text"
     return json.dumps({"format": "millrace/1", "nodes": nodes, "edges": [edge]}, ensure_ascii=False)
 
 

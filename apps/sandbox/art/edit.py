@@ -38,6 +38,14 @@ def _paint(picture: Picture) -> Picture:
     return picture.filter(ImageFilter.ModeFilter(11)).filter(ImageFilter.SMOOTH)
 
 
+def _sketch(picture: Picture) -> Picture:
+    """Pencil: what is darker than its surroundings."""
+    grey = np.asarray(ImageOps.grayscale(picture), np.float32) + 1
+    around = np.asarray(ImageOps.grayscale(picture).filter(ImageFilter.GaussianBlur(6)), np.float32) + 1
+    drawn = np.clip(grey / around * 255, 0, 255).astype(np.uint8)
+    return Image.fromarray(drawn).convert("RGB")
+
+
 # What a word does. A prompt with none of them takes the palette that its words ask for.
 DEEDS: dict[str, tuple[tuple[str, ...], Callable[[Picture], Picture]]] = {
     "grey": (("monochrome", "grey", "gray", "black-and-white", "noir"), _grey),
@@ -51,7 +59,7 @@ DEEDS: dict[str, tuple[tuple[str, ...], Callable[[Picture], Picture]]] = {
     "pale": (("pale", "faded", "muted"), lambda one: ImageEnhance.Color(one).enhance(0.45)),
     "bold": (("contrast", "bold", "dramatic"), lambda one: ImageEnhance.Contrast(one).enhance(1.45)),
     "poster": (("poster", "posterize", "comic", "cartoon", "flat"), _poster),
-    "sketch": (("sketch", "pencil", "drawing", "line"), lambda one: _sketch(one)),
+    "sketch": (("sketch", "pencil", "drawing", "line"), _sketch),
     "paint": (("paint", "painting", "watercolour", "watercolor", "oil"), _paint),
 }
 
@@ -95,11 +103,3 @@ def _mask(path: Path, size: tuple[int, int]) -> Picture:
     with Image.open(path) as source:
         seen = source.getchannel("A") if "A" in source.getbands() else source.convert("L")
         return seen.resize(size, Image.Resampling.BILINEAR)
-
-
-def _sketch(picture: Picture) -> Picture:
-    """Pencil: what is darker than its surroundings."""
-    grey = np.asarray(ImageOps.grayscale(picture), np.float32) + 1
-    around = np.asarray(ImageOps.grayscale(picture).filter(ImageFilter.GaussianBlur(6)), np.float32) + 1
-    drawn = np.clip(grey / around * 255, 0, 255).astype(np.uint8)
-    return Image.fromarray(drawn).convert("RGB")

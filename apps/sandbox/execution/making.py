@@ -89,7 +89,8 @@ def _video(job: Job, folder: Path, progress: Progress) -> Made:
 
 def _text(job: Job, folder: Path, progress: Progress) -> Made:
     path = folder / "text.txt"
-    path.write_text(compose(job.params["prompt"], job.params["seed"], job.params["sentences"]), encoding="utf-8")
+    text = compose(job.params["prompt"], job.params["seed"], job.params["sentences"])
+    path.write_text(text, encoding="utf-8")
     progress(1.0)
     return Made(path, "text/plain; charset=utf-8")
 
