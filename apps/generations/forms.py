@@ -56,11 +56,12 @@ def settings_carried(model: Model, given: Mapping[str, Any], before: Model | Non
     for name, field in form.fields.items():
         if name in refused or name not in given:
             kept[name] = "" if field.initial is None else field.initial
+    titles = {name: schema["title"] for name, schema in earlier.items()}
     dropped = [
-        _(schema["title"])
-        for name, schema in earlier.items()
+        _(title)
+        for name, title in titles.items()
         if name in chosen
-        and str(chosen[name]) != str(schema.get("default"))
+        and str(chosen[name]) != str(earlier[name].get("default"))
         and (name in refused or name not in form.fields)
     ]
     return kept, dropped

@@ -43,4 +43,5 @@ def _title(model_id: str) -> str:
 def _setting(model_id: str, name: str) -> str:
     model = MODELS.get(model_id)
     schema = {**model.inputs, **model.params["properties"]}.get(name, {}) if model else {}
-    return _(schema["title"]) if schema.get("title") else name
+    title = schema.get("title", "")
+    return _(title) if title else name

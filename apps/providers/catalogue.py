@@ -230,12 +230,13 @@ def inputs_problems(model_id: str, inputs: Mapping[str, Any]) -> list[ParamProbl
     for name, value in inputs.items():
         given = value if isinstance(value, list) else [value]
         if name in files and not _holds(files[name], given):
+            named = str(files[name]["title"])
             most = files[name].get("maxItems", 100) if files[name].get("x-many") else 1
             told = ngettext(
                 "%(title)s takes %(count)s file.",
                 "%(title)s takes at most %(count)s files.",
                 most,
-                title=_(files[name]["title"]),
+                title=_(named),
             )
             problems.append(ParamProblem(name, told))
     return problems

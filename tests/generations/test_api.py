@@ -211,9 +211,9 @@ def test_generation_shows_words_usage_and_route(api: Api, alice: User, rich: Wor
 
 def test_model_list_by_kind_and_capability(api: Api, alice: User, rich: Workspace) -> None:
     client = api(alice, rich)
-    videos = client.get("/api/v1/models", {"kind": "video", "limit": 1000}).json()["items"]
+    videos = client.get("/api/v1/models?kind=video&limit=1000").json()["items"]
     assert {model["kind"] for model in videos} == {"video"}
-    extending = client.get("/api/v1/models", {"capability": "video-extend", "limit": 1000}).json()["items"]
+    extending = client.get("/api/v1/models?capability=video-extend&limit=1000").json()["items"]
     assert "sandbox/extend" in [model["id"] for model in extending]
     assert all("video-extend" in model["capabilities"] for model in extending)
     assert client.get("/api/v1/models", {"capability": "flying"}).status_code == 422

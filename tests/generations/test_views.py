@@ -168,8 +168,6 @@ def test_another_model_keeps_what_fits_and_says_what_it_does_not_use(
     assert "Not used by" not in undone
     words = alice_client.get(page("generation_create"), {**typed, "model": "sandbox/text"}).content.decode()
     assert "Not used by Sandbox text: Width, Style." in words
-    again = alice_client.get(page("generation_create"), {"from": str(done.id), "model": "sandbox/speech"})
-    assert "Not used by Sandbox speech: Width, Height." in again.content.decode()
 
 
 def test_form_says_how_many_credits_are_missing(alice_client: Client, workspace: Workspace) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -13,6 +14,7 @@ from apps.generations.execution import telling
 from apps.generations.models import Generation
 from apps.generations.route import route_said
 from apps.generations.services import InvalidGeneration
+from apps.generations.signals import generation_progressed
 from apps.workspaces.models import Workspace
 from tests.vendors.life import begin, live
 from tests.vendors.writing import WritingServer, two_writers
@@ -118,15 +120,25 @@ def test_who_cannot_stand_in_is_refused_beforehand(
     assert _money(workspace) == (0, 0)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_words_are_told_while_they_are_written(
     vendors: tuple[WritingServer, WritingServer], workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alpha, _beta = vendors
     monkeypatch.setattr(telling, "EVERY_S", 0.0)
     told: list[str] = []
+
+    def hear(generation_id: UUID, **_: Any) -> None:
+        told.append(Generation.objects.for_workspace(workspace.id).get(id=generation_id).text)
+
     alpha.between = lambda place: time.sleep(0.05)
-    monkeypatch.setattr(telling.events, "progressed", lambda row: told.append(row.text))
-    row = live(begin(workspace, "alpha/writer", PARAMS), monkeypatch)
-    assert row.text == TEXT
+    generation_progressed.connect(hear)
+    try:
+        row = live(begin(workspace, "alpha/writer", PARAMS), monkeypatch)
+    finally:
+        generation_progressed.disconnect(hear)
     parts = [text for text in told if text]
-    assert parts[0] == "The " and len(parts) >= 3 and all(TEXT.startswith(part) for part in parts)
+    assert row.text == TEXT
+    assert parts[0] == "The "
+    assert len(parts) >= 3
+    assert all(TEXT.startswith(part) for part in parts)
