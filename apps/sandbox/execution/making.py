@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,8 @@ from apps.sandbox.art.voice import speak_wav
 from apps.sandbox.models import Job
 
 Progress = Callable[[float], None]
+# A text is written at about the pace of a language model, so that it can be watched.
+WORDS_AT_ONCE, PACE_S = 4, 0.08
 INPUT_MAX_BYTES = 64 * 1024 * 1024
 INPUT_MAX_PIXELS = 50_000_000
 
@@ -90,8 +94,13 @@ def _video(job: Job, folder: Path, progress: Progress) -> Made:
 def _text(job: Job, folder: Path, progress: Progress) -> Made:
     path = folder / "text.txt"
     text = compose(job.params["prompt"], job.params["seed"], job.params["sentences"])
+    words = re.findall(r"\S+\s*", text)
+    for place in range(0, len(words), WORDS_AT_ONCE):
+        job.text = "".join(words[: place + WORDS_AT_ONCE]).rstrip()
+        progress(min(1.0, (place + WORDS_AT_ONCE) / len(words)))
+        time.sleep(PACE_S)
+    job.text = text
     path.write_text(text, encoding="utf-8")
-    progress(1.0)
     return Made(path, "text/plain; charset=utf-8")
 
 

@@ -1,6 +1,6 @@
 /** The inspector of one node: its title, inputs, settings, and the result of its last run. */
 
-import { Copy, Trash2, Undo2 } from "lucide-react";
+import { Copy, Trash2 } from "lucide-react";
 
 import type { ParamSchema } from "../boot";
 import { Preview, Writing } from "../canvas/Preview";
@@ -63,8 +63,8 @@ function ModelChanged({ node, model, readOnly }: { node: GraphNode; model: Json 
   if (!change || change.node !== node.id || change.model !== model) return null;
   return (
     <p role="status" className="field-dropped">
-      <span>{t("Not used by %(model)s: %(params)s.", { model: change.title, params: listed(change.titles) })}</span>
-      <button type="button" className="btn btn-sm btn-ghost" disabled={readOnly} onClick={modelChangeUndo}><Undo2 size={13} aria-hidden="true" /> {t("Undo")}</button>
+      {t("Not used by %(model)s: %(params)s.", { model: change.title, params: listed(change.titles) })}{" "}
+      <button type="button" className="link" disabled={readOnly} onClick={modelChangeUndo}>{t("Undo")}</button>
     </p>
   );
 }
