@@ -13,7 +13,7 @@ from bench.site import ROOT, Site, open_site, prepare_environment, stack
 NAMES = (
     "chain", "first_step", "live", "page", "island", "memory", "up",
     "fan", "layers", "rerun", "growth", "small", "small_http", "bytes", "crash",
-    "fair", "branches", "cancel", "sleepers", "waiting", "replay", "scale",
+    "fair", "branches", "cancel", "sleepers", "waiting", "replay", "scale", "media_memory",
 )  # fmt: skip
 
 
@@ -59,7 +59,7 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
 
     django.setup()
     from apps.common.logs import configure
-    from bench import crash, engine, lanes, pages, processes, replay, runs, scale, waiting, waits
+    from bench import crash, engine, lanes, media, pages, processes, replay, runs, scale, waiting, waits
 
     configure("WARNING")
     return {
@@ -84,6 +84,7 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
         "waiting": waiting.bench_waiting,
         "replay": replay.bench_replay,
         "scale": scale.bench_scale,
+        "media_memory": media.bench_media_memory,
         "cancel": lanes.bench_cancel,
     }
 

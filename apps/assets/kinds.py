@@ -60,7 +60,7 @@ _ALL = (
     Accepted("application/vnd.apache.parquet", "Parquet", Kind.TABLE, "parquet", (".parquet",)),
     Accepted("application/vnd.apache.arrow.file", "Arrow", Kind.TABLE, "arrow", (".arrow", ".feather")),
     Accepted("application/json", "JSON", Kind.FILE, "json", (".json",)),
-    Accepted("text/plain", "text", Kind.FILE, "text", (".txt", ".log")),
+    Accepted("text/plain", "text", Kind.FILE, "text", (".txt", ".log", ".srt", ".vtt", ".ass", ".ssa")),
     Accepted("text/markdown", "Markdown", Kind.FILE, "text", (".md",)),
     Accepted("application/pdf", "PDF", Kind.FILE, "pdf", (".pdf",)),
 )
@@ -83,6 +83,10 @@ ALIASES: Final = {
     "application/parquet": "application/vnd.apache.parquet",
     "application/x-parquet": "application/vnd.apache.parquet",
     "application/jsonl": "application/x-ndjson",
+    "application/x-subrip": "text/plain",
+    "text/srt": "text/plain",
+    "text/vtt": "text/plain",
+    "text/x-ssa": "text/plain",
 }
 # What browsers say when they do not know; the name decides then, and the bytes have the last word.
 _VAGUE = {"", "application/octet-stream", "application/vnd.ms-excel"}

@@ -15,6 +15,7 @@ from apps.engine.node_types import NodeFailure
 from apps.engine.plan import Plan, PlanInput, PlanStep
 from apps.engine.policy import ERROR_PORT, OnFailure
 from apps.engine.states import RunState, StepState
+from apps.engine.types import WHOLE
 from apps.engine.values import maps_over, value_fit
 from apps.wording import gettext as _
 
@@ -218,7 +219,13 @@ def _unconnected(step: PlanStep, edited: Mapping[str, Any]) -> list[PlanInput]:
 def _fit(value: Any, item: PlanInput) -> Any:
     if item.port.many:
         # An edited input may be one value where several may come.
-        return [value_fit(one, item.port) for one in (value if isinstance(value, list) else [value])]
+        several = value if isinstance(value, list) else [value]
+        if item.port.type not in WHOLE:
+            # What a mapped step or a list emits goes in one by one: images, not a list of images among them. An item
+            # that was skipped left a gap there.
+            lists = (each if isinstance(each, list) else [each] for each in several)
+            several = [one for each in lists for one in each if one is not None]
+        return [value_fit(one, item.port) for one in several]
     return value_fit(value, item.port)
 
 

@@ -252,7 +252,10 @@ class NodeType:
         for error in _validator(self).iter_errors({k: v for k, v in params.items() if not is_variable(v)}):
             path = [str(part) for part in error.instance_path]
             if path:
-                found.append((path[0], sentence({"title": path[0], **self.params["properties"][path[0]]}, error)))
+                about = {"title": path[0], **self.params["properties"][path[0]]}
+                if len(path) > 1 and "items" in about:
+                    about = {**about["items"], "title": about["title"]}  # what is wrong with one of a list
+                found.append((path[0], sentence(about, error)))
             else:
                 names = getattr(error.kind, "unexpected", ())
                 found += [("", unknown(name, _(self.title))) for name in names]

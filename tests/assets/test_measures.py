@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from apps.assets import kinds
 from apps.assets.kinds import ACCEPTED
 from apps.assets.measures import detect, measure
 from apps.assets.refusals import Refused
@@ -118,3 +119,12 @@ def test_cut_short_video_is_refused(tmp_path: Path) -> None:
     whole = files.video(tmp_path / "clip.mp4", frames=72).read_bytes()
     for part in (0.97, 0.5, 0.02):
         assert _code(tmp_path, whole[: int(len(whole) * part)], "video/mp4") == "damaged"
+
+
+@pytest.mark.parametrize(
+    ("name", "announced"),
+    [("a.srt", "application/x-subrip"), ("a.vtt", "text/vtt"), ("a.srt", ""), ("a.ass", "application/octet-stream")],
+)
+def test_subtitles_are_text(name: str, announced: str) -> None:
+    accepted = kinds.accepted_for(name, announced)
+    assert accepted and accepted.content_type == "text/plain"

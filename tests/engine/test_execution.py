@@ -110,6 +110,28 @@ def test_list_maps_and_is_gathered_in_order() -> None:
     assert [ref["$asset"] for ref in work.items[0]["values"][0]] == ["0", "1", "2"]
 
 
+def test_lists_go_one_by_one_into_a_port_for_several() -> None:
+    execution = Execution(
+        plan(
+            {"a": "test.pass", "b": "test.pass", "sheet": "image.grid"},
+            ("a", "value", "sheet", "images"),
+            ("b", "value", "sheet", "images"),
+        )
+    )
+    images = [{"$asset": str(UUID(int=number)), "kind": "image"} for number in range(4)]
+    # An item that was skipped left a gap.
+    for value in (images[0], [*images[1:3], None, images[3]]):
+        step = execution.next_ready()
+        assert step
+        execution.start(step, Work(({},), False))
+        execution.settle(step, 0, StepState.COMPLETED, {"value": value})
+    step = execution.next_ready()
+    assert step
+    work = execution.resolve(step)
+    assert isinstance(work, Work)
+    assert work == Work(({"images": images},), False), "in the order of the edges, once"
+
+
 def test_wrong_value_at_run_time_is_a_sentence() -> None:
     execution = Execution(plan({"a": "input.asset", "b": "image.resize"}, ("a", "asset", "b", "image")))
     step = execution.next_ready()

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def order(**changes: Any) -> dict[str, Any]:
-    """A small picture; keyword arguments replace parameters (None leaves one out), those of the envelope are named below."""
+    """A small picture; keyword arguments replace parameters (None: left out), those of the envelope are named below."""
     envelope = {
         name: changes.pop(name) for name in ("model", "inputs", "client_reference", "webhook_url") if name in changes
     }

@@ -6,6 +6,7 @@ import type { ParamSchema } from "../boot";
 import type { Json } from "../document/types";
 import { t } from "../i18n";
 import { AssetField } from "./AssetField";
+import { ColourField } from "./ColourField";
 import { JsonField, TextField } from "./TextFields";
 import { ChoiceField, ModelField, SwitchField } from "./ChoiceFields";
 import { NumberField, SeedField } from "./NumberFields";
@@ -33,6 +34,7 @@ function controlFor(schema: ParamSchema): (props: ControlProps) => React.ReactEl
   if (schema.format === "model") return ModelField;
   if (schema.format === "asset") return AssetField;
   if (schema.enum) return ChoiceField;
+  if (schema.format === "color") return ColourField;
   if (schema.format === "seed") return SeedField;
   switch (typeOf(schema)) {
     case "boolean":

@@ -49,7 +49,7 @@ export function modelsFor(schema: ParamSchema | undefined): Model[] {
 export const modelSchemaOf = (type: NodeType | undefined): ParamSchema | undefined =>
   Object.values(type?.params.properties ?? {}).find((schema) => schema.format === "model");
 
-const CATEGORIES = ["input", "image", "video", "audio", "text", "flow", "workflow", "data", "output", "test"];
+const CATEGORIES = ["input", "image", "video", "audio", "text", "media", "flow", "workflow", "data", "output", "test"];
 
 export function categoryTitle(category: string): string {
   const titles: Record<string, string> = {
@@ -58,6 +58,7 @@ export function categoryTitle(category: string): string {
     video: t("Video"),
     audio: t("Audio"),
     text: t("Text"),
+    media: t("Media"),
     flow: t("Flow"),
     workflow: t("Workflows"),
     data: t("Data"),
