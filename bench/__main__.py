@@ -14,6 +14,7 @@ NAMES = (
     "chain", "first_step", "live", "page", "island", "memory", "up",
     "fan", "layers", "rerun", "growth", "small", "small_http", "bytes", "crash",
     "fair", "branches", "cancel", "sleepers", "waiting", "replay", "scale", "media_memory",
+    "search", "export", "motion",
 )  # fmt: skip
 
 
@@ -59,7 +60,21 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
 
     django.setup()
     from apps.common.logs import configure
-    from bench import crash, engine, lanes, media, pages, processes, replay, runs, scale, waiting, waits
+    from bench import (
+        crash,
+        datasets,
+        engine,
+        lanes,
+        media,
+        pages,
+        processes,
+        replay,
+        runs,
+        scale,
+        search,
+        waiting,
+        waits,
+    )
 
     configure("WARNING")
     return {
@@ -86,6 +101,9 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
         "scale": scale.bench_scale,
         "media_memory": media.bench_media_memory,
         "cancel": lanes.bench_cancel,
+        "search": search.bench_search,
+        "export": datasets.bench_export,
+        "motion": datasets.bench_motion,
     }
 
 

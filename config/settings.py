@@ -16,6 +16,9 @@ OFFLINE = "unset"
 
 DEBUG = flag("DEBUG", False)
 SECRET_KEY = text("SECRET_KEY", OFFLINE)
+# What other people's keys are sealed with: `id:base64` of 32 bytes, the newest first. Without it, one that follows from
+# SECRET_KEY. After a change: `manage.py secrets_rotate`.
+SECRETS_KEYS = text("SECRETS_KEYS", "")
 ALLOWED_HOSTS = words("ALLOWED_HOSTS", "127.0.0.1,localhost")
 PUBLIC_URL = text("PUBLIC_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS", PUBLIC_URL)
@@ -45,6 +48,7 @@ INSTALLED_APPS = [
     "apps.assets",
     "apps.projects",
     "apps.generations",
+    "apps.datasets",
     "apps.runs",
     "apps.sandbox",
     "apps.console",

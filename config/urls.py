@@ -15,6 +15,7 @@ workspace_urls = [
     path("", include("apps.runs.urls")),
     path("", include("apps.assets.urls")),
     path("", include("apps.generations.urls")),
+    path("", include("apps.datasets.urls")),
     path("", include("apps.billing.urls")),
 ]
 

@@ -72,6 +72,7 @@ class AssetQuery(Schema):
     published: bool | None = None
     trashed: bool = False
     q: Annotated[str, Field(max_length=200)] = ""
+    colour: Annotated[str, Field(pattern="^(#[0-9a-fA-F]{6})?$")] = ""
     ids: Annotated[str, Field(max_length=40_000)] = ""
     limit: int = 50
     cursor: str | None = None

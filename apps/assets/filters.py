@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from django.http import QueryDict
 
 from apps.assets.models import Asset, AssetState, Kind, Source, asset_rows
+from apps.assets.palette import colour_parse, colours_near
 
 
 def assets_filtered(
@@ -20,6 +21,7 @@ def assets_filtered(
     project: UUID | None = None,
     published: bool | None = None,
     q: str = "",
+    colour: str = "",
     trashed: bool = False,
     state: str = AssetState.READY,
 ) -> QuerySet[Asset]:
@@ -29,6 +31,8 @@ def assets_filtered(
     rows = rows.filter(**{name: value for name, value in exact.items() if value})
     if published is not None:
         rows = rows.filter(published_at__isnull=not published)
+    if colour:
+        rows = rows.filter(blob__colours__overlap=colours_near(colour))
     for word in q.replace("\0", " ").split():
         rows = rows.filter(Q(filename__icontains=word) | Q(title__icontains=word))
     return rows
@@ -43,6 +47,7 @@ class GalleryFilter:
     project: UUID | None = None
     published: bool = False
     q: str = ""
+    colour: str = ""
 
     @classmethod
     def parse(cls, query: QueryDict) -> GalleryFilter:
@@ -58,6 +63,7 @@ class GalleryFilter:
             project=project,
             published=query.get("published") == "1",
             q=query.get("q", "")[:200].strip(),
+            colour=colour_parse(query.get("colour", "")) or "",
         )
 
     @property

@@ -6,6 +6,8 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -63,6 +65,8 @@ class Blob(TenantModel):
     meta = models.JSONField(default=dict)
     previews = models.JSONField(default=dict)
     preview_state = models.CharField(max_length=10, choices=PreviewState.choices, default=PreviewState.PENDING)
+    # What it is made of, as numbers of `palette`, the largest share first.
+    colours = ArrayField(models.SmallIntegerField(), default=list, blank=True, db_default=[])
 
     class Meta:
         constraints = [
@@ -102,6 +106,9 @@ class Asset(TenantModel):
     upload_key = models.CharField(max_length=200, blank=True)
     claimed_sha256 = models.CharField(max_length=64, blank=True)
     checked_at = models.DateTimeField(null=True, blank=True)
+    # What a node had opened when it made this, and in which run: plain columns, they outlive both.
+    made_from = ArrayField(models.UUIDField(), default=list, blank=True, db_default=[])
+    made_in = models.UUIDField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -130,6 +137,7 @@ class Asset(TenantModel):
                 condition=~models.Q(state=AssetState.READY),
                 name="assets_asset_unsettled",
             ),
+            GinIndex(fields=["made_from"], condition=~models.Q(made_from=[]), name="assets_asset_made_from"),
         ]
 
     def __str__(self) -> str:

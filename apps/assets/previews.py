@@ -16,6 +16,7 @@ from apps.assets import storage
 from apps.assets.kinds import ACCEPTED
 from apps.assets.measures.media import media_open
 from apps.assets.models import Asset, Blob, Kind, PreviewState
+from apps.assets.palette import colours_of
 from apps.common.live import poke
 from apps.common.tenancy import scope
 
@@ -34,27 +35,28 @@ def preview_draw(*, workspace_id: UUID, blob_id: UUID) -> None:
         if blob is None:
             return
         try:
-            previews, colour = _draw(blob)
+            previews, meta, colours = _draw(blob)
         except (OSError, ValueError, SyntaxError, FFmpegError, StopIteration, Image.DecompressionBombError) as error:
             log.warning("preview failed", exc_info=error, extra={"action": "preview", "blob": str(blob_id)})
-            _save(blob, PreviewState.FAILED, {}, {})
+            _save(blob, PreviewState.FAILED, {}, {}, [])
             return
-        _save(blob, PreviewState.READY, previews, {"color": colour})
+        _save(blob, PreviewState.READY, previews, meta, colours)
 
 
-def _save(blob: Blob, state: PreviewState, previews: dict[str, str], meta: dict[str, Any]) -> None:
+def _save(blob: Blob, state: PreviewState, previews: dict[str, str], meta: dict[str, Any], colours: list[int]) -> None:
     with transaction.atomic():
         # Locked, because another upload of the same bytes may add to `meta` meanwhile.
         row = cast(Blob, Blob.objects.select_for_update().get(id=blob.id))
         row.preview_state = state
         row.previews = previews
         row.meta = {**row.meta, **meta}
-        row.save(update_fields=["preview_state", "previews", "meta"])
+        row.colours = colours
+        row.save(update_fields=["preview_state", "previews", "meta", "colours"])
         for asset_id in Asset.objects.filter(blob_id=blob.id).values_list("id", flat=True):
             poke(f"workspace.{blob.workspace_id}", asset=asset_id)
 
 
-def _draw(blob: Blob) -> tuple[dict[str, str], str]:
+def _draw(blob: Blob) -> tuple[dict[str, str], dict[str, Any], list[int]]:
     previews: dict[str, str] = {}
     with storage.object_local(blob.key) as (path, _sha256), _picture(path, blob) as picture:
         for side in sorted(SIDES, reverse=True):
@@ -64,7 +66,7 @@ def _draw(blob: Blob) -> tuple[dict[str, str], str]:
             key = storage.preview_key(blob.workspace_id, blob.sha256, side)
             storage.object_put_bytes(_webp(picture), key, "image/webp")
             previews[str(side)] = key
-        return previews, _colour(picture)
+        return previews, {"color": _colour(picture)}, colours_of(picture)
 
 
 def _picture(path: Path, blob: Blob) -> Image.Image:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,6 +23,7 @@ from apps.assets.kinds import ACCEPTED, OPAQUE, Accepted
 from apps.assets.measures import Measured, detect, measure
 from apps.assets.models import Asset, AssetState, Blob, Kind, PreviewState, Source, asset_rows
 from apps.assets.refusals import Refused, TooHeavy
+from apps.assets.signals import asset_trashed
 from apps.assets.tasks import asset_verify, blob_preview
 from apps.assets.usage import project_known
 from apps.common.ids import uuid7
@@ -215,8 +216,12 @@ def asset_store(
     source: str,
     project_id: UUID | None = None,
     created_by_id: UUID | None = None,
+    made_from: Sequence[UUID] = (),
+    made_in: UUID | None = None,
 ) -> Asset:
     """Keep a local file of our own making as a ready asset, measured by its bytes. Raises Refused on damaged media.
+
+    ``made_from`` are the assets it was made from, ``made_in`` the run.
 
     The object is stored before the rows, and the same bytes once per workspace, also when two processes race.
     """
@@ -240,6 +245,8 @@ def asset_store(
             size=size,
             state=AssetState.READY,
             created_by_id=created_by_id,
+            made_from=list(made_from),
+            made_in=made_in,
         )
         _preview_later(blob)
         intake.announce_ready(workspace_id, asset.id)
@@ -352,6 +359,8 @@ def asset_restore(*, workspace_id: UUID, asset_id: UUID) -> Asset:
 
 def _trash_set(workspace_id: UUID, asset_id: UUID, *, trashed: bool) -> Asset:
     rows = Asset.objects.for_workspace(workspace_id).filter(id=asset_id, trashed_at__isnull=trashed)
-    if rows.update(trashed_at=timezone.now() if trashed else None):
-        poke(f"workspace.{workspace_id}", asset=asset_id)
+    with transaction.atomic():
+        if rows.update(trashed_at=timezone.now() if trashed else None):
+            asset_trashed.send(sender=Asset, asset_id=asset_id, workspace_id=workspace_id)
+            poke(f"workspace.{workspace_id}", asset=asset_id)
     return asset_get(workspace_id=workspace_id, asset_id=asset_id)

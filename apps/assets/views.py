@@ -20,9 +20,10 @@ from apps.assets import services
 from apps.assets.filters import GalleryFilter, assets_filtered
 from apps.assets.fragments import cell_of, cells_of, view_of
 from apps.assets.models import Asset, Kind, Source
+from apps.assets.palette import swatches
 from apps.assets.services import AssetMissing
 from apps.assets.usage import usages_of
-from apps.common.paging import keyset_page
+from apps.common.paging import keyset_page, page_size
 from apps.common.problems import Problem
 from apps.workspaces.access import MemberRequest, member_required
 from apps.workspaces.models import Role
@@ -43,9 +44,10 @@ def _asset(request: MemberRequest, asset_id: UUID) -> Asset:
         raise Http404 from error
 
 
-def _page(rows: QuerySet[Asset], cursor: str | None, order: str) -> tuple[list[Asset], str | None]:
+def _page(request: MemberRequest, rows: QuerySet[Asset], order: str) -> tuple[list[Asset], str | None]:
+    limit = page_size(request.GET.get("limit", ""), _PAGE)
     try:
-        return keyset_page(rows, limit=_PAGE, cursor=cursor, order=(order, "-id"))
+        return keyset_page(rows, limit=limit, cursor=request.GET.get("cursor"), order=(order, "-id"))
     except Problem as error:
         raise Http404 from error
 
@@ -92,13 +94,14 @@ def gallery(request: MemberRequest) -> HttpResponse:
     rows = assets_filtered(request.workspace.id, **chosen.narrowing())
     if request.htmx and "since" in request.GET:
         return _news(request, rows)
-    assets, following = _page(rows, cursor, "-created_at")
+    assets, following = _page(request, rows, "-created_at")
     context = {
         "cells": cells_of(assets),
         "cursor": following,
         "chosen": chosen,
         "kinds": Kind,
         "sources": Source,
+        "swatches": swatches(),
         "can_edit": _can_edit(request),
         **_newest(request),
     }
@@ -168,7 +171,7 @@ def trash(request: MemberRequest) -> HttpResponse:
     """What was thrown away in the last 30 days, and the way back."""
     rows = assets_filtered(request.workspace.id, trashed=True)
     cursor = request.GET.get("cursor")
-    assets, following = _page(rows, cursor, "-trashed_at")
+    assets, following = _page(request, rows, "-trashed_at")
     fragment = "#cells" if request.htmx and cursor else ""
     context = {"cells": cells_of(assets), "cursor": following, "can_edit": _can_edit(request)}
     return TemplateResponse(request, f"assets/trash.html{fragment}", context)

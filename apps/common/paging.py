@@ -16,6 +16,7 @@ from apps.common.problems import Problem
 
 LIMIT_DEFAULT = 50
 LIMIT_MAX = 1000
+RETURN_MAX = 480
 M = TypeVar("M", bound=Model)
 
 
@@ -46,6 +47,11 @@ def limit_check(limit: int) -> int:
     if not 1 <= limit <= LIMIT_MAX:
         raise Problem("bad-limit", 422, _("Bad limit"), _("`limit` must lie between 1 and 1,000."))
     return limit
+
+
+def page_size(asked: str, usual: int) -> int:
+    """How many items a page's list gives: as usual, or what a page that is returned to asks for, up to 480."""
+    return min(int(asked), RETURN_MAX) if asked.isdecimal() and 0 < len(asked) < 5 and int(asked) else usual
 
 
 def list_page(

@@ -19,7 +19,8 @@ from apps.billing.models import Account, AccountKind, Entry, Hold, LedgerTransac
 from apps.billing.services import ReplayMismatch, credits_grant
 from apps.common.money import credits_number, credits_text
 from apps.common.tenancy import unscoped
-from apps.console.forms import GrantForm
+from apps.console.forms import CatalogueEntryForm, GrantForm
+from apps.generations.models import AllowedAddress, CatalogueEntry
 from apps.workspaces.models import Membership, Workspace
 
 
@@ -174,3 +175,45 @@ class HoldAdmin(_Page, ModelAdmin):  # type: ignore[misc]
     search_fields = ("id", "run_id", "workspace__slug")
     ordering = ("-created_at", "-id")
     show_full_result_count = False
+
+
+class _Kept(_Readable):
+    """Superusers keep these up to date."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self.has_module_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self.has_module_permission(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self.has_module_permission(request)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super(_Readable, self).get_queryset(request)  # type: ignore[misc]
+        return rows
+
+
+@admin.register(AllowedAddress)
+class AllowedAddressAdmin(_Kept, ModelAdmin):  # type: ignore[misc]
+    """Where Ollama and ComfyUI servers of customers may be."""
+
+    list_display = ("provider", "base_url", "note", "created_at")
+    list_filter = ("provider",)
+
+
+@admin.register(CatalogueEntry)
+class CatalogueEntryAdmin(_Kept, ModelAdmin):  # type: ignore[misc]
+    """Models, their parameters and prices: a new version is laid over the one before."""
+
+    form = CatalogueEntryForm
+    list_display = ("model", "version", "active", "note", "changed_at", "created_by")
+    list_filter = ("active",)
+    search_fields = ("model", "note")
+    readonly_fields = ("created_by", "changed_at")
+
+    def save_model(self, request: HttpRequest, obj: CatalogueEntry, form: Any, change: bool) -> None:
+        """Note who wrote it."""
+        if not change:
+            obj.created_by_id = request.user.pk
+        super().save_model(request, obj, form, change)

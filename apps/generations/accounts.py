@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.conf import settings
 
-from apps.generations.models import Generation
+from apps.common.sealing import Unsealable
+from apps.common.tenancy import unscoped
+from apps.generations.keys import address_allowed, key_credentials, key_for
+from apps.generations.models import Generation, ProviderKey
 from apps.providers.base import Credentials, Provider
 from apps.providers.registry import provider_get
+
+
+@dataclass(frozen=True)
+class Account:
+    """Where the credentials of a call come from. ``key_id``: the workspace's own key; None: the platform's account."""
+
+    key_id: UUID | None = None
+
+
+PLATFORM = Account()
 
 
 def platform_credentials(provider: str) -> Credentials | None:
@@ -18,14 +32,38 @@ def platform_credentials(provider: str) -> Credentials | None:
     return Credentials(**told) if told and (told.get("key") or told.get("base_url")) else None
 
 
+def account_choose(*, workspace_id: UUID, project_id: UUID | None, provider: str) -> Account | None:
+    """The project's key, else the workspace's, else the platform's account; None when there is none of them."""
+    own = key_for(workspace_id=workspace_id, project_id=project_id, provider=provider)
+    if own is not None:
+        return Account(own.id)
+    return PLATFORM if platform_credentials(provider) else None
+
+
 def account_of(generation: Generation) -> Credentials:
-    """The account that this call is made with; without one the vendor itself will say so."""
-    return platform_credentials(generation.provider) or Credentials()
+    """The credentials of this call. Of a revoked key they are empty: the vendor refuses then."""
+    return accounts_of([generation])[generation.id]
 
 
 def accounts_of(generations: Iterable[Generation]) -> dict[UUID, Credentials]:
-    """The accounts of many calls, by generation."""
-    return {generation.id: account_of(generation) for generation in generations}
+    """The credentials of many calls, by generation; the keys in one query."""
+    rows = list(generations)
+    wanted = {row.key_id for row in rows if row.key_id}
+    with unscoped("each call names its own key"):
+        keys = {key.id: key for key in ProviderKey.objects.filter(id__in=wanted, revoked_at=None)} if wanted else {}
+    return {row.id: _credentials(row, keys) for row in rows}
+
+
+def _credentials(row: Generation, keys: dict[UUID, ProviderKey]) -> Credentials:
+    if row.key_id is None:
+        return platform_credentials(row.provider) or Credentials()
+    key = keys.get(row.key_id)
+    if key is None or key.workspace_id != row.workspace_id:
+        return Credentials()
+    try:
+        return key_credentials(key) if address_allowed(key) else Credentials()
+    except Unsealable:
+        return Credentials()
 
 
 def provider_of(generation: Generation) -> Provider:

@@ -10,12 +10,15 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from ninja import Field, Query, Router, Schema, Status
 
+from apps.assets.models import Asset
 from apps.billing.services import InsufficientCredits
 from apps.common.bodies import Body, Id, JsonObject
-from apps.common.paging import LIMIT_DEFAULT, keyset_page
+from apps.common.paging import LIMIT_DEFAULT
 from apps.common.problems import Problem, not_found
 from apps.generations.fragments import outputs_with_urls, with_outputs
+from apps.generations.lineage import Lineage, lineage_of, thing_of
 from apps.generations.models import Generation
+from apps.generations.remarks import RemarkInvalid, generation_remark
 from apps.generations.services import (
     GenerationNotFound,
     GenerationNotUnclear,
@@ -24,7 +27,7 @@ from apps.generations.services import (
     generation_give_up,
     generation_start,
 )
-from apps.generations.tape import TapeFilter
+from apps.generations.tape_form import tape_form
 from apps.projects.models import Project
 from apps.projects.schemas import Moment
 from apps.workspaces.access import ApiRequest
@@ -106,6 +109,8 @@ class GenerationOut(Schema):
     settled_at: Moment | None
     cancel_requested_at: Moment | None
     latency_ms: int | None
+    rating: int | None
+    tags: list[str]
     url: str
 
 
@@ -117,29 +122,50 @@ class GenerationPage(Schema):
 
 
 class GenerationQuery(Schema):
-    """Filters; ``state`` may be ``live`` for everything unfinished, ``q`` searches the prompts."""
+    """Filters, the same as the tape's page has; those that are given must all be true. Text is checked by one form."""
 
-    project: UUID | None = None
-    run: UUID | None = None
-    node: str = Field("", max_length=64)
-    model: str = Field("", max_length=120)
-    kind: Literal["", "image", "video", "audio", "text"] = ""
-    state: Literal[
-        "",
-        "live",
-        "prepared",
-        "submitting",
-        "submitted",
-        "running",
-        "succeeded",
-        "failed",
-        "cancelled",
-        "expired",
-        "unknown",
-    ] = ""
-    q: str = Field("", max_length=200)
+    q: str = Field("", description="words of the prompt; the last one may be unfinished")
+    model: str = ""
+    kind: str = Field("", description="image, video, audio or text")
+    state: str = Field("", description="one state, or `live` for everything unfinished")
+    project: str = ""
+    run: str = ""
+    node: str = ""
+    seed: str = Field("", description="a whole number")
+    cost_min: str = Field("", description="credits, to a thousandth")
+    cost_max: str = Field("", description="credits, to a thousandth")
+    rating: str = Field("", description="the fewest stars, 1 to 5; 0 for those without any")
+    tags: str = Field("", description="tags between commas; it must have each of them")
+    colour: str = Field("", description="`#rrggbb`: what it made has much of about this colour")
+    since: str = Field("", description="a day, or a moment with its zone")
+    until: str = Field("", description="a day (included), or a moment with its zone (excluded)")
+    board: str = Field("", description="only what is on this board")
     limit: int = LIMIT_DEFAULT
     cursor: str | None = None
+
+
+class GenerationRemarkIn(Schema):
+    """What people say of it; what is left out stays. ``rating`` null takes the stars away."""
+
+    rating: int | None = None
+    tags: list[str] | None = Field(None, max_length=1000)
+
+
+class LineageThing(Schema):
+    """A generation, or an asset that no generation made; ``distance`` is negative for what it was made from."""
+
+    kind: Literal["generation", "asset"]
+    id: UUID
+    distance: int
+
+
+class LineageOut(Schema):
+    """What it was made from and what was made with it. ``edges`` lead from the used thing to the made one, as ids;
+    ``more`` counts what was left out at each distance."""
+
+    things: list[LineageThing]
+    edges: list[tuple[UUID, UUID]]
+    more: dict[str, int]
 
 
 @router.post("/generations", auth=api_auth("generations:write"), response={202: GenerationOut})
@@ -156,18 +182,50 @@ def generation_create(request: ApiRequest, body: GenerationIn) -> Any:
 @router.get("/generations", auth=api_auth("read"), response=GenerationPage)
 def generation_list(request: ApiRequest, query: Query[GenerationQuery]) -> Any:
     """The tape, newest first."""
-    chosen = TapeFilter(**query.dict(exclude={"limit", "cursor"}))
-    rows, following = keyset_page(_rows(request, chosen), limit=query.limit, cursor=query.cursor)
+    form = tape_form(query.dict(exclude={"limit", "cursor"}))
+    if problems := form.problems():
+        said = problems[0]["message"]
+        raise Problem("invalid-filter", 422, _("Invalid filter"), said, fields=problems)
+    rows, following = form.chosen().page(_rows(request), request.workspace.id, limit=query.limit, cursor=query.cursor)
     return {"items": [generation_json(row) for row in rows], "next": following}
 
 
 @router.get("/generations/{uuid:generation_id}", auth=api_auth("read"), response=GenerationOut)
 def generation_detail(request: ApiRequest, generation_id: UUID) -> Any:
     """One paid call."""
-    row = _rows(request, TapeFilter()).filter(id=generation_id).first()
-    if row is None:
+    return generation_json(_row(request, generation_id))
+
+
+@router.patch("/generations/{uuid:generation_id}", auth=api_auth("generations:write"), response=GenerationOut)
+def generation_remark_set(request: ApiRequest, generation_id: UUID, body: GenerationRemarkIn) -> Any:
+    """Give it stars or tags."""
+    given = body.dict(exclude_unset=True)
+    if given.get("tags", ()) is None:
+        given["tags"] = []
+    try:
+        generation_remark(workspace_id=request.workspace.id, generation_id=generation_id, **given)
+    except GenerationNotFound as error:
+        raise not_found() from error
+    except RemarkInvalid as error:
+        said = str(error)
+        fields = [{"field": error.field, "message": said}]
+        raise Problem("invalid-remark", 422, _("Invalid request"), said, fields=fields) from error
+    return generation_json(_row(request, generation_id))
+
+
+@router.get("/generations/{uuid:generation_id}/lineage", auth=api_auth("read"), response=LineageOut)
+def generation_lineage(request: ApiRequest, generation_id: UUID) -> Any:
+    """What it was made from and what was made with it, three steps each way and five things a step."""
+    _row(request, generation_id)
+    return _lineage_json(lineage_of(request.workspace.id, ("generation", generation_id)))
+
+
+@router.get("/assets/{uuid:asset_id}/lineage", auth=api_auth("read"), response=LineageOut)
+def asset_lineage(request: ApiRequest, asset_id: UUID) -> Any:
+    """The same for an asset: that of the generation that made it, where one did."""
+    if not Asset.objects.for_workspace(request.workspace.id).filter(id=asset_id).exists():
         raise not_found()
-    return generation_json(row)
+    return _lineage_json(lineage_of(request.workspace.id, thing_of(request.workspace.id, asset_id)))
 
 
 @router.post(
@@ -199,7 +257,7 @@ def generation_json(row: Generation) -> dict[str, Any]:
     same = (
         "id state kind provider model model_version prompt params inputs seed node item attempt cost progress "
         "progress_message permanent usage route fallbacks created_at submitted_at started_at settled_at "
-        "cancel_requested_at latency_ms"
+        "cancel_requested_at latency_ms rating tags"
     )
     return {
         **{name: getattr(row, name) for name in same.split()},
@@ -215,8 +273,21 @@ def generation_json(row: Generation) -> dict[str, Any]:
     }
 
 
-def _rows(request: ApiRequest, chosen: TapeFilter) -> QuerySet[Generation]:
-    return with_outputs(chosen.rows(request.workspace.id), request.workspace.id)
+def _lineage_json(found: Lineage) -> dict[str, Any]:
+    things = [{"kind": kind, "id": id_, "distance": step.distance} for step in found.steps for kind, id_ in step.keys]
+    more = {str(step.distance): step.more for step in found.steps if step.more}
+    return {"things": things, "edges": [(start[1], end[1]) for start, end in found.edges], "more": more}
+
+
+def _row(request: ApiRequest, generation_id: UUID) -> Generation:
+    row = _rows(request).filter(id=generation_id).first()
+    if row is None:
+        raise not_found()
+    return row
+
+
+def _rows(request: ApiRequest) -> QuerySet[Generation]:
+    return with_outputs(Generation.objects.for_workspace(request.workspace.id), request.workspace.id)
 
 
 def _project_check(request: ApiRequest, project_id: UUID | None) -> None:

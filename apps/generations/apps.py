@@ -16,11 +16,17 @@ class GenerationsConfig(AppConfig):
     label = "generations"
 
     def ready(self) -> None:
-        """Make the adapters known by name; each is loaded when first asked for."""
+        """Make the adapters known by name, each loaded when first asked for, and keep the catalogue up to date."""
+        from celery.signals import task_prerun
+        from django.core.signals import request_started
+
+        from apps.generations.catalogue_store import catalogue_sync
         from apps.providers.registry import provider_register
 
         for name, path in ADAPTERS.items():
             provider_register(name, partial(_adapter, path))
+        request_started.connect(catalogue_sync, dispatch_uid="generations.catalogue")
+        task_prerun.connect(catalogue_sync, dispatch_uid="generations.catalogue")
 
 
 # The adapters by vendor: each takes its account.

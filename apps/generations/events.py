@@ -1,4 +1,4 @@
-"""Telling others, after the commit: one signal for the app above, one poke for the pages."""
+"""Telling others: one signal for the app above and one poke for the pages, after the commit."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from django.dispatch import Signal
 
 from apps.common.live import poke
 from apps.generations.models import Generation
-from apps.generations.signals import generation_progressed, generation_settled
+from apps.generations.signals import generation_ending, generation_progressed, generation_settled
 
 
 def settled(generation: Generation) -> None:
-    """It is over, whatever the outcome."""
+    """It is over, whatever the outcome. Call it inside of the transaction that says so."""
+    generation_ending.send(sender=Generation, generation_id=generation.id, workspace_id=generation.workspace_id)
     _announce(generation_settled, generation)
 
 

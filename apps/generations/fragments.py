@@ -15,24 +15,13 @@ from apps.assets.models import Asset
 from apps.assets.services import asset_ref, asset_url, preview_url
 from apps.generations.adapters import asset_ids
 from apps.generations.models import Generation, GenerationOutput, GenerationState
+from apps.generations.settings_graph import settings_graph
+from apps.generations.vendors import vendor_title
 from apps.generations.wording import sentence
 from apps.providers.catalogue import MODELS
 
 PREVIEW_SIDE = 512
 ICONS = {"image": "image", "video": "clapperboard", "audio": "audio-lines", "text": "text"}
-# The node that makes such a thing, by the first capability of the model that has one.
-NODE_TYPES = {
-    "text-to-image": "image.generate",
-    "image-edit": "image.edit",
-    "image-upscale": "image.upscale",
-    "image-to-text": "image.describe",
-    "text-to-video": "video.generate",
-    "image-to-video": "video.from_image",
-    "video-extend": "video.extend",
-    "text-to-text": "text.generate",
-    "text-to-speech": "audio.speech",
-    "text-to-music": "audio.music",
-}
 # Shown as fields of their own, or of no use to a reader.
 _PLAIN = ("prompt", "seed", "model")
 
@@ -104,7 +93,7 @@ def card(row: Generation, *, full: bool = False) -> Card:
         state=state_text(row),
         previews=previews,
         ratio=_ratio(row, previews),
-        error=sentence(row.error_code, provider=row.provider.title(), detail=row.error_detail)
+        error=sentence(row.error_code, provider=vendor_title(row.provider), detail=row.error_detail)
         if row.error_code
         else "",
         icon=ICONS.get(row.kind, "file"),
@@ -149,20 +138,9 @@ def inputs_shown(row: Generation) -> list[tuple[str, str]]:
 
 
 def node_json(row: Generation) -> str:
-    """A graph of one node with these settings, to be pasted on a canvas; empty for kinds that no node makes."""
-    model = MODELS.get(row.model)
-    type_ = next((NODE_TYPES[one] for one in (model.capabilities if model else ()) if one in NODE_TYPES), None)
-    if type_ is None:
-        return ""
-    own = {name: value for name, value in row.params.items() if name != "prompt"}
-    node = {"id": "generation", "type": type_, "version": 1, "params": {"model": row.model, **own}}
-    prompt = {"id": "prompt", "type": "input.text", "version": 1, "params": {"text": row.prompt}}
-    at = [{"x": 0, "y": 0}, {"x": 320, "y": 0}]
-    nodes = [{**one, "title": "", "position": place} for one, place in zip((prompt, node), at, strict=True)]
-    edge = {"id": "e1", "source": "prompt", "source_port": "text", "target": "generation", "target_port": "prompt"}
-    if type_ == "audio.speech":
-        edge["target_port"] = "text"
-    return json.dumps({"format": "millrace/1", "nodes": nodes, "edges": [edge]}, ensure_ascii=False)
+    """The settings as a graph, to be pasted on a canvas; empty for kinds that no node makes."""
+    graph = settings_graph(row)
+    return "" if graph is None else json.dumps(graph, ensure_ascii=False)
 
 
 def outputs_with_urls(row: Generation) -> list[dict[str, Any]]:

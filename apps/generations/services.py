@@ -24,17 +24,9 @@ from apps.generations.adapters import asset_ids
 from apps.generations.execution import timing
 from apps.generations.execution.settlement import settle_without_charge
 from apps.generations.models import LIVE, POLLED, Generation, GenerationState
+from apps.generations.pricing import NotPriced, account_and_price
 from apps.generations.tasks import generation_cancel_send, generation_submit, generations_poll
-from apps.providers.catalogue import (
-    MODELS,
-    Model,
-    inputs_fit,
-    inputs_problems,
-    params_fit,
-    params_problems,
-    quote_any,
-    stand_in_problem,
-)
+from apps.providers.catalogue import MODELS, Model, inputs_problems, params_problems
 from apps.wording.schema import unknown
 
 SEED_MAX = 2**31 - 1
@@ -82,7 +74,17 @@ def generation_start(
     InsufficientCredits (from billing) before anything is written.
     """
     found, settings, references = _settings(workspace_id, model, params, inputs or {})
-    others = _fallbacks(found, fallbacks, settings, references)
+    try:
+        price = account_and_price(
+            workspace_id=workspace_id,
+            project_id=project_id,
+            model=found,
+            fallbacks=fallbacks,
+            settings=settings,
+            references=references,
+        )
+    except NotPriced as error:
+        raise InvalidGeneration([{"field": error.field, "message": str(error)}]) from error
     now = timezone.now()
     generation = Generation(
         workspace_id=workspace_id,
@@ -94,7 +96,8 @@ def generation_start(
         attempt=attempt,
         actor_id=actor_id,
         idempotency_key=idempotency_key,
-        **_request(found, settings, references, others),
+        **price,
+        **_request(found, settings, references),
         **_times(found, now),
     )
     return _prepare(generation, parent_hold_id)
@@ -166,29 +169,6 @@ def _settings(
     return found, settings, references
 
 
-def _fallbacks(
-    model: Model, names: Sequence[str], settings: Mapping[str, Any], references: Mapping[str, Any]
-) -> list[str]:
-    """The models to fall back on, each once; raises InvalidGeneration about one that could not answer this call."""
-    chosen = list(dict.fromkeys(names))
-    for name in chosen:
-        problem = stand_in_problem(model.id, name) or _cannot(name, settings, references)
-        if problem:
-            raise InvalidGeneration([{"field": "fallbacks", "message": problem}])
-    return chosen
-
-
-def _cannot(name: str, settings: Mapping[str, Any], references: Mapping[str, Any]) -> str | None:
-    """What of this very call another model cannot do without, or has no place for; None where it can take it."""
-    kept, _dropped = params_fit(name, settings)
-    missing = [problem.message for problem in params_problems(name, kept, complete=True)]
-    left = inputs_fit(name, references)[1]
-    title = _(MODELS[name].title)
-    if left:
-        return _("%(model)s does not take: %(names)s.") % {"model": title, "names": ", ".join(left)}
-    return f"{title}: {missing[0]}" if missing else None
-
-
 def _references(workspace_id: UUID, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, str]]]:
     """The inputs as references that we wrote ourselves, and one problem per input that is not a file of ours."""
     references, problems = {}, []
@@ -215,11 +195,8 @@ def _assets(workspace_id: UUID, inputs: Mapping[str, Any]) -> list[Asset]:
     return list(ready.select_related("blob")) if wanted else []
 
 
-def _request(
-    model: Model, settings: dict[str, Any], references: dict[str, Any], others: Sequence[str]
-) -> dict[str, Any]:
-    """The columns that say what was asked, and at what price: to the price of the dearest that may answer."""
-    price = quote_any([model.id, *others], settings, references)
+def _request(model: Model, settings: dict[str, Any], references: dict[str, Any]) -> dict[str, Any]:
+    """The columns that say what was asked."""
     asked = json.dumps([model.id, settings, references], sort_keys=True, default=str)
     seed = settings.get("seed")
     return {
@@ -227,14 +204,11 @@ def _request(
         "provider": model.provider,
         "model": model.id,
         "model_version": model.version,
-        "fallbacks": list(others),
         "prompt": str(settings.get("prompt", "")),
         "params": settings,
         "inputs": references,
         "seed": seed if isinstance(seed, int) else None,
         "request_digest": hashlib.sha256(asked.encode()).digest(),
-        "price_low": price.low,
-        "price_high": price.high,
     }
 
 

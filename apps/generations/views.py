@@ -13,10 +13,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
+from apps.assets.palette import swatches
 from apps.billing.services import InsufficientCredits, balance_get
-from apps.common.paging import keyset_page
+from apps.common.paging import page_size
 from apps.common.problems import Problem
 from apps.generations import services
+from apps.generations.boards import boards_listed
 from apps.generations.forms import (
     fields_split,
     form_price,
@@ -29,7 +31,9 @@ from apps.generations.forms import (
 from apps.generations.fragments import card, cards, inputs_shown, node_json, settings_shown, with_outputs
 from apps.generations.models import Generation, GenerationState
 from apps.generations.route import route_said
-from apps.generations.tape import KINDS, TapeFilter
+from apps.generations.story import lineage_shown, tags_suggested
+from apps.generations.tape import KINDS
+from apps.generations.tape_form import RATINGS, TapeForm, tape_form
 from apps.providers.catalogue import MODELS, Model
 from apps.workspaces.access import MemberRequest, member_required
 from apps.workspaces.models import Role
@@ -43,12 +47,16 @@ RECENT = 10
 @member_required(role=Role.VIEWER)
 def tape(request: MemberRequest) -> HttpResponse:
     """The page, with its first items."""
-    chosen = TapeFilter.from_query(request.GET)
+    form = tape_form(request.GET)
     context: dict[str, Any] = {
-        **_items(request, chosen),
+        **_items(request, form),
         "states": GenerationState.choices,
         "kinds": KINDS,
         "models": model_choices(),
+        "ratings": RATINGS,
+        "swatches": swatches(),
+        "boards": boards_listed(request.workspace.id),
+        "typed": request.GET,
     }
     return render(request, "generations/tape.html", context)
 
@@ -57,19 +65,18 @@ def tape(request: MemberRequest) -> HttpResponse:
 @member_required(role=Role.VIEWER)
 def tape_items(request: MemberRequest) -> HttpResponse:
     """A page of items as a fragment; other apps' pages fetch it with a filter of theirs."""
-    return render(request, "generations/_items.html", _items(request, TapeFilter.from_query(request.GET)))
+    return render(request, "generations/_items.html", _items(request, tape_form(request.GET)))
 
 
 @require_GET
 @member_required(role=Role.VIEWER)
 def tape_live(request: MemberRequest) -> HttpResponse:
-    """The cards that were unfinished a moment ago (``?id=…``), and how many are newer than ``since``."""
+    """The cards that were unfinished a moment ago (``?id=…``), and how many are newer than ``since_id``."""
     ids = [found for found in map(_uuid, request.GET.getlist("id")[:LIVE_MAX]) if found]
     rows = Generation.objects.for_workspace(request.workspace.id).filter(id__in=ids)
-    newer = 0
-    if since := _uuid(request.GET.get("since", "")):
-        newer = TapeFilter.from_query(request.GET).rows(request.workspace.id).filter(id__gt=since)[:LIVE_MAX].count()
-    chosen = TapeFilter.from_query(request.GET)
+    chosen, newer = tape_form(request.GET).chosen(), 0
+    if newest := _uuid(request.GET.get("newest", "")):
+        newer = chosen.newer_count(request.workspace.id, newest, most=LIVE_MAX)
     context = {"cards": cards(with_outputs(rows, request.workspace.id)), "newer": newer, "oob": True, "filter": chosen}
     return render(request, "generations/_live.html", context)
 
@@ -140,15 +147,23 @@ def generation_give_up(request: MemberRequest, generation_id: UUID) -> HttpRespo
     return _changed(request, generation_id)
 
 
-def _items(request: MemberRequest, chosen: TapeFilter) -> dict[str, Any]:
-    rows = with_outputs(chosen.rows(request.workspace.id), request.workspace.id)
+def _items(request: MemberRequest, form: TapeForm) -> dict[str, Any]:
+    """One page of the tape. A filter with a mistake says so and shows nothing, rather than something else."""
+    chosen, cursor = form.chosen(), request.GET.get("cursor")
+    problems = form.problems()
+    rows = with_outputs(Generation.objects.for_workspace(request.workspace.id), request.workspace.id)
     try:
-        found, following = keyset_page(rows, limit=PAGE, cursor=request.GET.get("cursor"))
+        found, following = (
+            ([], None)
+            if problems
+            else chosen.page(
+                rows, request.workspace.id, limit=page_size(request.GET.get("limit", ""), PAGE), cursor=cursor
+            )
+        )
     except Problem as problem:
         raise Http404 from problem
-    first = not request.GET.get("cursor")
-    may_edit = _may_edit(request)
-    return {"cards": cards(found), "next": following, "filter": chosen, "first": first, "may_edit": may_edit}
+    context = {"cards": cards(found), "next": following, "filter": chosen, "first": not cursor}
+    return {**context, "may_edit": _may_edit(request), "problems": problems}
 
 
 def _detail(request: MemberRequest, generation_id: UUID) -> dict[str, Any]:
@@ -163,6 +178,8 @@ def _detail(request: MemberRequest, generation_id: UUID) -> dict[str, Any]:
         "route": route_said(row),
         "node": node_json(row),
         "may_edit": _may_edit(request),
+        "lineage": lineage_shown(request.workspace, ("generation", row.id)),
+        "suggested": tags_suggested(request.workspace.id),
         "panel": "panel" in request.GET or "panel" in request.POST,
     }
 

@@ -25,6 +25,7 @@ from apps.runs.lease import Lease, lease_look
 
 PROGRESS_EVERY_S = 0.25
 LOG_LIMIT = 10_000
+MADE_FROM_MAX = 100
 # A step that sleeps inside the driver looks this often whether its run was cancelled.
 LOOK_S = 0.25
 
@@ -47,6 +48,8 @@ class WorkspaceAssets:
     def __init__(self, workspace_id: UUID, project_id: UUID | None) -> None:
         self.workspace_id = workspace_id
         self.project_id = project_id
+        # What it has opened so far: that is what it makes its own files from. In order, each once.
+        self._opened: dict[UUID, None] = {}
 
     def asset_get(self, asset_id: str) -> Mapping[str, Any]:
         """The reference of an asset; NodeFailure when it is gone or not ready."""
@@ -67,14 +70,25 @@ class WorkspaceAssets:
             with _gone_told():
                 file = asset_local(workspace_id=self.workspace_id, asset_id=UUID(str(ref[ASSET_KEY])))
                 path = stack.enter_context(file)
+            self._opened[UUID(str(ref[ASSET_KEY]))] = None
             yield path
 
     def asset_save(self, path: Path, filename: str) -> Mapping[str, Any]:
         """Keep a file made by a node; answers its reference."""
         asset = asset_store(
-            workspace_id=self.workspace_id, path=path, filename=filename, source="node", project_id=self.project_id
+            workspace_id=self.workspace_id,
+            path=path,
+            filename=filename,
+            source="node",
+            project_id=self.project_id,
+            made_from=list(self._opened)[:MADE_FROM_MAX],
+            made_in=self._run_id(),
         )
         return asset_ref(asset)
+
+    def _run_id(self) -> UUID | None:
+        """The run it belongs to, where there is one."""
+        return None
 
     def sleep(self, seconds: float) -> None:
         """Do nothing for so long."""
@@ -141,6 +155,9 @@ class InlineContext(WorkspaceAssets):
         if look[1] is not None:
             raise Stopped(Stopped.__doc__)
 
+    def _run_id(self) -> UUID | None:
+        return self._lease.run_id
+
     def progress(self, fraction: float, message: str = "") -> None:
         """Inline steps are over before anyone could see their progress."""
 
@@ -169,6 +186,9 @@ class LaneContext(WorkspaceAssets):
         self.attempt = attempt
         self._place = {"node": node, "item": item}
         self._told = 0.0
+
+    def _run_id(self) -> UUID | None:
+        return self.run_id
 
     def progress(self, fraction: float, message: str = "") -> None:
         """Tell how far the step is, at most four times a second."""

@@ -50,8 +50,11 @@ def _forbidden(needed: str) -> Problem:
 
 
 def role_scopes(role: Role) -> frozenset[str]:
-    """What a signed-in member may do over the API: viewers read, editors and above write."""
-    return frozenset(TokenScope.values) if role.includes(Role.EDITOR) else frozenset({TokenScope.READ.value})
+    """What a signed-in member may do over the API: viewers read, editors write, admins keep keys."""
+    if role.includes(Role.ADMIN):
+        return frozenset(TokenScope.values)
+    editor = frozenset(TokenScope.values) - {TokenScope.KEYS_WRITE.value}
+    return editor if role.includes(Role.EDITOR) else frozenset({TokenScope.READ.value})
 
 
 def _token_read(digest: bytes, now: datetime) -> tuple[ApiToken, Role] | None:

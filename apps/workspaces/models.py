@@ -43,6 +43,7 @@ class TokenScope(models.TextChoices):
     ASSETS_WRITE = "assets:write", _("Upload and delete assets")
     GENERATIONS_WRITE = "generations:write", _("Start and cancel generations")
     MONITOR_WRITE = "monitor:write", _("Report runs from elsewhere")
+    KEYS_WRITE = "keys:write", _("Set keys with providers (admins)")
 
 
 class Workspace(models.Model):
@@ -101,6 +102,17 @@ class Invitation(TenantModel):
 
     def __str__(self) -> str:
         return self.email
+
+
+class DataKey(models.Model):
+    """What a workspace's secrets are sealed with, itself wrapped by a key of the environment (apps.common.sealing)."""
+
+    workspace = models.OneToOneField(Workspace, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    key_id = models.CharField(max_length=40)
+    wrapped = models.BinaryField(max_length=100)
+
+    def __str__(self) -> str:
+        return f"{self.workspace_id} {self.key_id}"
 
 
 class ApiToken(TenantModel):

@@ -35,8 +35,10 @@ PAGES = (
     ("assets:gallery", "images", gettext_noop("Gallery")),
     ("assets:trash", "trash-2", gettext_noop("Trash")),
     ("generations:tape", "history", gettext_noop("Tape")),
+    ("datasets:dataset_list", "database", gettext_noop("Datasets")),
     ("billing:ledger", "wallet", gettext_noop("Billing")),
     ("workspaces:settings", "settings", gettext_noop("Settings")),
+    ("datasets:workspace_consent", "handshake", gettext_noop("Consent and licences")),
     ("workspaces:members", "users", gettext_noop("Members")),
     ("workspaces:tokens", "key-round", gettext_noop("API tokens")),
 )

@@ -11,6 +11,8 @@ import { start as runs } from "./elements/runs";
 import { start as tape } from "./elements/tape";
 import { start as times } from "./elements/times";
 import { start as toasts } from "./elements/toasts";
+import { start as remarks } from "./elements/remarks";
 import { start as uploads } from "./elements/upload-drop";
+import { start as windows } from "./elements/window";
 
-for (const start of [chrome, dialogs, drawer, gallery, news, palette, runs, tape, times, toasts, uploads]) start();
+for (const start of [chrome, dialogs, drawer, gallery, news, palette, remarks, runs, tape, times, toasts, uploads, windows]) start();

@@ -76,7 +76,7 @@ def test_tape_items_cost_the_same_for_many(
 
 def test_tape_live_answers_only_what_was_asked(alice_client: Client, start: Start, done: Generation) -> None:
     live, newest = start(), start()
-    body = alice_client.get(page("tape_live"), {"id": [str(live.id), "junk"], "since": str(live.id)}).content.decode()
+    body = alice_client.get(page("tape_live"), {"id": [str(live.id), "junk"], "newest": str(live.id)}).content.decode()
     assert f'id="generation-{live.id}" hx-swap-oob="true"' in body
     assert str(newest.id) not in body.replace(str(live.id), "")
     assert "1 new" in body

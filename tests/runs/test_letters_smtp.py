@@ -89,11 +89,11 @@ def test_a_letter_arrives_once(
         "ann@example.com",
         "auto-generated",
     )
-    assert "your approval is asked in Mill" in message["Subject"]
+    assert "approval requested in Mill" in message["Subject"]
     body: Any = message
     text = body.get_body(("plain",)).get_content()
     assert "Print it?" in text
-    assert "Look and decide" in body.get_body(("html",)).get_content()
+    assert "Review and decide" in body.get_body(("html",)).get_content()
     text_message = type("Plain", (), {"body": text})
     assert client.get(link_in(text_message)).status_code == 200
     assert letter().sent_at and not letter().error
@@ -115,7 +115,7 @@ def test_a_temporary_refusal_is_tried_again(
     assert postbox.taken == [] and not kept.sent_at
     assert kept.due_at and kept.due_at > timezone.now()
     assert kept.error == "451 Too busy, come back"
-    assert "not taken yet; it is tried again" in bob_client.get(pages(workspace, run)[0]).content.decode()
+    assert "delayed, trying again" in bob_client.get(pages(workspace, run)[0]).content.decode()
     come_due(kept)
     post_letters()
     assert len(postbox.taken) == 1

@@ -102,6 +102,47 @@ def _asset(place: Place) -> Any:
         ).id
 
 
+def _board(place: Place) -> Any:
+    from apps.generations.boards import board_create
+
+    name = f"Sample {uuid4().hex[:6]}"
+    place.made["the board"] = board_create(workspace_id=place.workspace.id, name=name, actor_id=place.owner.id)
+    return place.made["the board"].id
+
+
+def _board_item(place: Place) -> Any:
+    from apps.generations.boards import board_add
+
+    return board_add(board=place.made["the board"], assets=[_asset(place)])[0].id
+
+
+def _dataset(place: Place) -> Any:
+    """A dataset whose version 1 holds one generation and is exported."""
+    from django.utils import timezone
+
+    from apps.datasets import services
+    from apps.datasets.selection import Selection
+    from apps.generations.execution.settlement import settle_without_charge
+    from apps.generations.models import Generation, GenerationState
+
+    generation = Generation.objects.for_workspace(place.workspace.id).get(id=_generation(place))
+    settle_without_charge(generation, GenerationState.FAILED, code="failed", now=timezone.now())
+    ids: dict[str, Any] = {"workspace_id": place.workspace.id, "actor_id": place.owner.id}
+    services.generation_consent_set(generation_id=generation.id, allowed=True, **ids)
+    dataset = services.dataset_create(name="Sample", **ids)
+    place.made["the frozen"] = services.version_freeze(
+        dataset_id=dataset.id, selection=Selection(states=("failed",)), **ids
+    )
+    return dataset.id
+
+
+def _export(place: Place) -> Any:
+    from apps.datasets.services import export_start
+
+    _dataset(place)
+    return export_start(workspace_id=place.workspace.id, version=place.made["the frozen"], kind="jsonl").id
+
+
 GRAPH: dict[str, Any] = {
     "format": "millrace/1",
     "nodes": [
@@ -136,12 +177,22 @@ SAMPLES: dict[str, Callable[[Place], Any]] = {
     "generation": _generation,
     "asset_id": _asset,
     "asset": _asset,
+    "board_id": _board,
+    "item_id": _board_item,
+    "dataset_id": _dataset,
+    "version": lambda place: 1,
+    "export_id": _export,
+    "index": lambda place: 0,
     "side": lambda place: 512,
     "starter": lambda place: "postcard",
+    "provider": lambda place: "openai",
+    "name": lambda place: "openai",
 }
 
 # By the line's method and path. Operations without one get {}.
 BODIES: dict[str, Any] = {
+    "PUT /providers/{name}/key": {"key": "sk-a-sample-of-a-key"},
+    "POST w/<slug:workspace>/settings/providers/<slug:provider>/key/": {"key": "sk-a-sample-of-a-key"},
     "POST /projects": {"name": "A"},
     "PATCH /projects/{project_id}": {"name": "A"},
     "POST /projects/{project_id}/workflows": {"name": "A"},
@@ -149,21 +200,35 @@ BODIES: dict[str, Any] = {
     "PUT /workflows/{workflow_id}/graph": {"base_seq": 1, "graph": GRAPH},
     "POST /workflows/{workflow_id}/ops": {"client_id": "c", "ops": []},
     "POST /generations": {"model": "sandbox/image", "params": {"prompt": "a mill"}},
+    "PUT /generations/{generation_id}/consent": {"consent": True},
+    "POST /datasets": {"name": "A"},
+    "POST /datasets/{dataset_id}/versions": {"filter": {"states": ["failed"]}},
+    "POST /datasets/{dataset_id}/versions/{version}/exports": {"format": "parquet"},
     "POST /assets/uploads": {"filename": "a.png", "size": 10, "content_type": "image/png"},
     "PATCH /assets/{asset_id}": {"title": "A"},
+    "PATCH /generations/{generation_id}": {"rating": 3},
+    "POST /boards": {"name": "A"},
+    "PATCH /boards/{board_id}": {"name": "B"},
     "POST /runs/{run_id}/steps/{node}/{item}/answer": {"decision": "approve"},
 }
 
-# 404 for those who may ask, too: a step that wrote no log or asks for nothing, a list without the project it is of.
+# 404 for those who may ask, too: a step that wrote no log or asks for nothing, a vendor without a key, a list
+# without the project it is of.
 ABSENT_FOR_ALL = frozenset(
     {
         "GET /runs/{run_id}/steps/{node}/{item}/logs",
         "POST /runs/{run_id}/steps/{node}/{item}/answer",
         "GET w/<slug:workspace>/runs/last/",
+        # What is to be put on a board, they ask for.
+        "GET w/<slug:workspace>/boards/choice/",
+        "POST w/<slug:workspace>/boards/choice/",
         "GET w/<slug:workspace>/runs/<uuid:run_id>/callback/<str:node>/<int:item>/",
         "GET w/<slug:workspace>/approvals/<uuid:run_id>/<str:node>/<int:item>/",
         "POST w/<slug:workspace>/approvals/<uuid:run_id>/<str:node>/<int:item>/answer/",
+        "POST w/<slug:workspace>/approvals/<uuid:run_id>/<str:node>/<int:item>/remind/",
+        "POST /runs/{run_id}/steps/{node}/{item}/remind",
+        "DELETE /providers/{name}/key",
     }
 )
 # Arguments that are no ids: nothing foreign can be named by them.
-NO_IDS = frozenset({"starter"})
+NO_IDS = frozenset({"starter", "provider", "name"})

@@ -112,4 +112,6 @@ def load_more(context: dict[str, Any], cursor: str | None, target: str = "this")
     """The row that fetches the next page of a list when it comes into view. Nothing when ``cursor`` is None."""
     query = context["request"].GET.copy()
     query["cursor"] = cursor or ""
+    # A page that came back fetched much at once; from here on it reads on as ever.
+    query.pop("limit", None)
     return {"cursor": cursor, "query": query.urlencode(), "path": context["request"].path, "target": target}

@@ -11,10 +11,10 @@ import structlog
 from django.utils.translation import gettext as _
 
 from apps.generations import events
-from apps.generations.accounts import platform_credentials
+from apps.generations.accounts import Account, account_choose
 from apps.generations.models import Generation, GenerationState
 from apps.providers.base import ProviderError
-from apps.providers.catalogue import MODELS, Model, inputs_fit, params_fit, quote
+from apps.providers.catalogue import MODELS, Model, Quote, inputs_fit, params_fit, quote
 
 log = structlog.get_logger(__name__)
 PASSING = frozenset({"rate_limited", "unavailable"})
@@ -28,16 +28,22 @@ def fallback_take(generation: Generation, error: ProviderError, now: datetime) -
     if error.sent or error.code not in PASSING or generation.cancel_requested_at:
         return False
     left = [MODELS[name] for name in generation.fallbacks if name in MODELS]
-    chosen = next((model for model in left if platform_credentials(model.provider)), None)
-    if chosen is None:
-        return False
-    return _switch(generation, chosen, [model.id for model in left[left.index(chosen) + 1 :]], error, now)
+    for place, model in enumerate(left):
+        account = account_choose(
+            workspace_id=generation.workspace_id, project_id=generation.project_id, provider=model.provider
+        )
+        if account is not None:
+            return _switch(generation, model, account, [other.id for other in left[place + 1 :]], error, now)
+    return False
 
 
-def _switch(generation: Generation, model: Model, left: list[str], error: ProviderError, now: datetime) -> bool:
+def _switch(
+    generation: Generation, model: Model, account: Account, left: list[str], error: ProviderError, now: datetime
+) -> bool:
     params, dropped = params_fit(model.id, generation.params)
     inputs, left_out = inputs_fit(model.id, generation.inputs)
-    price = quote(model.id, params, inputs)
+    listed = quote(model.id, params, inputs)
+    price = listed if account.key_id is None else Quote(0, 0)
     said = {"model": generation.model, "code": error.code, "message": str(error), "at": now.isoformat()}
     before = MODELS[generation.model].title if generation.model in MODELS else generation.model
     told = _("%(before)s did not take it; asking %(after)s.") % {"before": _(before), "after": _(model.title)}
@@ -50,6 +56,8 @@ def _switch(generation: Generation, model: Model, left: list[str], error: Provid
         model_version=model.version,
         params=params,
         inputs=inputs,
+        key_id=account.key_id,
+        list_price=listed.high if account.key_id else 0,
         fallbacks=left,
         route=[*generation.route, {**said, "asked": model.id, "dropped": [*dropped, *left_out]}],
         price_low=min(price.low, generation.price_high),

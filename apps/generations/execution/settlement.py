@@ -15,6 +15,7 @@ from apps.assets.services import asset_ref
 from apps.billing.services import hold_capture, hold_release
 from apps.generations import events
 from apps.generations.models import LIVE, Generation, GenerationOutput, GenerationState
+from apps.generations.vendors import vendor_title
 from apps.generations.wording import sentence_stored
 from apps.providers.catalogue import MODELS, cost
 
@@ -40,7 +41,7 @@ def settle_without_charge(
     fields: dict[str, Any] = {
         "state": state,
         "error_code": code,
-        "error": sentence_stored(code, provider=generation.provider.title(), detail=detail),
+        "error": sentence_stored(code, provider=vendor_title(generation.provider), detail=detail),
         "error_detail": detail[:2000],
         "permanent": permanent,
         "settled_at": now,

@@ -12,10 +12,11 @@ import structlog
 from django.db import IntegrityError
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from apps.common.heartbeat import heartbeat
 from apps.generations import events
-from apps.generations.accounts import provider_of
+from apps.generations.accounts import account_of
 from apps.generations.adapters import InputMissing, submission_build
 from apps.generations.execution import timing
 from apps.generations.execution.answers import apply_job
@@ -25,7 +26,9 @@ from apps.generations.execution.inline import inline_store
 from apps.generations.execution.settlement import settle_without_charge
 from apps.generations.execution.telling import Teller
 from apps.generations.models import Generation, GenerationState
-from apps.providers.base import Job, ProviderError, Submission
+from apps.generations.vendors import vendor_title
+from apps.providers.base import Credentials, Job, Provider, ProviderError, Submission
+from apps.providers.registry import provider_get
 
 log = structlog.get_logger(__name__)
 STATE = GenerationState
@@ -60,7 +63,7 @@ def _build(generation: Generation) -> Submission | None:
 
 def _send(generation: Generation, submission: Submission) -> None:
     try:
-        job = inline_store(generation, provider_of(generation).submit(submission))
+        job = inline_store(generation, _provider(generation).submit(submission))
     except ProviderError as error:
         _refused(generation, error, timezone.now())
     except Exception:
@@ -69,6 +72,15 @@ def _send(generation: Generation, submission: Submission) -> None:
         _lost(generation, timezone.now())
     else:
         submitted(generation, job, timezone.now())
+
+
+def _provider(generation: Generation) -> Provider:
+    account = account_of(generation)
+    if account == Credentials():
+        vendor = vendor_title(generation.provider)
+        detail = _("The key for %(vendor)s was removed. Add one under Settings, Providers.") % {"vendor": vendor}
+        raise ProviderError("auth", detail, permanent=True)
+    return provider_get(generation.provider, account)
 
 
 def submitted(generation: Generation, job: Job, now: datetime) -> bool:

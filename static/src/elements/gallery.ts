@@ -9,6 +9,8 @@ function step(by: number): void {
   const all = links();
   const at = all.findIndex((link) => link.parentElement!.dataset.asset === shown);
   all[at + by]?.click();
+  // The list behind goes along: it keeps only what is near the window.
+  all[at + by]?.scrollIntoView({ block: "nearest" });
   // Near the end the next page is fetched before it is needed.
   if (at + by > all.length - 4) document.querySelector<HTMLElement>("#gallery-cells .more")?.click();
 }

@@ -38,7 +38,9 @@ function pressed(event: KeyboardEvent): void {
   const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   const all = links();
   const at = all.findIndex((link) => link === target || link.hasAttribute("aria-current"));
-  const next = by && at >= 0 ? all[at + by] : undefined;
+  // What had the focus may have been scrolled far away: then the first one seen has it.
+  const seen = all.find((link) => link.getBoundingClientRect().top > 60);
+  const next = by && at >= 0 ? all[at + by] : by && target === document.body ? seen : undefined;
   if (!next) return;
   event.preventDefault();
   next.focus();

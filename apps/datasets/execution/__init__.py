@@ -1,0 +1,1 @@
+"""The work behind datasets: records, measurements, what may still be exported, and the exports."""

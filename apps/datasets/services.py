@@ -1,0 +1,201 @@
+"""The door for writes: consent, licences, datasets, versions, exports."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import Max, QuerySet
+from django.utils import timezone
+
+from apps.assets import storage
+from apps.common.live import poke
+from apps.common.tenancy import scope
+from apps.datasets.execution.reconciling import recheck_want, version_reconcile
+from apps.datasets.execution.recording import workspace_allows
+from apps.datasets.execution.sweeping import export_prefix
+from apps.datasets.models import Change, ChangeKind, Consent, Dataset, Export, ExportState, Licence, Version
+from apps.datasets.selection import Selection
+from apps.datasets.tasks import export_make
+from apps.generations.models import Generation
+
+# So many generations may be frozen at once.
+ROWS_MAX = 1_000_000
+# How long a link to a file of an export works.
+LINK_SECONDS = 600
+LICENCES_MAX = 200
+
+
+class DatasetNotFound(Exception):
+    """There is no such dataset, version or export in this workspace."""
+
+
+class GenerationMissing(Exception):
+    """There is no such generation in this workspace."""
+
+
+class NothingSelected(Exception):
+    """Nothing fits this selection that anybody agreed to."""
+
+
+class TooMuchSelected(Exception):
+    """A version may hold 1,000,000 generations. Narrow the selection, for example by date."""
+
+
+class ExportRunning(Exception):
+    """This version is being exported in this format already."""
+
+
+class ExportNotReady(Exception):
+    """This export has no files: it is not done yet, or rows of its version were removed since."""
+
+
+class TooManyLicences(Exception):
+    """A workspace may name 200 licences."""
+
+
+def workspace_consent_set(*, workspace_id: UUID, allowed: bool, actor_id: UUID | None) -> None:
+    """Say whether generations of this workspace may enter datasets; the history keeps who and when."""
+    with scope(workspace_id), transaction.atomic():
+        # One decision at a time, so that the newest row is the last one said.
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 7))", [str(workspace_id)])
+        if workspace_allows(workspace_id) == allowed:
+            return
+        Consent.objects.create(workspace_id=workspace_id, allowed=allowed, actor_id=actor_id)
+        recheck_want(workspace_id)
+
+
+def generation_consent_set(
+    *, workspace_id: UUID, generation_id: UUID, allowed: bool | None, actor_id: UUID | None
+) -> Generation:
+    """Say it of one generation; None leaves it to the workspace. Raises GenerationMissing."""
+    with scope(workspace_id), transaction.atomic():
+        row: Generation | None = Generation.objects.select_for_update().filter(id=generation_id).first()
+        if row is None:
+            raise GenerationMissing(GenerationMissing.__doc__)
+        if row.consent != allowed:
+            row.consent = allowed
+            row.save(update_fields=["consent"])
+            Consent.objects.create(
+                workspace_id=workspace_id, generation_id=generation_id, allowed=allowed, actor_id=actor_id
+            )
+            recheck_want(workspace_id)
+    return row
+
+
+def licence_set(*, workspace_id: UUID, model: str, text: str, actor_id: UUID | None) -> None:
+    """Name the licence of what a model makes ("" for all others); an empty text takes it back. TooManyLicences."""
+    with scope(workspace_id), transaction.atomic():
+        rows = Licence.objects.filter(model=model)
+        if not text:
+            rows.delete()
+        elif not rows.update(text=text, actor_id=actor_id):
+            if Licence.objects.count() >= LICENCES_MAX:
+                raise TooManyLicences(TooManyLicences.__doc__)
+            Licence.objects.create(workspace_id=workspace_id, model=model, text=text, actor_id=actor_id)
+
+
+def dataset_create(*, workspace_id: UUID, name: str, description: str = "", actor_id: UUID | None = None) -> Dataset:
+    """A dataset without a version yet."""
+    with scope(workspace_id):
+        made: Dataset = Dataset.objects.create(
+            workspace_id=workspace_id, name=name, description=description, created_by_id=actor_id
+        )
+    return made
+
+
+def version_freeze(
+    *, workspace_id: UUID, dataset_id: UUID, selection: Selection, note: str = "", actor_id: UUID | None = None
+) -> Version:
+    """Fix what the selection holds now as the dataset's next version.
+
+    Raises DatasetNotFound, NothingSelected, TooMuchSelected.
+    """
+    with scope(workspace_id), transaction.atomic():
+        dataset: Dataset | None = Dataset.objects.select_for_update().filter(id=dataset_id).first()
+        if dataset is None:
+            raise DatasetNotFound(DatasetNotFound.__doc__)
+        last = Version.objects.filter(dataset=dataset).aggregate(last=Max("number"))["last"] or 0
+        version: Version = Version.objects.create(
+            workspace_id=workspace_id,
+            dataset=dataset,
+            number=last + 1,
+            note=note,
+            chosen=selection.document(),
+            created_by_id=actor_id,
+        )
+        version.rows = _rows_insert(version, selection.allowed(workspace_id))
+        if version.rows == 0:
+            raise NothingSelected(NothingSelected.__doc__)
+        if version.rows > ROWS_MAX:
+            raise TooMuchSelected(TooMuchSelected.__doc__)
+        version.save(update_fields=["rows"])
+        told: dict[str, Any] = {"kind": ChangeKind.FROZEN, "count": version.rows, "created_at": version.created_at}
+        Change.objects.create(workspace_id=workspace_id, version=version, **told)
+        # What somebody agreed to may have lost a file before: then the changelog says so from the start.
+        return version_reconcile(workspace_id, version.id, timezone.now())
+
+
+def _rows_insert(version: Version, rows: QuerySet[Generation]) -> int:
+    """Number the selected generations by when they were made; one statement, no row passes through this process."""
+    columns = ("id", "created_at", "model", "rating", "tags", "licence")
+    chosen = rows.order_by("created_at", "id").values(*columns)[: ROWS_MAX + 1]
+    sql, params = chosen.query.sql_with_params()
+    statement = f"""
+        INSERT INTO datasets_row (workspace_id, version_id, position, generation_id, model, rating, tags, licence, why)
+        SELECT %s, %s, row_number() OVER (ORDER BY created_at, id), id, model, rating, tags, licence, ''
+        FROM ({sql}) AS chosen
+    """  # noqa: S608 (Django's own statement)
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [version.workspace_id, version.id, *params])
+        return int(cursor.rowcount)
+
+
+def export_start(
+    *, workspace_id: UUID, version: Version, kind: str, partition: str = "date", actor_id: UUID | None = None
+) -> Export:
+    """Have a version exported by the ``work`` lane. Raises ExportRunning."""
+    with scope(workspace_id), transaction.atomic():
+        locked = Version.objects.select_for_update().get(id=version.id)
+        same = Export.objects.filter(version=locked, format=kind, partition=partition)
+        if same.filter(state__in=[ExportState.QUEUED, ExportState.RUNNING]).exists():
+            raise ExportRunning(ExportRunning.__doc__)
+        export: Export = Export.objects.create(
+            workspace_id=workspace_id,
+            version=locked,
+            format=kind,
+            partition=partition,
+            total=locked.rows - locked.removed,
+            created_by_id=actor_id,
+        )
+        export_make.delay_on_commit(workspace_id=str(workspace_id), export_id=str(export.id))
+        poke(f"workspace.{workspace_id}", export=export.id)
+    return export
+
+
+def export_link(*, workspace_id: UUID, export_id: UUID, index: int) -> str:
+    """A link to one file of a finished export, good for ten minutes. Raises DatasetNotFound, ExportNotReady.
+
+    The version is looked through first: what was withdrawn a moment ago is not handed out.
+    """
+    with scope(workspace_id):
+        export: Export | None = Export.objects.filter(id=export_id).first()
+        if export is None:
+            raise DatasetNotFound(DatasetNotFound.__doc__)
+        if export.state == ExportState.READY:
+            version_reconcile(workspace_id, export.version_id, timezone.now())
+            export.refresh_from_db()
+        if export.state != ExportState.READY:
+            raise ExportNotReady(ExportNotReady.__doc__)
+        if not 0 <= index < len(export.files):
+            raise DatasetNotFound(DatasetNotFound.__doc__)
+    name = str(export.files[index]["name"])
+    flat = name.replace("/", "--").replace('"', "").encode("ascii", "replace").decode()
+    return storage.object_url(
+        export_prefix(export) + name,
+        seconds=LINK_SECONDS,
+        content_type="application/octet-stream",
+        disposition=f'attachment; filename="{flat}"',
+    )

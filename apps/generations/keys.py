@@ -1,0 +1,99 @@
+"""Keys of a workspace's own with vendors: kept sealed, chosen for a call, never given out again."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from apps.common.ids import uuid7
+from apps.generations.models import AllowedAddress, ProviderKey
+from apps.providers.base import Credentials
+from apps.workspaces.secrets import secret_open, secret_seal
+
+# Vendors that people run themselves: they have an address and need no key.
+SELF_RUN = frozenset({"ollama", "comfyui"})
+KEY_MAX = 500
+HINT = 4
+
+
+class KeyInvalid(ValueError):
+    """This key cannot be kept; the message says why."""
+
+
+def key_set(
+    *,
+    workspace_id: UUID,
+    provider: str,
+    key: str,
+    project_id: UUID | None = None,
+    base_url: str = "",
+    actor_id: UUID | None = None,
+) -> ProviderKey:
+    """Keep a key, for one project or for all; the one before it is revoked. Raises KeyInvalid."""
+    key, base_url = key.strip(), base_url.strip().rstrip("/")
+    _check(provider, key, base_url)
+    row = ProviderKey(
+        id=uuid7(),
+        workspace_id=workspace_id,
+        project_id=project_id,
+        provider=provider,
+        hint=key[-HINT:] if len(key) >= 4 * HINT else "",
+        base_url=base_url,
+        created_by_id=actor_id,
+    )
+    row.sealed = secret_seal(workspace_id=workspace_id, secret_id=row.id, plain=key)
+    with transaction.atomic():
+        key_revoke(workspace_id=workspace_id, provider=provider, project_id=project_id)
+        row.save(force_insert=True)
+    return row
+
+
+def _check(provider: str, key: str, base_url: str) -> None:
+    if provider in SELF_RUN:
+        if not AllowedAddress.objects.filter(provider=provider, base_url=base_url).exists():
+            raise KeyInvalid(_("This address is not allowed here. Ask the staff of this site to allow it."))
+        if key and not key.isascii():
+            raise KeyInvalid(_("This does not look like a key: it has characters that keys do not have."))
+        return
+    if base_url:
+        raise KeyInvalid(_("This vendor has an address of its own. Leave the address empty."))
+    if not 8 <= len(key) <= KEY_MAX:
+        raise KeyInvalid(_("A key has 8 to 500 characters. Copy it once more from the vendor's page."))
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise KeyInvalid(_("This does not look like a key: it has characters that keys do not have."))
+
+
+def key_revoke(*, workspace_id: UUID, provider: str, project_id: UUID | None = None) -> bool:
+    """Stop using a key; calls that wait for their turn fail, what was sent goes on. Whether there was one."""
+    rows = ProviderKey.objects.for_workspace(workspace_id)
+    live = rows.filter(provider=provider, project_id=project_id, revoked_at=None)
+    return bool(live.update(revoked_at=timezone.now(), sealed=b""))
+
+
+def key_for(*, workspace_id: UUID, project_id: UUID | None, provider: str) -> ProviderKey | None:
+    """The key that a call of this project is made with: the project's own before the workspace's."""
+    rows = ProviderKey.objects.for_workspace(workspace_id).filter(provider=provider, revoked_at=None)
+    found = {row.project_id: row for row in rows.filter(project_id__in=[project_id]) | rows.filter(project_id=None)}
+    return found.get(project_id) or found.get(None)
+
+
+def own_providers(*, workspace_id: UUID, project_id: UUID | None) -> frozenset[str]:
+    """The vendors whose calls are made with a key of the workspace's own, and cost no credits."""
+    rows = ProviderKey.objects.for_workspace(workspace_id).filter(revoked_at=None)
+    return frozenset(row.provider for row in rows if row.project_id in (None, project_id))
+
+
+def address_allowed(row: ProviderKey) -> bool:
+    """Whether its address may (still) be called; a vendor's own always may."""
+    if row.provider not in SELF_RUN:
+        return True
+    return AllowedAddress.objects.filter(provider=row.provider, base_url=row.base_url).exists()
+
+
+def key_credentials(row: ProviderKey) -> Credentials:
+    """The key, opened, for whoever sends it now."""
+    plain = secret_open(workspace_id=row.workspace_id, secret_id=row.id, sealed=bytes(row.sealed))
+    return Credentials(plain, row.base_url)

@@ -1,0 +1,77 @@
+"""The staff's catalogue entries reach every process, and one that cannot be used reaches none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from apps.console.forms import CatalogueEntryForm
+from apps.generations.catalogue_store import catalogue_forget, catalogue_sync
+from apps.generations.models import CatalogueEntry
+from apps.providers.catalogue import MODELS, models_replace
+from tests.generations.test_keys import ENTRY
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    catalogue_forget()
+    yield
+    catalogue_forget()
+    models_replace([])
+
+
+def entry(**changes: Any) -> dict[str, Any]:
+    return {"model": ENTRY["id"], "version": 1, "document": {**ENTRY, **changes}, "active": True, "note": ""}
+
+
+def test_a_new_version_counts_within_moments() -> None:
+    CatalogueEntry.objects.create(**entry())
+    catalogue_sync()
+    assert MODELS[ENTRY["id"]].version == 1
+    CatalogueEntry.objects.create(**{**entry(version=2, title="Second"), "version": 2})
+    catalogue_forget()
+    catalogue_sync()
+    assert (MODELS[ENTRY["id"]].version, MODELS[ENTRY["id"]].title) == (2, "Second")
+    CatalogueEntry.objects.filter(version=2).update(active=False)
+    catalogue_forget()
+    catalogue_sync()
+    assert MODELS[ENTRY["id"]].version == 1
+
+
+def test_without_entries_the_products_own_stay() -> None:
+    catalogue_sync()
+    assert "sandbox/image" in MODELS
+    assert ENTRY["id"] not in MODELS
+
+
+def test_a_broken_entry_changes_nothing() -> None:
+    CatalogueEntry.objects.create(**entry(kind="hologram"))
+    catalogue_sync()
+    assert ENTRY["id"] not in MODELS
+    assert "sandbox/image" in MODELS
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"kind": "hologram"}, "kind must be one of"),
+        ({"price": {"terms": [], "source": "x", "as_of": "y"}}, "at least one term"),
+        ({"price": {"terms": [{"usd": -1, "per": "image"}], "source": "x", "as_of": "y"}}, "a price term needs usd"),
+        ({"capabilities": ["text-to-hologram"]}, "there is no text-to-hologram"),
+        ({"params": {"x": {"$use": "nothing"}}}, "no shared schema called nothing"),
+        ({"surprise": 1}, "not known: surprise"),
+        ({"version": 7}, "Its id and version must be those above."),
+    ],
+)
+def test_the_form_says_what_is_wrong(changes: dict[str, Any], sentence: str) -> None:
+    form = CatalogueEntryForm(entry(**changes))
+    assert not form.is_valid()
+    assert sentence in str(form.errors["document"])
+
+
+def test_the_form_takes_a_good_one() -> None:
+    assert CatalogueEntryForm(entry()).is_valid()
