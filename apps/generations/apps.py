@@ -32,6 +32,13 @@ class GenerationsConfig(AppConfig):
 # The adapters by vendor: each takes its account.
 ADAPTERS = {
     "sandbox": "apps.providers.sandbox.SandboxProvider",
+    "openai": "apps.providers.openai.OpenAIProvider",
+    "ollama": "apps.providers.ollama.OllamaProvider",
+    "elevenlabs": "apps.providers.elevenlabs.ElevenLabsProvider",
+    "fal": "apps.providers.fal.FalProvider",
+    "replicate": "apps.providers.replicate.ReplicateProvider",
+    "bfl": "apps.providers.bfl.BflProvider",
+    "stability": "apps.providers.stability.StabilityProvider",
 }
 
 

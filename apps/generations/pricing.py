@@ -85,7 +85,7 @@ def _cannot(name: str, settings: Mapping[str, Any], references: Mapping[str, Any
     """What of this very call another model cannot do without, or has no place for; None where it can take it."""
     kept, _dropped = params_fit(name, settings)
     placed, left = inputs_fit(name, references)
-    missing = [*params_problems(name, kept, complete=True), *inputs_problems(name, placed)]
+    missing = [*params_problems(name, kept, complete=True, files=placed), *inputs_problems(name, placed)]
     title = _(MODELS[name].title)
     if left:
         return _("%(model)s does not take: %(names)s.") % {"model": title, "names": ", ".join(left)}

@@ -156,7 +156,8 @@ def _settings(
         # Chosen here, so that the tape can tell how to make the same thing again.
         settings["seed"] = secrets.randbelow(SEED_MAX)
     problems = [
-        {"field": name, "message": message} for name, message in params_problems(model, settings, complete=True)
+        {"field": name, "message": message}
+        for name, message in params_problems(model, settings, complete=True, files=given)
     ]
     problems += [
         {"field": name, "message": unknown(name, _(found.title))} for name in given if name not in found.inputs

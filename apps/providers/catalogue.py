@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, cast
 
@@ -204,8 +204,13 @@ def quote_any(model_ids: Iterable[str], params: Mapping[str, Any], inputs: Mappi
     return Quote(min(each.low for each in quotes), max(each.high for each in quotes))
 
 
-def params_problems(model_id: str, params: Mapping[str, Any], *, complete: bool = False) -> list[ParamProblem]:
-    """One sentence per wrong parameter. ``complete``: what comes through ports (the prompt) must be there as well."""
+def params_problems(
+    model_id: str, params: Mapping[str, Any], *, complete: bool = False, files: Collection[str] = ()
+) -> list[ParamProblem]:
+    """One sentence per wrong parameter. ``complete``: what comes through ports (the prompt) must be there as well.
+
+    ``files`` names the inputs that are given as files.
+    """
     import jsonschema_rs  # see apps.engine.node_types
 
     model = model_get(model_id)
@@ -218,15 +223,16 @@ def params_problems(model_id: str, params: Mapping[str, Any], *, complete: bool 
             errors = jsonschema_rs.Draft202012Validator(dict(known[name])).iter_errors(value)
             problems += [ParamProblem(name, sentence(known[name], error)) for error in list(errors)[:1]]
     if complete:
-        words = {name: schema for name, schema in model.inputs.items() if "x-asset" not in schema}
-        problems += _missing(words, params)
+        required = {name: schema["title"] for name, schema in model.inputs.items() if schema.get("x-required")}
+        missing = {name: title for name, title in required.items() if not params.get(name) and name not in files}
+        problems += [ParamProblem(name, empty(_(title))) for name, title in missing.items()]
     return problems
 
 
 def inputs_problems(model_id: str, inputs: Mapping[str, Any]) -> list[ParamProblem]:
-    """One sentence per file that this model cannot do without, and per list that is too long for it."""
+    """One sentence per input that is given more files than this model takes there."""
     files = {name: schema for name, schema in model_get(model_id).inputs.items() if "x-asset" in schema}
-    problems = _missing(files, inputs)
+    problems = []
     for name, value in inputs.items():
         given = value if isinstance(value, list) else [value]
         if name in files and not _holds(files[name], given):
@@ -240,8 +246,3 @@ def inputs_problems(model_id: str, inputs: Mapping[str, Any]) -> list[ParamProbl
             )
             problems.append(ParamProblem(name, told))
     return problems
-
-
-def _missing(schemas: Mapping[str, Any], given: Mapping[str, Any]) -> list[ParamProblem]:
-    required = {name: schema["title"] for name, schema in schemas.items() if schema.get("x-required")}
-    return [ParamProblem(name, empty(_(title))) for name, title in required.items() if not given.get(name)]

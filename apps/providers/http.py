@@ -3,7 +3,7 @@
 Whether a failed POST may be sent again is the one question that costs money. Nothing reached the vendor when no
 connection came about, and a 4xx or 429 is a definite no. After that, silence or a broken answer means that a job may
 exist: ``sent``. A 5xx is such a broken answer, but for vendors who answer with the result itself (``answers_at_once``):
-there a 5xx is the result, and no job is left behind.
+there a 5xx is the result, and no job is left behind; unless somebody between us and the vendor says it, who gave up.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ STATUSES: Mapping[int, ErrorCode] = {
     422: "invalid",
     451: "content_policy",
 }
+# Said by gateways, while the vendor may still be at work.
+BETWEEN = frozenset({502, 504, 520, 521, 522, 523, 524})
 NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL)
 # A vendor's refusal in our words: (code, its sentence), or None where the body says nothing more than the status.
 Refusal = Callable[[httpx.Response], "tuple[ErrorCode, str] | None"]
@@ -74,10 +76,13 @@ class Vendor:
             raise self.unreachable() from error
         except httpx.HTTPError as error:
             raise self.lost() from error
-        if answer.is_redirect or (answer.status_code >= 500 and answer.status_code != 503 and not self._at_once):
+        if answer.is_redirect or self._is_unclear(answer.status_code):
             raise self.lost()
         self.check(answer)
         return answer
+
+    def _is_unclear(self, status: int) -> bool:
+        return status in BETWEEN if self._at_once else status >= 500 and status != 503
 
     def posted(self, answer: httpx.Response) -> Any:
         """The JSON of an accepted POST; "lost" when it cannot be read, because a job may exist."""

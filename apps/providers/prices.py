@@ -151,9 +151,11 @@ class Price:
             "input_second": sum(float(one.get("duration") or 0) for one in files if isinstance(one, Mapping)),
         }
         pictured = 2000 * len(pictures)
+        # A model that writes reads its instructions as well.
+        read = text + len(str(params.get("system") or ""))
         return {
             **{unit: Range(amount, amount) for unit, amount in exact.items()},
-            "token_in": Range(text / CHARACTERS_PER_TOKEN, text + 50 + pictured),
+            "token_in": Range(read / CHARACTERS_PER_TOKEN, read + 50 + pictured),
             "token_out": Range(1, tokens),
         }
 

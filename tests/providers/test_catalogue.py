@@ -75,6 +75,7 @@ def test_forms_have_what_a_good_form_needs(model: catalogue.Model) -> None:
     for name, schema in model.params["properties"].items():
         assert schema["title"] and schema["description"], name
         assert "default" in schema or name == "seed"
+        assert name not in {"model", "once", "from"}, "the form around it has a field of this name"
         assert len(schema.get("enum", [])) == len(schema.get("x-enum-titles", []))
         assert bool(schema.get("x-advanced")) == (name in {"latency_s", "fail"})
     assert model.to_json()["price"]["formula"]
@@ -119,7 +120,7 @@ def test_what_the_catalogue_accepts_the_vendor_accepts(model: str, values: list[
     params = {name: value for name, value in zip(names, values, strict=False) if value is not None}
     if "prompt" in catalogue.MODELS[model].inputs:
         params["prompt"] = "a hill"
-    problems = catalogue.params_problems(model, params, complete=True)
+    problems = catalogue.params_problems(model, params, complete=True, files=_files(model))
     try:
         order_read({"model": model, "params": params, "inputs": _files(model)})
         accepted = True
@@ -159,6 +160,10 @@ def test_files_go_under_the_names_a_model_has(
 
 
 def test_files_a_model_needs_are_asked_for() -> None:
-    assert catalogue.inputs_problems("sandbox/edit", {}) == [("images", "Images is empty. Fill it in.")]
+    given_words = {"prompt": "at night"}
+    assert catalogue.params_problems("sandbox/edit", given_words, complete=True) == [
+        ("images", "Images is empty. Fill it in.")
+    ]
+    assert catalogue.params_problems("sandbox/edit", given_words, complete=True, files=["images"]) == []
     assert catalogue.inputs_problems("sandbox/upscale", {"image": [PICTURE, PICTURE]})[0].param == "image"
     assert catalogue.inputs_problems("sandbox/edit", {"images": [PICTURE]}) == []

@@ -93,6 +93,8 @@ class ContractServer:
     def __init__(self) -> None:
         self.seen: list[Request] = []
         self.submitted: list[Request] = []
+        # Those of them that were taken: more than one for one generation is a duplicate.
+        self.accepted: list[Request] = []
         self.jobs: dict[str, Job] = {}
         self.script = ""
         self.done_after = 1
@@ -136,6 +138,8 @@ class ContractServer:
         if self.script in ("500", "502", "503"):
             return self.refusal(int(self.script), "Something is wrong here.")
         found = self._call(handler, request, match)
+        if found.status < 300:
+            self.accepted.append(request)
         return None if self.script == "cut" else found
 
     def _call(self, handler: Handler, request: Request, match: re.Match[str]) -> Answer:
