@@ -75,6 +75,7 @@ def test_out_of_reach_is_followed_by_the_next(
     alpha, beta = vendors
     alpha.script = fault
     if fault == "gone":
+        alpha._server.shutdown()
         alpha._server.server_close()
     row = _done(workspace, monkeypatch)
     assert (row.state, row.model, len(beta.submitted)) == ("succeeded", "beta/writer", 1)
