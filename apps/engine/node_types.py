@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -56,7 +56,7 @@ class Quote:
 
 @dataclass(frozen=True)
 class ProviderCall:
-    """A paid node's request: which model, with what settings and inputs."""
+    """A paid node's request: which model, with what settings and inputs. At a text port goes what the model wrote."""
 
     model: str
     params: Mapping[str, Any]
@@ -149,6 +149,17 @@ Result = Mapping[str, Any] | ProviderCall | WaitUntil | ChildRun
 Run = Callable[[NodeContext, Mapping[str, Any], Mapping[str, Any]], Result]
 
 
+class Pricer(Protocol):
+    """What a paid node costs with these parameters, and with its inputs where they are known already.
+
+    ``fallbacks`` are the models that may be asked instead: the upper end is that of the dearest.
+    """
+
+    def __call__(
+        self, params: Mapping[str, Any], inputs: Mapping[str, Any] | None = None, fallbacks: Sequence[str] = ()
+    ) -> Quote: ...
+
+
 def _no_problems(params: Mapping[str, Any]) -> list[tuple[str, str]]:
     return []
 
@@ -175,8 +186,10 @@ class NodeType:
     outputs: tuple[Port, ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
     check: Callable[[Mapping[str, Any]], list[tuple[str, str]]] = _no_problems
-    quote: Callable[[Mapping[str, Any]], Quote] | None = None
+    quote: Pricer | None = None
     model_kind: str | None = None
+    # Of a node that asks a model: why another model cannot be asked instead, as a sentence; None where it can.
+    stand_in: Callable[[Mapping[str, Any], str], str | None] | None = None
     # Of a node that acts outside: one sentence that says what it would do, for plans and dry runs.
     would: Callable[[Mapping[str, Any], Mapping[str, Any]], str] | None = None
     # Takes no time and reads nothing that is not given to it: a plan may compute it.

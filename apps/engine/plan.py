@@ -76,10 +76,15 @@ def _quote(step: PlanStep, variables: Mapping[str, Any], conditional: set[int]) 
     if step.type.quote is None:
         return Quote()
     try:
-        quote = step.type.quote(step.type.with_defaults(params_resolve(step.params, variables)))
+        quote = step_quote(step, step.type.with_defaults(params_resolve(step.params, variables)))
     except NodeFailure:
         return Quote()
     return Quote(0, quote.high) if step.position in conditional else quote
+
+
+def step_quote(step: PlanStep, params: Mapping[str, Any], inputs: Mapping[str, Any] | None = None) -> Quote:
+    """What a step costs with these parameters; ``inputs`` where they are known. NodeFailure where nobody can say."""
+    return step.type.quote(params, inputs, step.policy.fallback) if step.type.quote else Quote()
 
 
 def step_params(step: PlanStep, variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from apps.wording.schema import sentence, unknown
 ERROR_PORT = "error"
 MAX_RETRIES = 10
 MAX_WAIT_S = 3600.0
+MAX_FALLBACKS = 5
 
 
 class OnFailure(StrEnum):
@@ -65,6 +66,18 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "minimum": 0.1,
         "maximum": 86_400,
     },
+    "$fallback": {
+        "type": "array",
+        "title": gettext_noop("Ask instead"),
+        "description": gettext_noop(
+            "Models to ask, in this order, when the vendor is busy or cannot be reached. The price of the "
+            "dearest is held."
+        ),
+        "format": "models",
+        "items": {"type": "string", "minLength": 1, "maxLength": 120},
+        "maxItems": MAX_FALLBACKS,
+        "uniqueItems": True,
+    },
     "$on_failure": {
         "type": "string",
         "title": gettext_noop("If it fails"),
@@ -97,7 +110,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Policy:
-    """A node's settings. ``pin`` and ``default`` are outputs by port; times in seconds."""
+    """A node's settings. ``pin`` and ``default`` are outputs by port; ``fallback`` are models; times in seconds."""
 
     retries: int = 0
     backoff_s: float = 2.0
@@ -107,6 +120,7 @@ class Policy:
     default: Mapping[str, Any] | None = None
     always_new: bool = False
     pin: Mapping[str, Any] | None = None
+    fallback: tuple[str, ...] = ()
 
     def pause_s(self, attempt: int, *, permanent: bool, jitter: float | None = None) -> float | None:
         """How long to wait after failed attempt number ``attempt`` (1 is the first); None when it was the last.
@@ -141,6 +155,7 @@ def policy_of(params: Mapping[str, Any]) -> Policy:
         default=params.get("$default"),
         always_new=bool(params.get("$always_new")),
         pin=params.get("$pin"),
+        fallback=tuple(params.get("$fallback") or ()),
     )
 
 
@@ -170,6 +185,7 @@ def policy_problems(params: Mapping[str, Any], node_type: NodeType) -> list[tupl
     if node_type.effect is Effect.WAIT and not node_type.nested and params.get("$timeout_s") is not None:
         found.append(("$timeout_s", _("A node that waits has its own time. Leave this out.")))
     if not found:
+        found += [("$fallback", message) for message in _fallback_problems(params, node_type)]
         for name in ("$default", "$pin"):
             found += [
                 (name, _("There is no output %(port)s.", port=port))
@@ -179,6 +195,17 @@ def policy_problems(params: Mapping[str, Any], node_type: NodeType) -> list[tupl
         if params.get("$on_failure") == OnFailure.DEFAULT and not params.get("$default"):
             found.append(("$default", _("Say what the outputs give when it fails.")))
     return found
+
+
+def _fallback_problems(params: Mapping[str, Any], node_type: NodeType) -> list[str]:
+    """What is wrong with the models to be asked instead: one sentence, about the first that cannot be."""
+    names = params.get("$fallback") or ()
+    if not names:
+        return []
+    if node_type.stand_in is None:
+        return [_("This node asks no model. Leave this out.")]
+    own = node_type.with_defaults(own_params(params))
+    return [message for name in names if (message := node_type.stand_in(own, name))][:1]
 
 
 def _sentence(name: str, error: Any) -> str:

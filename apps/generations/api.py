@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -38,12 +38,16 @@ router = Router(tags=["generations"])
 
 
 class GenerationIn(Body):
-    """``inputs`` are asset ids by the model's input name, such as ``{"image": "…"}``."""
+    """``inputs`` are asset ids by the model's input name, such as ``{"image": "…"}``, or lists of them.
+
+    ``fallbacks`` are models to ask in turn when the vendor is busy or cannot be reached.
+    """
 
     model: str = Field(max_length=120)
     params: JsonObject = Field(default_factory=dict)
-    inputs: dict[str, Id] = Field(default_factory=dict)
+    inputs: dict[str, Id | list[Id]] = Field(default_factory=dict)
     project: Id | None = None
+    fallbacks: list[Annotated[str, Field(max_length=120)]] = Field(default_factory=list, max_length=5)
 
 
 class Price(Schema):
@@ -53,14 +57,30 @@ class Price(Schema):
     high: int
 
 
+class Hop(Schema):
+    """A model that was asked and did not answer. ``code``: `rate_limited` or `unavailable`; ``asked``: who was next."""
+
+    model: str
+    code: str
+    message: str
+    at: Moment
+    asked: str | None = None
+    dropped: list[str] = Field(default_factory=list)
+
+
 class GenerationOut(Schema):
-    """One paid call. ``cost`` is 0 unless it succeeded; ``outputs`` are asset references with an expiring ``url``."""
+    """One paid call. ``cost`` is 0 unless it succeeded; ``outputs`` are asset references with an expiring ``url``.
+
+    ``text`` is what a model that writes has written, so far while it is under way; ``usage`` what the vendor says it
+    took. ``model`` is the one that is asked or has answered, ``route`` those that were asked before it.
+    """
 
     id: UUID
     state: str
     kind: str
     provider: str
     model: str
+    model_version: int
     prompt: str
     params: dict[str, Any]
     inputs: dict[str, Any]
@@ -79,6 +99,10 @@ class GenerationOut(Schema):
     error_code: str | None
     permanent: bool
     outputs: list[dict[str, Any]]
+    text: str | None
+    usage: dict[str, Any]
+    route: list[Hop]
+    fallbacks: list[str]
     created_at: Moment
     submitted_at: Moment | None
     started_at: Moment | None
@@ -231,8 +255,9 @@ def generation_give_up_create(request: ApiRequest, generation_id: UUID) -> Any:
 def generation_json(row: Generation) -> dict[str, Any]:
     """The shape of :class:`GenerationOut`. Touches no other table."""
     same = (
-        "id state kind provider model prompt params inputs seed node item attempt cost progress progress_message "
-        "permanent created_at submitted_at started_at settled_at cancel_requested_at latency_ms rating tags"
+        "id state kind provider model model_version prompt params inputs seed node item attempt cost progress "
+        "progress_message permanent usage route fallbacks created_at submitted_at started_at settled_at "
+        "cancel_requested_at latency_ms rating tags"
     )
     return {
         **{name: getattr(row, name) for name in same.split()},
@@ -240,6 +265,7 @@ def generation_json(row: Generation) -> dict[str, Any]:
         "workflow": row.workflow_id,
         "run": row.run_id,
         "price": {"low": row.price_low, "high": row.price_high},
+        "text": row.text or None,
         "error": row.error or None,
         "error_code": row.error_code or None,
         "outputs": outputs_with_urls(row),
@@ -276,6 +302,10 @@ def _project_check(request: ApiRequest, project_id: UUID | None) -> None:
         )
 
 
+def _reference(given: UUID | list[UUID]) -> Any:
+    return [_reference(one) for one in given] if isinstance(given, list) else {"$asset": str(given)}
+
+
 def _started(request: ApiRequest, body: GenerationIn, key: str) -> Generation:
     try:
         return generation_start(
@@ -283,7 +313,8 @@ def _started(request: ApiRequest, body: GenerationIn, key: str) -> Generation:
             project_id=body.project,
             model=body.model,
             params=body.params,
-            inputs={name: {"$asset": str(asset)} for name, asset in body.inputs.items()},
+            inputs={name: _reference(given) for name, given in body.inputs.items()},
+            fallbacks=body.fallbacks,
             actor_id=request.user.id,
             idempotency_key=f"api:{key}"[:255] if key else "",
         )

@@ -9,8 +9,7 @@ from django import forms
 from django.utils.translation import gettext as _
 
 from apps.common.described import described
-from apps.generations.models import Generation
-from apps.providers.catalogue import MODELS, Model, Quote, quote
+from apps.providers.catalogue import Model, Quote, offered, quote
 
 
 def settings_form(
@@ -44,16 +43,28 @@ def form_price(form: forms.Form, model: Model) -> Quote:
     return quote(model.id, {name: value for name, value in given.items() if value not in (None, "")}, {})
 
 
-def settings_dropped(form: forms.Form, given: Mapping[str, Any], source: Generation | None) -> list[str]:
-    """Titles of the settings that the earlier model had and this one does not take."""
-    before = MODELS.get(source.model) if source else None
-    titles = {name: schema["title"] for model in MODELS.values() for name, schema in model.params["properties"].items()}
-    titles |= {name: schema["title"] for name, schema in (before.params["properties"] if before else {}).items()}
-    return [
-        _(titles[name])
-        for name, value in given.items()
-        if name in titles and name not in form.fields and value not in (None, "")
+def settings_carried(model: Model, given: Mapping[str, Any], before: Model | None) -> tuple[dict[str, Any], list[str]]:
+    """What of another model's settings goes into this one's form, and the titles of those it does not use.
+
+    A setting that stands as the earlier model has it by itself is no loss. What is new has this model's own default.
+    """
+    earlier = before.params["properties"] if before else {}
+    chosen = {name: value for name, value in given.items() if value not in (None, "")}
+    form = settings_form(model, chosen)
+    refused = {name for name in form.errors if name in chosen}
+    kept = {name: value for name, value in given.items() if name not in refused}
+    for name, field in form.fields.items():
+        if name in refused or name not in given:
+            kept[name] = "" if field.initial is None else field.initial
+    titles = {name: schema["title"] for name, schema in earlier.items()}
+    dropped = [
+        _(title)
+        for name, title in titles.items()
+        if name in chosen
+        and str(chosen[name]) != str(earlier[name].get("default"))
+        and (name in refused or name not in form.fields)
     ]
+    return kept, dropped
 
 
 def problems_show(form: forms.Form, problems: list[dict[str, str]]) -> None:
@@ -63,8 +74,8 @@ def problems_show(form: forms.Form, problems: list[dict[str, str]]) -> None:
 
 
 def model_choices() -> list[tuple[str, str]]:
-    """Every model as (id, title), as the catalogue orders them."""
-    return [(model.id, _(model.title)) for model in MODELS.values()]
+    """Every model that can be chosen as (id, title), as the catalogue orders them."""
+    return [(model.id, _(model.title)) for model in offered()]
 
 
 def _field(schema: dict[str, Any]) -> forms.Field:

@@ -103,7 +103,8 @@ class Generation(TenantModel):
     text = models.TextField(blank=True, default="", db_default="")
     # What the vendor says it used (tokens, seconds, megapixels), where it says so.
     usage = models.JSONField(default=dict, db_default={})
-    # Who was asked before this model answered, and why not they: ``{"model", "code", "message", "at"}`` each.
+    # Who was asked before this model answered, and why not they:
+    # ``{"model", "code", "message", "at", "asked", "dropped"}`` each.
     route = models.JSONField(default=list, db_default=[])
     # The workspace's own key that it is made with; NULL: the platform's account.
     key_id = models.UUIDField(null=True, blank=True)

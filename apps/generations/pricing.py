@@ -11,7 +11,17 @@ from django.utils.translation import gettext as _
 from apps.generations.accounts import Account, account_choose
 from apps.generations.keys import own_providers
 from apps.generations.vendors import vendor_title
-from apps.providers.catalogue import MODELS, Model, Quote, params_fit, quote
+from apps.providers.catalogue import (
+    MODELS,
+    Model,
+    Quote,
+    inputs_fit,
+    inputs_problems,
+    params_fit,
+    params_problems,
+    quote,
+    stand_in_problem,
+)
 
 
 class NotPriced(ValueError):
@@ -35,19 +45,19 @@ def account_and_price(
 
     The upper end is the dearest of the model and its fallbacks, of those that credits pay. Raises NotPriced.
     """
-    others = _fallbacks(model, fallbacks)
+    others = _fallbacks(model, fallbacks, settings, references)
     account = _account(workspace_id, project_id, model)
     own = own_providers(workspace_id=workspace_id, project_id=project_id)
-    paid = [quote(one.id, params_fit(one.id, settings)[0], references) for one in [model, *others]]
+    paid = [_quote(one, settings, references) for one in [model, *others]]
     charged = [
         price if one.provider not in own else Quote(0, 0) for one, price in zip([model, *others], paid, strict=True)
     ]
     return {
         "key_id": account.key_id,
         "list_price": paid[0].high if account.key_id else 0,
-        "price_low": charged[0].low,
+        "price_low": min(price.low for price in charged),
         "price_high": max(price.high for price in charged),
-        "fallbacks": list(fallbacks),
+        "fallbacks": [other.id for other in others],
     }
 
 
@@ -59,12 +69,29 @@ def _account(workspace_id: UUID, project_id: UUID | None, model: Model) -> Accou
     return account
 
 
-def _fallbacks(model: Model, names: Sequence[str]) -> list[Model]:
-    found = []
-    for name in names:
-        other = MODELS.get(name)
-        if other is None or other.kind != model.kind or other.retired or other.id == model.id:
-            sentence = _("“%(model)s” cannot stand in for %(first)s.") % {"model": name, "first": _(model.title)}
-            raise NotPriced("fallbacks", sentence)
-        found.append(other)
-    return found
+def _fallbacks(
+    model: Model, names: Sequence[str], settings: Mapping[str, Any], references: Mapping[str, Any]
+) -> list[Model]:
+    """The models to fall back on, each once; raises NotPriced about one that could not answer this call."""
+    chosen = list(dict.fromkeys(names))
+    for name in chosen:
+        problem = stand_in_problem(model.id, name) or _cannot(name, settings, references)
+        if problem:
+            raise NotPriced("fallbacks", problem)
+    return [MODELS[name] for name in chosen]
+
+
+def _cannot(name: str, settings: Mapping[str, Any], references: Mapping[str, Any]) -> str | None:
+    """What of this very call another model cannot do without, or has no place for; None where it can take it."""
+    kept, _dropped = params_fit(name, settings)
+    placed, left = inputs_fit(name, references)
+    missing = [*params_problems(name, kept, complete=True, files=placed), *inputs_problems(name, placed)]
+    title = _(MODELS[name].title)
+    if left:
+        return _("%(model)s does not take: %(names)s.") % {"model": title, "names": ", ".join(left)}
+    return f"{title}: {missing[0].message}" if missing else None
+
+
+def _quote(model: Model, settings: Mapping[str, Any], references: Mapping[str, Any]) -> Quote:
+    """What this call costs with this model, by what of it the model takes."""
+    return quote(model.id, params_fit(model.id, settings)[0], inputs_fit(model.id, references)[0])

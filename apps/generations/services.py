@@ -26,7 +26,7 @@ from apps.generations.execution.settlement import settle_without_charge
 from apps.generations.models import LIVE, POLLED, Generation, GenerationState
 from apps.generations.pricing import NotPriced, account_and_price
 from apps.generations.tasks import generation_cancel_send, generation_submit, generations_poll
-from apps.providers.catalogue import MODELS, Model, params_problems
+from apps.providers.catalogue import MODELS, Model, inputs_problems, params_problems
 from apps.wording.schema import unknown
 
 SEED_MAX = 2**31 - 1
@@ -164,6 +164,7 @@ def _settings(
     ]
     references, missing = _references(workspace_id, {name: given[name] for name in given if name in found.inputs})
     problems += missing
+    problems += [{"field": name, "message": message} for name, message in inputs_problems(model, given)]
     if problems:
         raise InvalidGeneration(problems)
     return found, settings, references

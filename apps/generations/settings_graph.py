@@ -11,6 +11,7 @@ from apps.generations.models import Generation
 from apps.nodes.registry import NODES, node_type_get
 from apps.projects.models import Workflow
 from apps.projects.services import operations_apply, workflow_document
+from apps.providers.catalogue import MODELS
 
 # How far apart what belongs together is put, and how far below everything else.
 _COLUMN, _ROW, _BELOW = 320, 200, 80
@@ -23,7 +24,7 @@ def settings_graph(row: Generation) -> dict[str, Any] | None:
     if found is None:
         return None
     ports = {port.name for port in found.inputs}
-    own = {name: value for name, value in row.params.items() if name not in ports}
+    own = {name: value for name, value in row.params.items() if name not in {*ports, "prompt"}}
     nodes, edges = [], []
     for at, (port, type_, params, source_port) in enumerate(_sources(row, ports)):
         nodes.append(_node(f"from{at}", type_, params, 0, at * _ROW))
@@ -65,16 +66,26 @@ def _type_of(row: Generation) -> NodeType | None:
     """The node type for the model's kind that takes all the inputs it had; else the first one of that kind."""
     types = [found for found in map(node_type_get, NODES) if found is not None]
     fitting = [one for one in types if one.effect == Effect.PAID and one.model_kind == row.kind]
+    model = MODELS.get(row.model)
+    able = [one for one in fitting if model and _capability(one) in model.capabilities]
+    fitting = able or fitting
     exact = [one for one in fitting if {*row.inputs} == {port.name for port in one.inputs} - {"prompt"}]
     wide = [one for one in fitting if {*row.inputs} <= {port.name for port in one.inputs}]
     return next(iter([*exact, *wide, *fitting]), None)
 
 
+def _capability(type_: NodeType) -> str:
+    """What a model must be able to do for nodes of this type."""
+    return str(type_.params.get("properties", {}).get("model", {}).get("x-model-capability", ""))
+
+
 def _sources(row: Generation, ports: set[str]) -> list[tuple[str, NodeType, dict[str, Any], str]]:
     """(port, node type, params, its output port) for the prompt and each input file."""
     text, asset = node_type_get("input.text"), node_type_get("input.asset")
-    said = [port for port in sorted(ports & {*row.params}) if isinstance(row.params[port], str)]
-    found = [(port, text, {"text": row.params[port]}, "text") for port in said] if text else []
+    said = {port: row.params[port] for port in sorted(ports & {*row.params}) if isinstance(row.params[port], str)}
+    if "prompt" not in ports and "text" in ports and row.prompt:
+        said["text"] = row.prompt  # a node that speaks has its words there
+    found = [(port, text, {"text": words}, "text") for port, words in said.items()] if text else []
     for port, value in row.inputs.items():
         if asset and port in ports:
             found += [(port, asset, {"asset": str(one)}, "asset") for one in asset_ids({port: value})]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 from django.http import Http404, HttpResponse
@@ -23,12 +24,13 @@ from apps.generations.forms import (
     form_price,
     model_choices,
     problems_show,
-    settings_dropped,
+    settings_carried,
     settings_form,
     settings_given,
 )
 from apps.generations.fragments import card, cards, inputs_shown, node_json, settings_shown, with_outputs
 from apps.generations.models import Generation, GenerationState
+from apps.generations.route import route_said
 from apps.generations.story import lineage_shown, tags_suggested
 from apps.generations.tape import KINDS
 from apps.generations.tape_form import RATINGS, TapeForm, tape_form
@@ -102,7 +104,7 @@ def generation_create(request: MemberRequest) -> HttpResponse:
     """One call without a graph, prefilled from an earlier one (``?from=``) or with what was typed (``?once=``)."""
     source = _source(request)
     model = _model(request, source)
-    form = settings_form(model, _typed(request), {**source.params, "prompt": source.prompt} if source else {})
+    form, changed = _form(request, model, source)
     row = _start(request, form, model, source) if request.method == "POST" and form.is_valid() else None
     if row is not None:
         return _opened(request, row)
@@ -116,7 +118,7 @@ def generation_create(request: MemberRequest) -> HttpResponse:
     }
     context |= {"price": form_price(form, model), "balance": balance_get(workspace_id=request.workspace.id)}
     context["plain"], context["advanced"] = fields_split(form, model)
-    context["dropped"] = settings_dropped(form, _typed(request) or (source.params if source else {}), source)
+    context |= changed
     refused = request.method == "POST"
     return render(request, "generations/generation_create.html", context, status=422 if refused else 200)
 
@@ -173,6 +175,7 @@ def _detail(request: MemberRequest, generation_id: UUID) -> dict[str, Any]:
         "card": card(row, full=True),
         "settings": settings_shown(row),
         "inputs": inputs_shown(row),
+        "route": route_said(row),
         "node": node_json(row),
         "may_edit": _may_edit(request),
         "lineage": lineage_shown(request.workspace, ("generation", row.id)),
@@ -200,6 +203,22 @@ def _source(request: MemberRequest) -> Generation | None:
     if row is None:
         raise Http404
     return row
+
+
+def _form(request: MemberRequest, model: Model, source: Generation | None) -> tuple[Any, dict[str, Any]]:
+    """The form; and where another model was chosen just now, what that one does not use and the way back."""
+    typed = _typed(request)
+    before = MODELS.get(request.GET.get("shown") or (source.model if source else ""))
+    if request.method == "POST" or before is None or before.id == model.id:
+        return settings_form(model, typed, {**source.params, "prompt": source.prompt} if source else {}), {}
+    given = typed.dict() if typed else {**(source.params if source else {}), "prompt": source.prompt if source else ""}
+    kept, dropped = settings_carried(model, given, before)
+    back = urlencode({**given, "once": _once(request), "model": before.id, "shown": before.id} | _from(source))
+    return settings_form(model, kept), {"dropped": dropped, "undo": f"?{back}", "title": _(model.title)}
+
+
+def _from(source: Generation | None) -> dict[str, str]:
+    return {"from": str(source.id)} if source else {}
 
 
 def _model(request: MemberRequest, source: Generation | None) -> Model:

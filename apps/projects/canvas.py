@@ -27,7 +27,7 @@ from apps.projects.models import Workflow, WorkflowVersion
 from apps.projects.outline import outline_svg
 from apps.projects.subflows import catalogue_for
 from apps.projects.views import may_edit
-from apps.providers.catalogue import MODELS
+from apps.providers.catalogue import offered
 from apps.workspaces.access import MemberRequest, member_required
 from apps.workspaces.models import Role
 
@@ -59,7 +59,7 @@ def _boot(request: MemberRequest, workflow: Workflow) -> dict[str, Any]:
         "workflow": {"id": workflow.id, "name": workflow.name, "seq": seq, "graph": document},
         "nodeTypes": catalogue_for(workflow, document),
         "settings": described(SETTINGS),
-        "models": described([model.to_json() for model in MODELS.values()]),
+        "models": described([model.to_json() for model in offered()]),
         "user": {"id": request.user.id, "name": request.user.get_full_name()},
         "csrf": get_token(request),
         "urls": {

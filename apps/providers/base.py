@@ -101,7 +101,8 @@ class Output:
 class Job:
     """A vendor's job as it was told just now. ``progress`` is 0..1 or None.
 
-    ``text`` is what a model that writes has written. ``usage``: quantities by the units of ``prices``, or ``usd``.
+    ``text`` is what a model that writes has written, so far while the job runs. ``usage``: quantities by the units of
+    ``prices``, or ``usd``.
     """
 
     provider_request_id: str

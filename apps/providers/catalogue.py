@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple, cast
 from apps.providers.entries import built_in, entry_check, schemas
 from apps.providers.prices import CREDIT, Price, Quote
 from apps.wording import gettext as _
+from apps.wording import ngettext
 from apps.wording.schema import empty, sentence, unknown
 
 __all__ = ["CREDIT", "MODELS", "Model", "ParamProblem", "Quote", "UnknownModel", "model_get", "quote"]
@@ -142,6 +143,67 @@ def params_fit(model_id: str, params: Mapping[str, Any]) -> tuple[dict[str, Any]
     return {name: value for name, value in params.items() if name not in wrong}, sorted(wrong)
 
 
+# Inputs with a part of their own to play; any other one is "the" image, video or sound that a model works on.
+ROLES = frozenset({"mask", "last_image"})
+
+
+def inputs_fit(model_id: str, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Files under the names this model has for them, and the names of those it has no place for.
+
+    A name that the model has stays. Another goes where the model takes a file of that kind; one file goes where
+    several may, and a list of one where one must.
+    """
+    takes = model_get(model_id).inputs
+    placed: dict[str, Any] = {}
+    left = []
+    for name, value in sorted(inputs.items(), key=lambda item: item[0] not in takes):
+        files = value if isinstance(value, list) else [value]
+        free = [name] if name in takes else _places(takes, name, files)
+        place = next((one for one in free if one not in placed and _holds(takes[one], files)), None)
+        if place is None:
+            left.append(name)
+        else:
+            placed[place] = files if takes[place].get("x-many") else files[0]
+    return placed, sorted(left)
+
+
+def _places(takes: Mapping[str, Any], name: str, files: list[Any]) -> list[str]:
+    """The inputs of a model where files that another model calls ``name`` may go, those for several first."""
+    kinds = {str(file.get("kind") or "") for file in files if isinstance(file, Mapping)}
+    if name in ROLES or len(kinds) != 1:
+        return []
+    fit = [other for other, schema in takes.items() if other not in ROLES and schema.get("x-asset") in kinds]
+    return sorted(fit, key=lambda other: not takes[other].get("x-many"))
+
+
+def _holds(schema: Mapping[str, Any], files: list[Any]) -> bool:
+    most = schema.get("maxItems", 100) if schema.get("x-many") else 1
+    return "x-asset" in schema and 0 < len(files) <= most
+
+
+def stand_in_problem(model_id: str, other_id: str, capability: str = "") -> str | None:
+    """Why the other model cannot be asked in this one's place, as a sentence; None where it can.
+
+    ``capability``: what it must be able to do; else anything that the first one can.
+    """
+    model, other = MODELS.get(model_id), MODELS.get(other_id)
+    if other is None or other.retired:
+        return _("There is no model “%(model)s”.", model=other_id)
+    if other_id == model_id:
+        return _("%(model)s is asked first already.", model=_(other.title))
+    wanted = {capability} if capability else set(model.capabilities if model else ())
+    if wanted and not wanted & set(other.capabilities):
+        first = _(model.title) if model else model_id
+        return _("%(model)s cannot stand in for %(first)s: it does something else.", model=_(other.title), first=first)
+    return None
+
+
+def quote_any(model_ids: Iterable[str], params: Mapping[str, Any], inputs: Mapping[str, Any]) -> Quote:
+    """The price of a call that one of these models will answer: from the cheapest to the dearest."""
+    quotes = [quote(name, params_fit(name, params)[0], inputs_fit(name, inputs)[0]) for name in model_ids]
+    return Quote(min(each.low for each in quotes), max(each.high for each in quotes))
+
+
 def params_problems(
     model_id: str, params: Mapping[str, Any], *, complete: bool = False, files: Collection[str] = ()
 ) -> list[ParamProblem]:
@@ -164,4 +226,23 @@ def params_problems(
         required = {name: schema["title"] for name, schema in model.inputs.items() if schema.get("x-required")}
         missing = {name: title for name, title in required.items() if not params.get(name) and name not in files}
         problems += [ParamProblem(name, empty(_(title))) for name, title in missing.items()]
+    return problems
+
+
+def inputs_problems(model_id: str, inputs: Mapping[str, Any]) -> list[ParamProblem]:
+    """One sentence per input that is given more files than this model takes there."""
+    files = {name: schema for name, schema in model_get(model_id).inputs.items() if "x-asset" in schema}
+    problems = []
+    for name, value in inputs.items():
+        given = value if isinstance(value, list) else [value]
+        if name in files and not _holds(files[name], given):
+            named = str(files[name]["title"])
+            most = files[name].get("maxItems", 100) if files[name].get("x-many") else 1
+            told = ngettext(
+                "%(title)s takes %(count)s file.",
+                "%(title)s takes at most %(count)s files.",
+                most,
+                title=_(named),
+            )
+            problems.append(ParamProblem(name, told))
     return problems

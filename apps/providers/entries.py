@@ -12,12 +12,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from importlib import resources
-from typing import Any
+from typing import Any, Literal, get_args
 
 from apps.providers.prices import Price
 
-KINDS = ("image", "video", "audio", "text")
-CAPABILITIES = (
+Kind = Literal["image", "video", "audio", "text"]
+Capability = Literal[
     "text-to-image",
     "image-edit",
     "image-upscale",
@@ -29,7 +29,9 @@ CAPABILITIES = (
     "text-to-speech",
     "text-to-music",
     "workflow",
-)
+]
+KINDS: tuple[str, ...] = get_args(Kind)
+CAPABILITIES: tuple[str, ...] = get_args(Capability)
 _NEEDED = ("id", "kind", "title", "description", "capabilities", "inputs", "params", "price")
 _KNOWN = {*_NEEDED, "version", "call", "retired", "note"}
 

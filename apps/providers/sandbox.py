@@ -189,6 +189,7 @@ def _job(data: Mapping[str, Any]) -> Job:
         message=_message(data),
         outputs=outputs,
         error=_job_error(data.get("error")) if state == "failed" else None,
+        text=data.get("text"),
         poll_after_s=min(5.0, 1.0 + (data.get("queue_position") or 0)) if waiting else 0.5,
         urls={"status": data["status_url"], "cancel": data["cancel_url"]},
     )

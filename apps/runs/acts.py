@@ -17,6 +17,7 @@ from apps.engine.node_types import ChildRun, Effect, Lane, NodeFailure, Provider
 from apps.engine.plain import outputs_plain
 from apps.engine.plan import PlanStep
 from apps.engine.states import StepState
+from apps.engine.types import PortType
 from apps.runs import paid, subruns
 from apps.runs.drive import Dispatch, Drive, StepRow, Try
 from apps.runs.journal import FenceLost
@@ -180,7 +181,7 @@ def _pretend(now: Drive, one: Try) -> None:
         return
     message = step.type.would(one.inputs, one.params) if step.type.would else _("It would act outside Millrace.")
     if step.type.effect is Effect.PAID:
-        quote = now.quote(step)
+        quote = now.quote(step, one.inputs)
         prices = {"model": one.params.get("model", ""), "high": credits_text(quote.high)}
         message = _("It would ask %(model)s, for at most %(high)s.") % prices
     error = {"code": "dry-run", "message": message}
@@ -191,7 +192,7 @@ def _pretend(now: Drive, one: Try) -> None:
 def _begin_paid(now: Drive, one: Try) -> None:
     step, started = one.step, timezone.now()
     try:
-        high = 0 if now.lease.dry_run else now.quote(step).high
+        high = 0 if now.lease.dry_run else now.quote(step, one.inputs).high
         _check_limit(now, high)
         call = step.type.run(now.context(one, started), one.inputs, one.params)
     except NodeFailure as failure:
@@ -250,9 +251,8 @@ def _settled(now: Drive, one: Try, call: ProviderCall | ChildRun, outcome: Outco
     if outcome.error is None:
         outputs = outcome.ports
         if isinstance(call, ProviderCall):
-            delivered = {"model": call.model, "cost": credits_text(outcome.cost)}
-            now.records.log(step, one.item, _("%(model)s delivered: %(cost)s.") % delivered)
-            outputs = {call.output_port: outcome.outputs[0] if len(outcome.outputs) == 1 else list(outcome.outputs)}
+            _delivered(now, one, outcome)
+            outputs = {call.output_port: _value(step, call.output_port, outcome)}
         outputs = outputs_plain(outputs)
         if one.key and step.type.effect in (Effect.PURE, Effect.PAID) and not now.lease.dry_run:
             now.journal.result(one.key, step.position, one.item, rough_size(outputs))
@@ -265,6 +265,22 @@ def _settled(now: Drive, one: Try, call: ProviderCall | ChildRun, outcome: Outco
         own = outcome.cancelled and late
         error = error_of(timed_out(step.policy.timeout_s or 0)) if own else outcome.error
         _fail(now, one, error, cost=outcome.cost)
+
+
+def _delivered(now: Drive, one: Try, outcome: Outcome) -> None:
+    """Say in the step's log who answered, at what price, and who was asked before."""
+    for line in outcome.route:
+        now.records.log(one.step, one.item, line)
+    delivered = {"model": outcome.model, "cost": credits_text(outcome.cost)}
+    now.records.log(one.step, one.item, _("%(model)s delivered: %(cost)s.") % delivered)
+
+
+def _value(step: PlanStep, name: str, outcome: Outcome) -> Any:
+    """What goes out at the port: the words of a model that writes, else its file or files."""
+    port = step.type.output(name)
+    if port is not None and port.type is PortType.TEXT:
+        return outcome.text
+    return outcome.outputs[0] if len(outcome.outputs) == 1 else list(outcome.outputs)
 
 
 def _take_back(now: Drive, step: PlanStep, item: int) -> bool:

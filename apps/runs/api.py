@@ -27,7 +27,8 @@ from apps.projects.models import Workflow, WorkflowVersion
 from apps.projects.schemas import rfc3339
 from apps.projects.services import workflow_document, workflow_get
 from apps.projects.subflows import Types, catalogue
-from apps.providers.catalogue import MODELS
+from apps.providers.catalogue import offered
+from apps.providers.entries import Capability, Kind
 from apps.runs import schemas, services, watch
 from apps.runs.listing import attempts_of, children_of, step_json, steps_page
 from apps.runs.models import Run, RunEvent, RunState
@@ -109,9 +110,15 @@ def node_type_list(request: ApiRequest, limit: int = LIMIT_DEFAULT, cursor: str 
 
 
 @router.get("/models", auth=read)
-def model_list(request: ApiRequest, limit: int = LIMIT_DEFAULT, cursor: str | None = None) -> dict[str, Any]:
-    """The catalogue of models."""
-    models = [model.to_json() for model in MODELS.values()]
+def model_list(
+    request: ApiRequest,
+    kind: Kind | Literal[""] = "",
+    capability: Capability | Literal[""] = "",
+    limit: int = LIMIT_DEFAULT,
+    cursor: str | None = None,
+) -> dict[str, Any]:
+    """The models that can be chosen; those that were retired are left out."""
+    models = [model.to_json() for model in offered(capability) if kind in ("", model.kind)]
     items, following = list_page(models, key="id", limit=limit, cursor=cursor)
     return {"items": described(items), "next": following}
 

@@ -179,7 +179,7 @@ def _told(run: Run) -> dict[str, Told]:
 
 def progress_told(bodies: Iterable[Mapping[str, Any]]) -> dict[str, Told]:
     """What the bodies of ``step_progress`` events say in the end, by node."""
-    return {body["node"]: Told(body["progress"], body.get("message", "")) for body in bodies}
+    return {body["node"]: Told(body["progress"], body.get("message", ""), body.get("text", "")) for body in bodies}
 
 
 def log_line(at: datetime, body: dict[str, Any], titles: dict[str, str]) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from apps.engine.policy import OnFailure, Policy
 from apps.engine.states import StepState
 from apps.engine.values import ASSET_KEY, is_asset
 from apps.generations.models import Generation
+from apps.generations.route import route_said
+from apps.providers.catalogue import MODELS
 from apps.runs.models import STEP_EMITTED, Run, RunEvent, Step
 from apps.runs.plans import run_plan
 from apps.runs.timeline import Clock, RowView, error_text, kind_of, row_view, tries_of
@@ -78,9 +80,7 @@ def step_context(run: Run, plan_step: PlanStep, item: int) -> dict[str, Any] | N
         "item": item,
         "settings": settings_lines(plan_step),
         "lines": _lines(run, plan_step.node, item),
-        "generations": list(
-            Generation.objects.filter(run_id=run.id, node=plan_step.node, item=item).order_by("attempt")
-        ),
+        "generations": _generations(run, plan_step.node, item),
         "children": list(
             Run.objects.filter(parent_id=run.id, parent_position=plan_step.position, parent_item=item)
             .only("id", "state", "parent_attempt")
@@ -104,6 +104,14 @@ def step_context(run: Run, plan_step: PlanStep, item: int) -> dict[str, Any] | N
         "outputs": outputs,
         "sides": [({"name": "out", "title": _("Output")}, outputs), ({"name": "in", "title": _("Input")}, inputs)],
     }
+
+
+def _generations(run: Run, node: str, item: int) -> list[Generation]:
+    """The paid calls of a step, each with ``route_lines``: who was asked before the model that answered."""
+    rows = list(Generation.objects.filter(run_id=run.id, node=node, item=item).order_by("attempt"))
+    for row in rows:
+        row.route_lines = route_said(row)
+    return rows
 
 
 def _lines(run: Run, node: str, item: int) -> list[tuple[datetime, str]]:
@@ -138,9 +146,17 @@ def _settings(policy: Policy) -> list[str]:
             OnFailure.DEFAULT: _("If it fails: continues with a default value"),
             OnFailure.BRANCH: _("If it fails: continues from the error output"),
         }[policy.on_failure],
+        _("If the vendor is busy: asks %(models)s") % {"models": ", ".join(map(_model_title, policy.fallback))}
+        if policy.fallback
+        else "",
         _("Always runs: results are never reused") if policy.always_new else "",
         _("Does not run: the output is pinned") if policy.pin is not None else "",
     ]
+
+
+def _model_title(model_id: str) -> str:
+    model = MODELS.get(model_id)
+    return _(model.title) if model else model_id
 
 
 def _time(seconds: float) -> str:

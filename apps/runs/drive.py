@@ -10,7 +10,7 @@ from uuid import UUID
 
 from apps.engine.execution import Execution
 from apps.engine.node_types import Lane, Quote
-from apps.engine.plan import Plan, PlanStep, step_params
+from apps.engine.plan import Plan, PlanStep, step_params, step_quote
 from apps.engine.states import RunState, StepState
 from apps.runs.adapters import InlineContext
 from apps.runs.journal import Journal
@@ -134,9 +134,9 @@ class Drive:
         """One more step is under way."""
         self.in_flight[step.type.type] = self.in_flight.get(step.type.type, 0) + 1
 
-    def quote(self, step: PlanStep) -> Quote:
-        """The step's price, micro-credits."""
-        return step.type.quote(step_params(step, self.variables)) if step.type.quote else Quote()
+    def quote(self, step: PlanStep, inputs: Mapping[str, Any] | None = None) -> Quote:
+        """The step's price, micro-credits; with its inputs where they are there."""
+        return step_quote(step, step_params(step, self.variables), inputs) if step.type.quote else Quote()
 
     @property
     def spent(self) -> int:

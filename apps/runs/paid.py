@@ -12,6 +12,7 @@ from apps.billing.services import InsufficientCredits
 from apps.engine.node_types import NodeFailure, ProviderCall
 from apps.engine.plan import PlanStep
 from apps.generations.models import Generation
+from apps.generations.route import route_said
 from apps.generations.services import InvalidGeneration, generation_cancel, generation_start
 from apps.runs.lease import Lease
 from apps.runs.records import cancelled as cancelled_error
@@ -19,13 +20,19 @@ from apps.runs.records import cancelled as cancelled_error
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a generation, or a run that is a step, ended. ``cost`` in micro-credits; ``ports`` are a run's outputs."""
+    """How a generation, or a run that is a step, ended. ``cost`` in micro-credits; ``ports`` are a run's outputs.
+
+    ``model`` is the one that answered, ``text`` what it wrote, ``route`` a sentence about each that was asked before.
+    """
 
     outputs: tuple[Mapping[str, Any], ...]
     cost: int
     error: Mapping[str, Any] | None
     cancelled: bool
     ports: Mapping[str, Any] = field(default_factory=dict)
+    text: str = ""
+    model: str = ""
+    route: tuple[str, ...] = ()
 
 
 def generation_ensure(
@@ -55,6 +62,7 @@ def _start(lease: Lease, step: PlanStep, item: int, attempt: int, call: Provider
             model=call.model,
             params=call.params,
             inputs=call.inputs,
+            fallbacks=step.policy.fallback,
             run_id=lease.run_id,
             workflow_id=lease.workflow_id,
             node=step.node,
@@ -71,7 +79,15 @@ def _start(lease: Lease, step: PlanStep, item: int, attempt: int, call: Provider
 
 def _outcome(generation: Generation) -> Outcome:
     if generation.state == "succeeded":
-        return Outcome(tuple(generation.outputs), generation.cost, None, False)
+        return Outcome(
+            tuple(generation.outputs),
+            generation.cost,
+            None,
+            False,
+            text=generation.text,
+            model=generation.model,
+            route=tuple(route_said(generation)),
+        )
     error = {
         "code": generation.error_code or generation.state,
         "message": generation.error or _("The generation did not succeed. You were not charged."),

@@ -20,7 +20,7 @@ from apps.engine.execution import Execution, Skip, Work
 from apps.engine.lists import OPEN, Lists
 from apps.engine.node_types import Effect, NodeFailure, Quote
 from apps.engine.plain import outputs_plain, plain
-from apps.engine.plan import Plan, PlanStep, step_params
+from apps.engine.plan import Plan, PlanStep, step_params, step_quote
 from apps.engine.states import StepState
 from apps.engine.values import inputs_check
 from apps.runs.adapters import PreviewContext
@@ -152,7 +152,7 @@ def _items(walk: _Walk, step: PlanStep, work: Work) -> StepPreview:
         reasons.append(result.reason)
         if result.outputs is None:
             would = would or (step.type.would(inputs, params) if step.type.would else None)
-            quote = step.type.quote(params) if step.type.quote else Quote()
+            quote = step_quote(step, params, inputs)
             price = Quote(price.low + quote.low, price.high + quote.high)
         known.append(outputs)
     if all(outputs is not None for outputs in known):

@@ -15,6 +15,8 @@ from apps.generations.signals import generation_progressed, generation_settled
 from apps.runs.journal import events_record, run_wake
 from apps.runs.tasks import advance_run
 
+TEXT_TOLD = 400
+
 
 @receiver(generation_settled, dispatch_uid="runs")
 def driver_wake(run_id: UUID | None, **_: Any) -> None:
@@ -30,7 +32,7 @@ def progress_tell(generation_id: UUID, workspace_id: UUID, run_id: UUID | None, 
     if run_id is None:
         return
     with scope(workspace_id), transaction.atomic():
-        fields = ("node", "item", "attempt", "state", "progress", "progress_message")
+        fields = ("node", "item", "attempt", "state", "progress", "progress_message", "text")
         row = Generation.objects.filter(id=generation_id).values(*fields).first()
         if row is None:
             return
@@ -42,6 +44,9 @@ def progress_tell(generation_id: UUID, workspace_id: UUID, run_id: UUID | None, 
             "progress": round(row["progress"] or 0, 3),
             "message": row["progress_message"],
         }
+        if row["text"]:
+            # What is being written: its end, for each event is kept; all of it stands in the generation.
+            body |= {"text": row["text"][-TEXT_TOLD:], "written": len(row["text"])}
         seq = events_record(run_id, [("step_progress", body)])
         if seq is not None:
             poke(f"run.{run_id}", seq=seq)

@@ -46,10 +46,11 @@ _IDENTIFIER = re.compile(r"\s*[(（][0-9a-f-]{36}[)）]")
 
 @dataclass(frozen=True)
 class Told:
-    """What a running step told last: how far it is, 0 to 1, and in words."""
+    """What a running step told last: how far it is, 0 to 1, and in words; ``text`` is the end of what it writes."""
 
     fraction: float
     message: str
+    text: str = ""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ def job_document(job: Job, root: str) -> dict[str, Any]:
         "queue_position": _queue_position(job),
         "progress": job.progress,
         "logs": job.logs,
+        "text": job.text or None,
         "outputs": _outputs(job, root),
         "error": {"code": job.error_code, "message": job.error_message} if job.state == JobState.FAILED else None,
         "created_at": _time(job.created_at),

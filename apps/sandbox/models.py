@@ -39,6 +39,8 @@ class Job(models.Model):
     state = models.CharField(max_length=10, choices=JobState, default=JobState.QUEUED)
     progress = models.FloatField(default=0.0)
     logs = models.TextField(blank=True)
+    # what a model that writes has written so far
+    text = models.TextField(blank=True, default="", db_default="")
     error_code = models.CharField(max_length=30, blank=True)
     error_message = models.TextField(blank=True)
     created_at = models.DateTimeField(default=timezone.now)

@@ -47,13 +47,18 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-class Params(Strict):
-    """What every model takes. The last two are for trying out slowness and failure."""
+class Trying(Strict):
+    """What every model takes, for trying out slowness and failure."""
+
+    latency_s: Annotated[float, Field(ge=0, le=3600)] = 0.0
+    fail: Literal["", "refuse", "error", "lost", "moderated"] = ""
+
+
+class Params(Trying):
+    """What every model takes that makes something of words."""
 
     prompt: Annotated[str, Field(max_length=4000), AfterValidator(_words)]
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
-    latency_s: Annotated[float, Field(ge=0, le=3600)] = 0.0
-    fail: Literal["", "refuse", "error", "lost", "moderated"] = ""
 
 
 class ImageParams(Params):
@@ -78,6 +83,27 @@ class SpeechParams(Params):
     voice: Literal["bass", "alto", "soprano"] = "alto"
 
 
+class EditParams(Params):
+    strength: Annotated[float, Field(ge=0, le=1)] = 1.0
+
+
+class UpscaleParams(Trying):
+    factor: Annotated[int, Field(ge=2, le=4)] = 2
+
+
+class DescribeParams(Trying):
+    prompt: Annotated[str, Field(max_length=4000)] = ""
+
+
+class ExtendParams(Params):
+    prompt: Annotated[str, Field(max_length=4000)] = ""
+    seconds: Annotated[float, Field(ge=1, le=10, multiple_of=0.5)] = 3.0
+
+
+class MusicParams(Params):
+    seconds: Annotated[int, Field(ge=5, le=60)] = 15
+
+
 class File(Strict):
     """An input by its address."""
 
@@ -91,6 +117,19 @@ class NoInputs(Strict):
 
 class VideoInputs(Strict):
     image: File | None = None
+
+
+class EditInputs(Strict):
+    images: Annotated[list[File], Field(min_length=1, max_length=8)]
+    mask: File | None = None
+
+
+class ImageInputs(Strict):
+    image: File
+
+
+class ExtendInputs(Strict):
+    video: File
 
 
 class Envelope(Strict):
@@ -115,11 +154,16 @@ class Order(BaseModel):
 
 S = TypeVar("S", bound=Strict)
 
-OFFERS: dict[str, tuple[type[Params], type[Strict]]] = {
+OFFERS: dict[str, tuple[type[Trying], type[Strict]]] = {
     "sandbox/image": (ImageParams, NoInputs),
     "sandbox/video": (VideoParams, VideoInputs),
     "sandbox/text": (TextParams, NoInputs),
     "sandbox/speech": (SpeechParams, NoInputs),
+    "sandbox/edit": (EditParams, EditInputs),
+    "sandbox/upscale": (UpscaleParams, ImageInputs),
+    "sandbox/describe": (DescribeParams, ImageInputs),
+    "sandbox/extend": (ExtendParams, ExtendInputs),
+    "sandbox/music": (MusicParams, NoInputs),
 }
 
 

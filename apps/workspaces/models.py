@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.common.ids import uuid7
-from apps.common.models import TenantModel
+from apps.common.models import TenantModel, TenantRow
 
 
 class Role(models.TextChoices):
@@ -104,7 +104,7 @@ class Invitation(TenantModel):
         return self.email
 
 
-class DataKey(models.Model):
+class DataKey(TenantRow):
     """What a workspace's secrets are sealed with, itself wrapped by a key of the environment (apps.common.sealing)."""
 
     workspace = models.OneToOneField(Workspace, on_delete=models.CASCADE, primary_key=True, related_name="+")

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db import transaction
 
 from apps.common import sealing
+from apps.common.tenancy import unscoped
 from apps.workspaces.models import DataKey
 
 
@@ -23,9 +24,11 @@ def secret_open(*, workspace_id: UUID, secret_id: UUID, sealed: bytes) -> str:
 def data_keys_rotate() -> int:
     """Wrap every data key with the newest key of the environment; how many were not yet."""
     newest, count = sealing.newest_key_id(), 0
-    for workspace_id in DataKey.objects.exclude(key_id=newest).values_list("workspace_id", flat=True):
+    with unscoped("the keys of the site change for every workspace"):
+        stale = list(DataKey.objects.exclude(key_id=newest).values_list("workspace_id", flat=True))
+    for workspace_id in stale:
         with transaction.atomic():
-            row = DataKey.objects.select_for_update().get(workspace_id=workspace_id)
+            row = DataKey.objects.for_workspace(workspace_id).select_for_update().get()
             about = str(workspace_id)
             row.key_id, row.wrapped = sealing.rewrap(
                 sealing.unwrap(row.key_id, bytes(row.wrapped), about=about), about=about
@@ -40,11 +43,10 @@ def _about(workspace_id: UUID, secret_id: UUID) -> str:
 
 
 def _data_key(workspace_id: UUID) -> bytes:
-    row = DataKey.objects.filter(workspace_id=workspace_id).first()
+    rows = DataKey.objects.for_workspace(workspace_id)
+    row = rows.first()
     if row is None:
         key_id, wrapped = sealing.wrap_new(about=str(workspace_id))
         # Two at once: the first one's key holds for both.
-        row, _made = DataKey.objects.get_or_create(
-            workspace_id=workspace_id, defaults={"key_id": key_id, "wrapped": wrapped}
-        )
+        row, _made = rows.get_or_create(workspace_id=workspace_id, defaults={"key_id": key_id, "wrapped": wrapped})
     return sealing.unwrap(row.key_id, bytes(row.wrapped), about=str(workspace_id))

@@ -182,3 +182,38 @@ def test_a_file_of_another_workspace_is_no_input(
             params={"prompt": "x"},
             inputs={"image": row.outputs[0]},
         )
+
+
+def test_generation_create_names_every_mistake(api: Api, alice: User, rich: Workspace) -> None:
+    client = api(alice, rich)
+    body = {"model": "sandbox/edit", "params": {"strength": 7, "wings": 2}, "inputs": {"sound": str(uuid4())}}
+    answer = post(client, body=body)
+    assert answer.status_code == 422
+    said = {one["field"]: one["message"] for one in answer.json()["fields"]}
+    assert set(said) == {"strength", "wings", "prompt", "images", "sound"}
+    assert said["strength"] == "Strength must lie between 0 and 1."
+    gone = post(client, body={**image(), "fallbacks": ["sandbox/text"]})
+    assert gone.json()["fields"] == [
+        {"field": "fallbacks", "message": "Sandbox text cannot stand in for Sandbox image: it does something else."}
+    ]
+
+
+def test_generation_shows_words_usage_and_route(api: Api, alice: User, rich: Workspace, start: Start) -> None:
+    row = start()
+    hop = {"model": "a/b", "code": "rate_limited", "message": "Busy", "at": "2026-11-20T12:00:00+00:00"}
+    Generation.objects.for_workspace(rich.id).filter(id=row.id).update(
+        text="The sea", usage={"token_out": 2}, route=[hop], model_version=3
+    )
+    body = api(alice, rich).get(f"{URL}/{row.id}").json()
+    assert (body["text"], body["usage"], body["model_version"]) == ("The sea", {"token_out": 2}, 3)
+    assert (body["route"][0]["model"], body["route"][0]["asked"], body["fallbacks"]) == ("a/b", None, [])
+
+
+def test_model_list_by_kind_and_capability(api: Api, alice: User, rich: Workspace) -> None:
+    client = api(alice, rich)
+    videos = client.get("/api/v1/models?kind=video&limit=1000").json()["items"]
+    assert {model["kind"] for model in videos} == {"video"}
+    extending = client.get("/api/v1/models?capability=video-extend&limit=1000").json()["items"]
+    assert "sandbox/extend" in [model["id"] for model in extending]
+    assert all("video-extend" in model["capabilities"] for model in extending)
+    assert client.get("/api/v1/models", {"capability": "flying"}).status_code == 422

@@ -150,3 +150,13 @@ def test_sending_keeps_its_claim(start: Start, vendor: Vendor, monkeypatch: pyte
     submission.submit(workspace_id=row.workspace_id, generation_id=row.id)
     row.refresh_from_db()
     assert row.state == GenerationState.SUBMITTING
+
+
+def test_a_look_keeps_what_was_written_so_far(workspace: Workspace, vendor: Vendor) -> None:
+    row = waiting_jobs(workspace, vendor, 1, kind="text")[0]
+    now = timezone.now()
+    for text, expected in (("The sea", "The sea"), (None, "The sea"), ("The sea at dusk", "The sea at dusk")):
+        looks_keep([(row, Job(str(row.id), "running", text=text))], now)
+        assert row.text == expected
+        row.refresh_from_db()
+        assert row.text == expected

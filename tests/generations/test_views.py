@@ -143,8 +143,31 @@ def test_form_says_what_is_wrong_and_what_a_model_does_not_take(
     answer = alice_client.post(page("generation_create"), wrong)
     assert answer.status_code == 422
     assert "2048" in answer.content.decode()
-    other = alice_client.get(page("generation_create"), {"from": str(done.id), **wrong, "model": "sandbox/text"})
-    assert "This model does not take: Width, Style." in other.content.decode()
+
+
+def test_another_model_keeps_what_fits_and_says_what_it_does_not_use(
+    alice_client: Client, done: Generation, workspace: Workspace
+) -> None:
+    typed = {
+        "once": str(uuid4()),
+        "shown": "sandbox/image",
+        "prompt": "x",
+        "seed": "5",
+        "width": "1000",
+        "style": "sea",
+    }
+    other = alice_client.get(page("generation_create"), {**typed, "height": "1024", "model": "sandbox/video"})
+    body = other.content.decode()
+    assert "Not used by Sandbox video: Width." in body, "1000 is no multiple of 16; the rest fits, or was no choice"
+    assert 'value="5"' in body
+    assert 'value="768"' in body, "the model's own default stands in"
+    back = re.search(r'<a class="link" href="(\?[^"]+)"', body)
+    assert back
+    undone = alice_client.get(page("generation_create") + back[1].replace("&amp;", "&")).content.decode()
+    assert 'value="1000"' in undone
+    assert "Not used by" not in undone
+    words = alice_client.get(page("generation_create"), {**typed, "model": "sandbox/text"}).content.decode()
+    assert "Not used by Sandbox text: Width, Style." in words
 
 
 def test_form_says_how_many_credits_are_missing(alice_client: Client, workspace: Workspace) -> None:

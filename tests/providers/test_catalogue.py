@@ -105,14 +105,24 @@ VALUES = st.one_of(
 )
 
 
+def _files(model: str) -> dict[str, Any]:
+    """What a model cannot do without."""
+    file = {"url": "http://127.0.0.1/file"}
+    takes = {name: schema for name, schema in catalogue.MODELS[model].inputs.items() if "x-asset" in schema}
+    return {
+        name: [file] if schema.get("x-many") else file for name, schema in takes.items() if schema.get("x-required")
+    }
+
+
 @given(model=st.sampled_from(sorted(OFFERS)), values=st.lists(VALUES, min_size=9, max_size=9))
 def test_what_the_catalogue_accepts_the_vendor_accepts(model: str, values: list[Any]) -> None:
     names = catalogue.MODELS[model].params["properties"]
     params = {name: value for name, value in zip(names, values, strict=False) if value is not None}
-    params["prompt"] = "a hill"
-    problems = catalogue.params_problems(model, params, complete=True)
+    if "prompt" in catalogue.MODELS[model].inputs:
+        params["prompt"] = "a hill"
+    problems = catalogue.params_problems(model, params, complete=True, files=_files(model))
     try:
-        order_read({"model": model, "params": params})
+        order_read({"model": model, "params": params, "inputs": _files(model)})
         accepted = True
     except OrderRefused as refusal:
         accepted = refusal.code == "refused"
@@ -125,3 +135,35 @@ def test_what_the_catalogue_accepts_the_vendor_accepts(model: str, values: list[
 def test_quote_never_breaks_on_wrong_parameters(model: str, params: dict[str, Any]) -> None:
     low, high = catalogue.quote(model, params, {})
     assert 0 < low == high
+
+
+PICTURE, FILM = {"$asset": "a", "kind": "image"}, {"$asset": "v", "kind": "video"}
+
+
+@pytest.mark.parametrize(
+    ("model", "given_files", "placed", "left"),
+    [
+        ("sandbox/video", {"image": PICTURE}, {"image": PICTURE}, []),
+        ("sandbox/edit", {"image": PICTURE}, {"images": [PICTURE]}, []),
+        ("sandbox/upscale", {"images": [PICTURE]}, {"image": PICTURE}, []),
+        ("sandbox/upscale", {"images": [PICTURE, PICTURE]}, {}, ["images"]),
+        ("sandbox/edit", {"images": [PICTURE], "mask": PICTURE}, {"images": [PICTURE], "mask": PICTURE}, []),
+        ("sandbox/video", {"image": PICTURE, "last_image": PICTURE}, {"image": PICTURE}, ["last_image"]),
+        ("sandbox/extend", {"clip": FILM}, {"video": FILM}, []),
+        ("sandbox/extend", {"image": PICTURE}, {}, ["image"]),
+    ],
+)
+def test_files_go_under_the_names_a_model_has(
+    model: str, given_files: dict[str, Any], placed: dict[str, Any], left: list[str]
+) -> None:
+    assert catalogue.inputs_fit(model, given_files) == (placed, left)
+
+
+def test_files_a_model_needs_are_asked_for() -> None:
+    given_words = {"prompt": "at night"}
+    assert catalogue.params_problems("sandbox/edit", given_words, complete=True) == [
+        ("images", "Images is empty. Fill it in.")
+    ]
+    assert catalogue.params_problems("sandbox/edit", given_words, complete=True, files=["images"]) == []
+    assert catalogue.inputs_problems("sandbox/upscale", {"image": [PICTURE, PICTURE]})[0].param == "image"
+    assert catalogue.inputs_problems("sandbox/edit", {"images": [PICTURE]}) == []

@@ -221,7 +221,7 @@ def test_input_that_cannot_be_fetched(url: str) -> None:
     job_render(job.id)
     job.refresh_from_db()
     assert (job.state, job.error_code) == (JobState.FAILED, "invalid")
-    assert job.error_message == "The input image could not be fetched from its address."
+    assert job.error_message == "An input could not be fetched from its address."
 
 
 def test_ended_job_leaves_one_delivery() -> None:

@@ -86,12 +86,12 @@ def looks_keep(looks: Sequence[tuple[Generation, Any]], now: datetime) -> list[G
     with connection.cursor() as cursor:
         cursor.execute(_KEEP, [list(column) for column in zip(*(seen for _row, seen in found.values()), strict=True)])
         kept = cursor.fetchall()
-    for key, state, progress, message, started_at, poll_after in kept:
+    for key, state, progress, message, text, started_at, poll_after in kept:
         row = found[key][0]
-        before = (row.state, row.progress, row.progress_message, row.started_at)
+        before = (row.state, row.progress, row.progress_message, row.text, row.started_at)
         row.state, row.progress, row.progress_message, row.started_at = state, progress, message, started_at
-        row.poll_after = poll_after
-        if before != (state, progress, message, started_at):
+        row.text, row.poll_after = text, poll_after
+        if before != (state, progress, message, text, started_at):
             events.progressed(row)
     return [found[key][0] for key, *_rest in kept]
 
@@ -102,13 +102,15 @@ _KEEP = """
         state = COALESCE(seen.state, row.state),
         progress = CASE WHEN seen.state IS NULL THEN row.progress ELSE seen.progress END,
         progress_message = COALESCE(seen.message, row.progress_message),
+        text = COALESCE(seen.text, row.text),
         started_at = COALESCE(row.started_at, seen.started_at),
         poll_after = CASE WHEN row.poll_after = seen.claimed THEN seen.poll_after ELSE row.poll_after END
-    FROM unnest(%s::uuid[], %s::text[], %s::float8[], %s::text[], %s::timestamptz[], %s::timestamptz[],
-            %s::timestamptz[])
-        AS seen(id, state, progress, message, started_at, claimed, poll_after)
+    FROM unnest(%s::uuid[], %s::text[], %s::float8[], %s::text[], %s::text[], %s::timestamptz[],
+            %s::timestamptz[], %s::timestamptz[])
+        AS seen(id, state, progress, message, text, started_at, claimed, poll_after)
     WHERE row.id = seen.id AND row.state IN ('submitted', 'running', 'unknown')
-    RETURNING row.id, row.state, row.progress, row.progress_message, row.started_at, row.poll_after
+    RETURNING row.id, row.state, row.progress, row.progress_message, row.text, row.started_at,
+        row.poll_after
 """
 
 
@@ -116,12 +118,13 @@ def _seen(row: Generation, answer: Job | ProviderError, now: datetime) -> tuple[
     """A row of ``seen``."""
     if isinstance(answer, ProviderError):
         later = _next_look(row, now, answer.retry_after_s or 0.0)
-        return row.id, None, None, None, None, row.poll_after, later
+        return row.id, None, None, None, None, None, row.poll_after, later
     running = answer.state == "running"
     started_at = row.started_at or (now if running else None)
     later = _next_look(row, now, answer.poll_after_s, began=started_at, progress=answer.progress)
     state = STATE.RUNNING if running else STATE.SUBMITTED
-    return row.id, state.value, answer.progress, answer.message[:200], started_at, row.poll_after, later
+    text = answer.text.replace("\0", "") if answer.text else None
+    return row.id, state.value, answer.progress, answer.message[:200], text, started_at, row.poll_after, later
 
 
 def _next_look(

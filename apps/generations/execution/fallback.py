@@ -14,7 +14,7 @@ from apps.generations import events
 from apps.generations.accounts import Account, account_choose
 from apps.generations.models import Generation, GenerationState
 from apps.providers.base import ProviderError
-from apps.providers.catalogue import MODELS, Model, Quote, params_fit, quote
+from apps.providers.catalogue import MODELS, Model, Quote, inputs_fit, params_fit, quote
 
 log = structlog.get_logger(__name__)
 PASSING = frozenset({"rate_limited", "unavailable"})
@@ -41,7 +41,8 @@ def _switch(
     generation: Generation, model: Model, account: Account, left: list[str], error: ProviderError, now: datetime
 ) -> bool:
     params, dropped = params_fit(model.id, generation.params)
-    listed = quote(model.id, params, generation.inputs)
+    inputs, left_out = inputs_fit(model.id, generation.inputs)
+    listed = quote(model.id, params, inputs)
     price = listed if account.key_id is None else Quote(0, 0)
     said = {"model": generation.model, "code": error.code, "message": str(error), "at": now.isoformat()}
     before = MODELS[generation.model].title if generation.model in MODELS else generation.model
@@ -54,10 +55,11 @@ def _switch(
         model=model.id,
         model_version=model.version,
         params=params,
+        inputs=inputs,
         key_id=account.key_id,
         list_price=listed.high if account.key_id else 0,
         fallbacks=left,
-        route=[*generation.route, {**said, "dropped": dropped}],
+        route=[*generation.route, {**said, "asked": model.id, "dropped": [*dropped, *left_out]}],
         price_low=min(price.low, generation.price_high),
         price_high=min(price.high, generation.price_high),
         tries=0,

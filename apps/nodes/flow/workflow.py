@@ -72,7 +72,7 @@ def workflow_type(
             for step in _ends(plan, document, OUTPUT)
         ),
         params={"properties": {}},
-        quote=(lambda _params: price) if price.high else None,
+        quote=(lambda params, inputs=None, fallbacks=(): price) if price.high else None,
         would=_teller(title, version),
         nested=True,
         content=tuple(sorted(_content(plan))),

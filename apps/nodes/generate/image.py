@@ -7,13 +7,20 @@ from typing import Any
 
 from apps.engine.node_types import Effect, Lane, NodeContext, NodeType, Port, ProviderCall
 from apps.engine.types import PortType
-from apps.nodes.generate.models import checker, params_schema, quote, split
+from apps.nodes.generate.models import call, checker, params_schema, pricer, stand_in
+
+CAPABILITY = "text-to-image"
+INPUTS = (Port("prompt", PortType.TEXT, "Prompt"),)
+
+
+def ask(inputs: Mapping[str, Any], params: Mapping[str, Any]) -> ProviderCall:
+    """One image."""
+    return call(params, "image", prompt=inputs["prompt"])
 
 
 def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> ProviderCall:
-    """Ask for one image."""
-    model, own = split(params)
-    return ProviderCall(model, {**own, "prompt": inputs["prompt"]}, {}, "image")
+    """Ask for it."""
+    return ask(inputs, params)
 
 
 NODE = NodeType(
@@ -26,10 +33,11 @@ NODE = NodeType(
     lane=Lane.IO,
     icon="image",
     run=run,
-    check=checker("image"),
-    quote=quote,
+    check=checker(CAPABILITY),
+    quote=pricer(ask, INPUTS),
+    stand_in=stand_in(CAPABILITY),
     model_kind="image",
-    inputs=(Port("prompt", PortType.TEXT, "Prompt"),),
+    inputs=INPUTS,
     outputs=(Port("image", PortType.IMAGE, "Image"),),
-    params=params_schema("image", "sandbox/image"),
+    params=params_schema(CAPABILITY, "image", "sandbox/image"),
 )

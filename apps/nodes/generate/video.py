@@ -7,14 +7,23 @@ from typing import Any
 
 from apps.engine.node_types import Effect, Lane, NodeContext, NodeType, Port, ProviderCall
 from apps.engine.types import PortType
-from apps.nodes.generate.models import checker, params_schema, quote, split
+from apps.nodes.generate.models import call, checker, params_schema, pricer, stand_in
+
+CAPABILITY = "text-to-video"
+INPUTS = (
+    Port("prompt", PortType.TEXT, "Prompt"),
+    Port("image", PortType.IMAGE, "First image", required=False),
+)
+
+
+def ask(inputs: Mapping[str, Any], params: Mapping[str, Any]) -> ProviderCall:
+    """One video; with an image it begins there."""
+    return call(params, "video", prompt=inputs["prompt"], files={"image": inputs.get("image")})
 
 
 def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> ProviderCall:
-    """Ask for one video; with an image it begins there."""
-    model, own = split(params)
-    images = {"image": inputs["image"]} if inputs.get("image") else {}
-    return ProviderCall(model, {**own, "prompt": inputs["prompt"]}, images, "video")
+    """Ask for it."""
+    return ask(inputs, params)
 
 
 NODE = NodeType(
@@ -27,13 +36,11 @@ NODE = NodeType(
     lane=Lane.IO,
     icon="clapperboard",
     run=run,
-    check=checker("video"),
-    quote=quote,
+    check=checker(CAPABILITY),
+    quote=pricer(ask, INPUTS),
+    stand_in=stand_in(CAPABILITY),
     model_kind="video",
-    inputs=(
-        Port("prompt", PortType.TEXT, "Prompt"),
-        Port("image", PortType.IMAGE, "First image", required=False),
-    ),
+    inputs=INPUTS,
     outputs=(Port("video", PortType.VIDEO, "Video"),),
-    params=params_schema("video", "sandbox/video"),
+    params=params_schema(CAPABILITY, "video", "sandbox/video"),
 )

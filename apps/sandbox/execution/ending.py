@@ -17,7 +17,9 @@ def job_end(job: Job, state: JobState, *, now: datetime, code: str = "", message
     job.error_code, job.error_message = code, message
     job.progress = 1.0 if state == JobState.SUCCEEDED else job.progress
     job.logs += f"{now:%H:%M:%S} {state.value}{': ' + message if message else ''}\n"
-    job.save(update_fields=["state", "finished_at", "lease_until", "error_code", "error_message", "progress", "logs"])
+    job.save(
+        update_fields=["state", "finished_at", "lease_until", "error_code", "error_message", "progress", "logs", "text"]
+    )
     if not job.webhook_url:
         return None
     content = {

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 import httpx
 from django.utils import timezone
 from PIL import Image, UnidentifiedImageError
 
+from apps.sandbox.art.edit import edit_png, upscale_png
 from apps.sandbox.art.film import film_image, film_text, frame_count
+from apps.sandbox.art.look import describe
+from apps.sandbox.art.music import compose_wav
+from apps.sandbox.art.onward import film_extend
 from apps.sandbox.art.prose import compose
 from apps.sandbox.art.still import draw_png
 from apps.sandbox.art.voice import speak_wav
 from apps.sandbox.models import Job
 
 Progress = Callable[[float], None]
+# A text is written at about the pace of a language model, so that it can be watched.
+WORDS_AT_ONCE, PACE_S = 4, 0.08
 INPUT_MAX_BYTES = 64 * 1024 * 1024
 INPUT_MAX_PIXELS = 50_000_000
 
@@ -37,7 +46,7 @@ class Made:
 
 def make(job: Job, folder: Path, progress: Progress) -> list[Made]:
     """Carry out the order. Raises MakingFailed; lines for the client are added to ``job.logs``."""
-    note(job, f"{job.model}, seed {job.params['seed']}")
+    note(job, f"{job.model}, seed {job.params['seed']}" if "seed" in job.params else job.model)
     made = MAKERS[job.model](job, folder, _breaking(job, progress))
     if job.fault == "error":
         raise MakingFailed("failed", "The renderer broke down, as it was asked to.")
@@ -76,7 +85,7 @@ def _video(job: Job, folder: Path, progress: Progress) -> Made:
     note(job, f"{frame_count(params['seconds'])} frames, {params['width']} × {params['height']}")
     common = {name: params[name] for name in ("prompt", "seed", "width", "height", "seconds")}
     if image := job.inputs.get("image"):
-        film_image(path, image=_fetched(image["url"], folder / "input"), progress=progress, **common)
+        film_image(path, image=_picture(image, folder / "input"), progress=progress, **common)
     else:
         film_text(path, style=params["style"], progress=progress, **common)
     return Made(path, "video/mp4")
@@ -84,8 +93,14 @@ def _video(job: Job, folder: Path, progress: Progress) -> Made:
 
 def _text(job: Job, folder: Path, progress: Progress) -> Made:
     path = folder / "text.txt"
-    path.write_text(compose(job.params["prompt"], job.params["seed"], job.params["sentences"]), encoding="utf-8")
-    progress(1.0)
+    text = compose(job.params["prompt"], job.params["seed"], job.params["sentences"])
+    words = re.findall(r"\S+\s*", text)
+    for place in range(0, len(words), WORDS_AT_ONCE):
+        job.text = "".join(words[: place + WORDS_AT_ONCE]).rstrip()
+        progress(min(1.0, (place + WORDS_AT_ONCE) / len(words)))
+        time.sleep(PACE_S)
+    job.text = text
+    path.write_text(text, encoding="utf-8")
     return Made(path, "text/plain; charset=utf-8")
 
 
@@ -96,8 +111,65 @@ def _speech(job: Job, folder: Path, progress: Progress) -> Made:
     return Made(path, "audio/wav")
 
 
+def _edit(job: Job, folder: Path, progress: Progress) -> Made:
+    params, path = job.params, folder / "image.png"
+    images = [_picture(one, folder / f"input-{place}") for place, one in enumerate(job.inputs["images"])]
+    mask = _picture(job.inputs["mask"], folder / "mask") if job.inputs.get("mask") else None
+    progress(0.4)
+    common = {name: params[name] for name in ("prompt", "seed", "strength")}
+    edit_png(path, images=images, mask=mask, **common)
+    progress(1.0)
+    return Made(path, "image/png")
+
+
+def _upscale(job: Job, folder: Path, progress: Progress) -> Made:
+    path, image = folder / "image.png", _picture(job.inputs["image"], folder / "input")
+    progress(0.3)
+    upscale_png(path, image=image, factor=job.params["factor"])
+    progress(1.0)
+    return Made(path, "image/png")
+
+
+def _describe(job: Job, folder: Path, progress: Progress) -> Made:
+    path, image = folder / "text.txt", _picture(job.inputs["image"], folder / "input")
+    path.write_text(describe(image, job.params["prompt"]), encoding="utf-8")
+    progress(1.0)
+    return Made(path, "text/plain; charset=utf-8")
+
+
+def _extend(job: Job, folder: Path, progress: Progress) -> Made:
+    params, path = job.params, folder / "video.mp4"
+    video = _fetched(job.inputs["video"]["url"], folder / "input")
+    common = {name: params[name] for name in ("prompt", "seed", "seconds")}
+    try:
+        film_extend(path, video=video, progress=progress, **common)
+    except (av.FFmpegError, ValueError):
+        raise MakingFailed("invalid", "The input is not a video this model can read.") from None
+    return Made(path, "video/mp4")
+
+
+def _music(job: Job, folder: Path, progress: Progress) -> Made:
+    params, path = job.params, folder / "music.wav"
+    compose_wav(path, prompt=params["prompt"], seed=params["seed"], seconds=params["seconds"])
+    progress(1.0)
+    return Made(path, "audio/wav")
+
+
+def _picture(file: Mapping[str, str], to: Path) -> Path:
+    """An input image, looked at before anything decodes it in full."""
+    path = _fetched(file["url"], to)
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > INPUT_MAX_PIXELS:
+                raise MakingFailed("invalid", "The input image has more than 50 megapixels.")
+            image.verify()
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError):
+        raise MakingFailed("invalid", "The input is not an image this model can read.") from None
+    return path
+
+
 def _fetched(url: str, to: Path) -> Path:
-    """The input image, streamed to a file and looked at before anything decodes it in full."""
+    """An input, streamed to a file."""
     taken = 0
     try:
         with (
@@ -108,16 +180,10 @@ def _fetched(url: str, to: Path) -> Path:
             for chunk in answer.iter_bytes(256 * 1024):
                 taken += len(chunk)
                 if taken > INPUT_MAX_BYTES:
-                    raise MakingFailed("invalid", "The input image is larger than 64 MB.")
+                    raise MakingFailed("invalid", "An input is larger than 64 MB.")
                 file.write(chunk)
-        with Image.open(to) as image:
-            if image.width * image.height > INPUT_MAX_PIXELS:
-                raise MakingFailed("invalid", "The input image has more than 50 megapixels.")
-            image.verify()
     except httpx.HTTPError:
-        raise MakingFailed("invalid", "The input image could not be fetched from its address.") from None
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError):
-        raise MakingFailed("invalid", "The input is not an image this model can read.") from None
+        raise MakingFailed("invalid", "An input could not be fetched from its address.") from None
     return to
 
 
@@ -126,4 +192,9 @@ MAKERS: dict[str, Callable[[Job, Path, Progress], Made]] = {
     "sandbox/video": _video,
     "sandbox/text": _text,
     "sandbox/speech": _speech,
+    "sandbox/edit": _edit,
+    "sandbox/upscale": _upscale,
+    "sandbox/describe": _describe,
+    "sandbox/extend": _extend,
+    "sandbox/music": _music,
 }

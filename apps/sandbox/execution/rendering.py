@@ -63,7 +63,7 @@ class Lease:
         if time.monotonic() - self._written < PROGRESS_EVERY_S:
             return
         self._written = time.monotonic()
-        if not _mine(self._job).update(progress=part, lease_until=timezone.now() + LEASE):
+        if not _mine(self._job).update(progress=part, text=self._job.text, lease_until=timezone.now() + LEASE):
             raise Stopped
 
 
@@ -95,7 +95,7 @@ def _finish(job: Job, made: list[Made]) -> str | None:
         if held is not None:
             rows = zip(keys, made, strict=True)
             JobOutput.objects.bulk_create(_row(held, *row, position=i) for i, row in enumerate(rows))
-            held.logs = job.logs
+            held.logs, held.text = job.logs, job.text
             delivery = job_end(held, JobState.SUCCEEDED, now=now)
             return str(delivery.id) if delivery else None
     for key in keys:

@@ -30,6 +30,7 @@ export interface ParamSchema {
   multipleOf?: number;
   minLength?: number;
   maxLength?: number;
+  pattern?: string;
   enum?: Json[];
   format?: string;
   items?: ParamSchema;
@@ -37,6 +38,7 @@ export interface ParamSchema {
   required?: string[];
   "x-enum-titles"?: string[];
   "x-model-kind"?: string;
+  "x-model-capability"?: string;
   "x-asset"?: string;
   "x-unit"?: string;
   "x-primary"?: boolean;

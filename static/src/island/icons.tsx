@@ -4,7 +4,7 @@ import {
   AudioWaveform, Captions, GalleryHorizontal, Gauge, ImagePlay, MoveDiagonal, PictureInPicture2, Scissors, SlidersVertical, Volume2,
   AudioLines, Blocks, Box, Boxes, Braces, CheckCheck, Circle, CircleCheck, CircleDashed, CircleSlash, Clapperboard, Clock, Clock3,
   Combine, File, FileInput, FileText, FileUp, Film, FlaskConical, GalleryHorizontalEnd, GitBranch, GitFork, Hash, Hourglass,
-  Image, ImagePlus, Images, LayoutTemplate, LoaderCircle, LogIn, LogOut, type LucideIcon, Maximize, MessageSquareText, MoveRight, Music, OctagonX, RotateCw, Scaling, Send, SkipForward,
+  Image, ImagePlus, Images, LayoutTemplate, LoaderCircle, LogIn, LogOut, type LucideIcon, Maximize, MessageSquareText, MoveRight, Music, OctagonX, RotateCw, Scaling, ScanText, Send, SkipForward,
   Sparkles, Split, Table, TestTube, TextCursorInput, Timer, Type, Upload, UserCheck, Video, Wand, WandSparkles, Webhook, Workflow, Zap,
   Crop, Droplet, FileImage, Layers, LayoutGrid, Palette, Ruler, Scan, Stamp, TypeOutline,
 } from "lucide-react";
@@ -18,7 +18,7 @@ const ICONS: Record<string, LucideIcon> = {
   clapperboard: Clapperboard, clock: Clock, "clock-3": Clock3, combine: Combine, file: File, "file-input": FileInput, "file-text": FileText,
   "file-up": FileUp, film: Film, "flask-conical": FlaskConical, "gallery-horizontal-end": GalleryHorizontalEnd, "git-branch": GitBranch,
   "git-fork": GitFork, hash: Hash, hourglass: Hourglass, image: Image, "image-plus": ImagePlus, images: Images,
-  "layout-template": LayoutTemplate, "log-in": LogIn, "log-out": LogOut, maximize: Maximize, "message-square-text": MessageSquareText, "move-right": MoveRight, music: Music, scaling: Scaling, send: Send,
+  "layout-template": LayoutTemplate, "log-in": LogIn, "log-out": LogOut, maximize: Maximize, "message-square-text": MessageSquareText, "move-right": MoveRight, music: Music, scaling: Scaling, "scan-text": ScanText, send: Send,
   sparkles: Sparkles, split: Split, table: Table, "test-tube": TestTube, "text-cursor-input": TextCursorInput, timer: Timer, type: Type,
   upload: Upload, "user-check": UserCheck, video: Video, wand: Wand, "wand-sparkles": WandSparkles, webhook: Webhook, workflow: Workflow,
   crop: Crop, droplet: Droplet, "file-image": FileImage, layers: Layers, "layout-grid": LayoutGrid, palette: Palette, ruler: Ruler, scan: Scan, stamp: Stamp, "type-outline": TypeOutline,

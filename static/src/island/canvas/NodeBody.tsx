@@ -11,7 +11,7 @@ import { useDocument } from "../store/document";
 import { useUi } from "../store/ui";
 import { isAsset, useRun, type NodeStatus, type Output } from "../store/run";
 import { AnswerLink } from "./AnswerLink";
-import { Preview } from "./Preview";
+import { Preview, Writing } from "./Preview";
 import { retryLine, waitingLine } from "./statusWords";
 
 const NO_OUTPUTS: Output[] = [];
@@ -76,7 +76,7 @@ function reasonOf(status: NodeStatus): string {
     case "cancelled":
       return error || message || t("Cancelled.");
     default:
-      return message;
+      return status.text ? "" : message;
   }
 }
 
@@ -95,7 +95,8 @@ export const NodeBody = memo(function NodeBody({ node, type }: { node: GraphNode
   return (
     <div className="node-body">
       {fields.length ? <Primaries node={node} fields={fields} /> : null}
-      {outputs.length && !echo ? <Preview outputs={outputs} ports={type?.ports.outputs} /> : null}
+      {status?.text ? <Writing text={status.text} /> : null}
+      {outputs.length && !echo && !status?.text ? <Preview outputs={outputs} ports={type?.ports.outputs} /> : null}
       {framed ? <Frame node={node} /> : null}
       {status ? <Reason node={node.id} status={status} over={framed || outputs.some(({ value }) => isAsset(value))} /> : null}
     </div>

@@ -66,6 +66,15 @@ export function AssetPreview({ reference, large = false }: { reference: AssetRef
   );
 }
 
+/** Words while they are written: their end, with a mark where the next will be. */
+export function Writing({ text }: { text: string }): React.ReactElement {
+  return (
+    <div className="preview-text preview-writing" role="group" aria-label={t("Being written")}>
+      <p dir="auto">{text}<span className="preview-caret" aria-hidden="true" /></p>
+    </div>
+  );
+}
+
 function Value({ value, from }: { value: Output["value"]; from: string | undefined }): React.ReactElement {
   return (
     <div>

@@ -33,6 +33,6 @@ export function waitingLine({ state, request }: NodeStatus): string {
 
 /** Everything, one line each, what presses most first. */
 export function statusLines(status: NodeStatus): string[] {
-  const message = status.message === status.reason ? "" : status.message;
+  const message = status.message === status.reason || status.text ? "" : status.message;
   return [...new Set([status.error, message, status.would ?? "", waitingLine(status), retryLine(status), reasonLine(status)])].filter(Boolean);
 }

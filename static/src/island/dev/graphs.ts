@@ -51,4 +51,17 @@ function big(): GraphDocument {
   return graph(nodes, edges);
 }
 
-export const GRAPHS: Record<string, () => GraphDocument> = { postcard, small, big, errors: postcard, empty: () => graph([], []) };
+/** What asks models: words, a picture with others to ask instead, a change of it. */
+function studio(): GraphDocument {
+  return graph(
+    [
+      node("prompt", "input.text", 0, 0, { text: "A harbour at dusk" }, "Prompt"),
+      node("text", "text.generate", 320, 0, { model: "sandbox/text", sentences: 5 }),
+      node("image", "image.generate", 640, 0, { model: "sandbox/image", seed: 7, width: 1024, height: 768, style: "sea", $fallback: ["alpha/draw", "beta/draw-fast"] }),
+      node("edit", "image.edit", 960, 0, { model: "sandbox/edit" }),
+    ],
+    [edge("prompt", "text", "text", "prompt"), edge("text", "text", "image", "prompt"), edge("image", "image", "edit", "images"), edge("prompt", "text", "edit", "prompt")],
+  );
+}
+
+export const GRAPHS: Record<string, () => GraphDocument> = { studio, postcard, small, big, errors: postcard, empty: () => graph([], []) };

@@ -20,6 +20,7 @@ const SETTINGS: Record<string, ParamSchema> = {
   $default: { type: "object" },
   $always_new: { type: "boolean", default: false },
   $pin: { type: "object" },
+  $fallback: { type: "array", format: "models" },
 };
 
 const node = (id: string, params: Params = {}): GraphNode => ({ id, type: "pass", version: 1, title: "", params, position: { x: 0, y: 0 } });
@@ -96,4 +97,17 @@ describe("a setting", () => {
 it("marks what is worth knowing at a glance", () => {
   expect(marksOf({ prompt: "x", $retry: { times: 3 }, $pin: { text: "a" }, $always_new: true }).map(({ kind, figure }) => kind + figure)).toEqual(["pin", "new", "retry3"]);
   expect(marksOf({ $retry: { times: 0 }, $on_failure: "stop" })).toEqual([]);
+});
+
+describe("models to ask instead", () => {
+  const asks: NodeType = { ...pass, type: "asks", effect: "paid", price: { models: "text" } };
+  it("are for nodes that ask a model", () => {
+    expect(settingsFor(asks, {}, SETTINGS)).toContain("$fallback");
+    expect(settingsFor(pass, {}, SETTINGS)).not.toContain("$fallback");
+    expect(settingsFor(pass, { $fallback: ["a/b"] }, SETTINGS)).toContain("$fallback");
+  });
+  it("are kept in their order, and not at all when there are none", () => {
+    expect(settingKept("$fallback", ["c/d", "a/b"], SETTINGS["$fallback"])).toEqual(["c/d", "a/b"]);
+    expect(settingKept("$fallback", [], SETTINGS["$fallback"])).toBeUndefined();
+  });
 });

@@ -35,6 +35,7 @@ export function settingsFor(type: NodeType, params: Params, settings: Record<str
   const fitting: Record<string, boolean> = {
     $retry: type.effect !== "wait" && !given,
     $timeout_s: type.effect !== "wait" && !given,
+    $fallback: Boolean(type.price?.models),
     $on_failure: !given,
     $default: params["$on_failure"] === "default",
     $always_new: (type.effect === "pure" || type.effect === "paid") && !given,
@@ -46,6 +47,7 @@ export function settingsFor(type: NodeType, params: Params, settings: Record<str
 /** A setting as it is kept: what says no more than nothing does is nothing. */
 export function settingKept(name: string, value: Json | undefined, schema: ParamSchema | undefined): Json | undefined {
   if (value === undefined || value === null || value === schema?.default) return undefined;
+  if (Array.isArray(value)) return value.length ? value : undefined;
   if (!isFields(value)) return value;
   const parts = schema?.properties ?? {};
   const kept = Object.entries(value).filter(([part, each]) => each !== undefined && each !== parts[part]?.default);

@@ -3,7 +3,7 @@
 import { Ellipsis, History } from "lucide-react";
 
 import { AnswerLink } from "../canvas/AnswerLink";
-import { Preview } from "../canvas/Preview";
+import { Preview, Writing } from "../canvas/Preview";
 import { statusLines } from "../canvas/statusWords";
 import { NodeIcon, StateMark, stateName } from "../icons";
 import { t } from "../i18n";
@@ -35,7 +35,7 @@ function Entry({ node }: { node: GraphNode }): React.ReactElement | null {
       </div>
       {statusLines(status).map((line) => <p key={line} className="node-reason"><Said text={line} /></p>)}
       <AnswerLink node={node.id} status={status} />
-      <Preview outputs={status.outputs} large />
+      {status.text ? <Writing text={status.text} /> : <Preview outputs={status.outputs} large />}
     </li>
   );
 }

@@ -2,7 +2,7 @@
 
 import type { Json } from "../document/types";
 import { t } from "../i18n";
-import { model, modelsOfKind } from "../store/catalogue";
+import { model, modelsFor } from "../store/catalogue";
 import type { ControlProps } from "./Field";
 
 export function ChoiceField({ id, label, schema, value, readOnly, compact, describedBy, onChange }: ControlProps): React.ReactElement {
@@ -50,7 +50,7 @@ export function SwitchField({ id, label, schema, value, readOnly, compact, descr
 }
 
 export function ModelField({ id, label, schema, value, readOnly, compact, describedBy, onChange }: ControlProps): React.ReactElement {
-  const models = modelsOfKind(schema["x-model-kind"]);
+  const models = modelsFor(schema);
   const chosen = model(value ?? schema.default);
   return (
     <>

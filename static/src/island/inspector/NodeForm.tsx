@@ -1,18 +1,18 @@
 /** The inspector of one node: its title, inputs, settings, and the result of its last run. */
 
 import { Copy, Trash2 } from "lucide-react";
-import { useState } from "react";
 
 import type { ParamSchema } from "../boot";
-import { Preview } from "../canvas/Preview";
+import { Preview, Writing } from "../canvas/Preview";
 import type { GraphNode, Json } from "../document/types";
 import { NodeIcon, StateMark, stateName } from "../icons";
 import { listed, t } from "../i18n";
 import { formatCredits } from "../runbar/credits";
 import { nodeType, nodeTypeOf, schemaOf, settingSchemas } from "../store/catalogue";
 import { selectionDuplicate } from "../store/clipboard";
-import { modelOf, modelSet, paramSet, selectionRemove, titleSet, versionSet } from "../store/edits";
+import { modelChangeUndo, modelOf, modelSet, paramSet, selectionRemove, titleSet, versionSet } from "../store/edits";
 import { errorsOf, shownState, useRun } from "../store/run";
+import { useUi } from "../store/ui";
 import { Said } from "../Said";
 import { AnswerLink } from "../canvas/AnswerLink";
 import { statusLines } from "../canvas/statusWords";
@@ -51,13 +51,25 @@ function Result({ id }: { id: string }): React.ReactElement | null {
       {status.error ? <p className="field-problem">{status.error}</p> : null}
       {statusLines(status).filter((line) => line !== status.error).map((line) => <p key={line} className="field-about pt-0"><Said text={line} /></p>)}
       <AnswerLink node={id} status={status} />
-      {status.outputs.length ? <div className="rounded-md overflow-hidden bg-base-200"><Preview outputs={status.outputs} large /></div> : null}
+      {status.text ? <Writing text={status.text} /> : null}
+      {status.outputs.length && !status.text ? <div className="rounded-md overflow-hidden bg-base-200"><Preview outputs={status.outputs} large /></div> : null}
     </section>
   );
 }
 
+/** What the model that was just chosen does not use, and the way back. */
+function ModelChanged({ node, model, readOnly }: { node: GraphNode; model: Json | undefined; readOnly: boolean }): React.ReactElement | null {
+  const change = useUi((state) => state.modelChange);
+  if (!change || change.node !== node.id || change.model !== model) return null;
+  return (
+    <p role="status" className="field-dropped">
+      {t("Not used by %(model)s: %(params)s.", { model: change.title, params: listed(change.titles) })}{" "}
+      <button type="button" className="link" disabled={readOnly} onClick={modelChangeUndo}>{t("Undo")}</button>
+    </p>
+  );
+}
+
 function Settings({ node, problems, readOnly }: { node: GraphNode; problems: (name: string) => string | undefined; readOnly: boolean }): React.ReactElement | null {
-  const [dropped, setDropped] = useState<string[]>([]);
   const type = nodeTypeOf(node);
   const modelParam = Object.entries(type?.params.properties ?? {}).find(([, schema]) => schema.format === "model")?.[0];
   const schema = schemaOf(type, modelOf(type, node.params));
@@ -65,16 +77,14 @@ function Settings({ node, problems, readOnly }: { node: GraphNode; problems: (na
   const fields = Object.entries(schema.properties ?? {}).filter(([name]) => !fed.has(name));
   if (!fields.length) return null;
   const change = (name: string, value: Json | undefined): void => {
-    if (name === modelParam && typeof value === "string") setDropped(modelSet(node, name, value));
+    if (name === modelParam && typeof value === "string") modelSet(node, name, value);
     else paramSet(node.id, name, value);
   };
   const advanced = fields.filter(([, field]) => field["x-advanced"]);
   const row = ([name, field]: [string, ParamSchema]): React.ReactElement => (
     <div key={name}>
       <Field name={name} schema={field} value={node.params[name]} readOnly={readOnly} problem={problems(name)} onChange={(value) => change(name, value)} />
-      {name === modelParam && dropped.length ? (
-        <p role="status" className="field-about">{t("This model does not take: %(params)s. Those settings were dropped; undo brings them back.", { params: listed(dropped) })}</p>
-      ) : null}
+      {name === modelParam ? <ModelChanged node={node} model={node.params[name]} readOnly={readOnly} /> : null}
     </div>
   );
   return (

@@ -11,6 +11,7 @@ import { t } from "../i18n";
 import { nodeTypeOf, settingSchemas } from "../store/catalogue";
 import { outputPin, outputUnpin, settingSet } from "../store/parts";
 import { useRun } from "../store/run";
+import { FallbackField } from "./FallbackField";
 import { Field } from "./Field";
 import { ValueField } from "./ValueField";
 
@@ -107,12 +108,13 @@ function PinSetting(props: Props): React.ReactElement {
 function Setting(props: Props): React.ReactElement {
   const { node, name, schema, readOnly, problem } = props;
   if (name === "$pin") return <PinSetting {...props} />;
+  if (name === "$fallback") return <FallbackField {...props} />;
   if (name === "$default") return <Outputs {...props} />;
   if (schema.properties) return <Parts {...props} />;
   return <Field name={name} schema={schema} value={node.params[name]} readOnly={readOnly} problem={problem} onChange={(value) => settingSet(node, name, value)} />;
 }
 
-const ORDER = ["$on_failure", "$default", "$retry", "$timeout_s", "$always_new", "$pin"];
+const ORDER = ["$fallback", "$on_failure", "$default", "$retry", "$timeout_s", "$always_new", "$pin"];
 
 export function Treatment({ node, problems, readOnly }: { node: GraphNode; problems: (name: string) => string | undefined; readOnly: boolean }): React.ReactElement | null {
   const type = nodeTypeOf(node);

@@ -38,8 +38,16 @@ export const nodeTitle = (node: GraphNode | undefined): string => node?.title ||
 export const settingSchemas = (): Record<string, ParamSchema> => settings;
 
 export const model = (id: unknown): Model | undefined => (typeof id === "string" ? models.get(id) : undefined);
-export const modelsOfKind = (kind: string | undefined): Model[] =>
-  [...models.values()].filter((each) => !kind || each.kind === kind);
+
+/** The models for a field: those that can do what its node does. */
+export function modelsFor(schema: ParamSchema | undefined): Model[] {
+  const { "x-model-kind": kind, "x-model-capability": capability } = schema ?? {};
+  return [...models.values()].filter((each) => (capability ? each.capabilities.includes(capability) : !kind || each.kind === kind));
+}
+
+/** The field of a node type that chooses its model, if it asks one. */
+export const modelSchemaOf = (type: NodeType | undefined): ParamSchema | undefined =>
+  Object.values(type?.params.properties ?? {}).find((schema) => schema.format === "model");
 
 const CATEGORIES = ["input", "image", "video", "audio", "text", "media", "flow", "workflow", "data", "output", "test"];
 

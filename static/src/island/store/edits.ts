@@ -3,11 +3,13 @@
 import type { NodeType } from "../boot";
 import { connectionProblem, portsOf, typesFit, type Ends } from "../document/connections";
 import { newId } from "../document/ids";
+import { operationsInverse } from "../document/inverse";
+import { paramsDropped } from "../document/params";
 import type { GraphNode, Json, Operation, Params, Position } from "../document/types";
-import { nodeTypes, schemaOf, modelsOfKind, nodeTypeOf } from "./catalogue";
+import { model, modelsFor, nodeTypeOf, nodeTypes, schemaOf } from "./catalogue";
 import { documentNow } from "./document";
 import { selectedEdges, selectedNodes, useFlow } from "./flow";
-import { toast, type Connecting } from "./ui";
+import { toast, useUi, type Connecting } from "./ui";
 import { commit } from "./workshop";
 
 const GRID = 16;
@@ -18,7 +20,7 @@ export const snapped = ({ x, y }: Position): Position => ({ x: snap(x), y: snap(
 function paramsFirst(type: NodeType): Record<string, Json> {
   const params: Record<string, Json> = {};
   for (const [name, schema] of Object.entries(type.params.properties ?? {})) {
-    if (schema.format === "model") params[name] = schema.default ?? modelsOfKind(schema["x-model-kind"])[0]?.id ?? null;
+    if (schema.format === "model") params[name] = schema.default ?? modelsFor(schema)[0]?.id ?? null;
   }
   const properties = schemaOf(type, modelOf(type, params)).properties ?? {};
   for (const [name, schema] of Object.entries(properties)) if (schema.format === "seed") params[name] = seedRandom();
@@ -143,18 +145,37 @@ export function variableSet(name: string, value: Json | undefined): void {
   commit([{ op: "set_variable", name, ...(value === undefined ? {} : { value }) }], { merge: `variable.${name}` });
 }
 
-/**
- * Changes a node's model: params that the new one takes stay, the others go.
- * Answers the titles of what went, so that the form can say it.
- */
-export function modelSet(node: GraphNode, name: string, id: string): string[] {
+/** Changes a node's model: params that the new one takes stay, the others go, and the form says which. */
+export function modelSet(node: GraphNode, name: string, id: string): void {
   const type = nodeTypeOf(node);
   const before = schemaOf(type, node.params[name]).properties ?? {};
   const after = schemaOf(type, id).properties ?? {};
-  const dropped = Object.keys(node.params).filter((param) => param in before && !paramFits(after[param], node.params[param]!));
-  const removals = dropped.map((param): Operation => ({ op: "set", id: node.id, path: ["params", param] }));
-  commit([{ op: "set", id: node.id, path: ["params", name], value: id }, ...removals]);
-  return dropped.map((param) => before[param]?.title ?? param);
+  const dropped = paramsDropped(node.params, before, after);
+  const ops: Operation[] = [
+    { op: "set", id: node.id, path: ["params", name], value: id },
+    ...dropped.map((param): Operation => ({ op: "set", id: node.id, path: ["params", param] })),
+    ...fallbackWithout(node, id),
+  ];
+  const back = operationsInverse(documentNow(), ops);
+  commit(ops);
+  const titles = dropped.map((param) => before[param]?.title ?? param);
+  useUi.setState({ modelChange: titles.length ? { node: node.id, model: id, title: model(id)?.title ?? id, titles, back } : null });
+}
+
+/** The model that is asked first is not asked again. */
+function fallbackWithout(node: GraphNode, id: string): Operation[] {
+  const names = node.params["$fallback"];
+  if (!Array.isArray(names) || !names.includes(id)) return [];
+  const left = names.filter((each) => each !== id);
+  return [{ op: "set", id: node.id, path: ["params", "$fallback"], ...(left.length ? { value: left } : {}) }];
+}
+
+/** Takes a change of model back, with the settings it cost. */
+export function modelChangeUndo(): void {
+  const { modelChange } = useUi.getState();
+  if (!modelChange) return;
+  commit([...modelChange.back]);
+  useUi.setState({ modelChange: null });
 }
 
 /** Sets a node's model and settings to those of an earlier moment; what was not set then is unset again. */
@@ -166,13 +187,6 @@ export function settingsRestore(node: GraphNode, model: string, then: Params): v
     .filter((param) => param !== name && JSON.stringify(node.params[param]) !== JSON.stringify(then[param]))
     .map((param): Operation => ({ op: "set", id: node.id, path: ["params", param], ...(param in then ? { value: then[param]! } : {}) }));
   commit(name && node.params[name] !== model ? [{ op: "set", id: node.id, path: ["params", name], value: model }, ...ops] : ops);
-}
-
-function paramFits(schema: { enum?: Json[]; minimum?: number; maximum?: number } | undefined, value: Json): boolean {
-  if (!schema) return false;
-  if (schema.enum) return schema.enum.includes(value);
-  if (typeof value !== "number") return true;
-  return value >= (schema.minimum ?? -Infinity) && value <= (schema.maximum ?? Infinity);
 }
 
 export function positionsSet(moved: readonly { id: string; position: Position }[]): void {

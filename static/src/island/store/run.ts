@@ -20,6 +20,8 @@ export interface NodeStatus {
   message: string;
   error: string;
   outputs: Output[];
+  /** The end of what a model is writing just now. */
+  text?: string;
   /** Why it was reused, or had to run. */
   reason?: string;
   /** Which try this is; 1 is the first. */

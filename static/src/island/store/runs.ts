@@ -49,6 +49,7 @@ export function statusHear(detail: Record<string, unknown>): void {
     message: String(detail["message"] ?? ""),
     error: errorRead(jsonText(detail["error"])),
     outputs: keep ? (before?.outputs ?? []) : outputs,
+    ...(state === "running" && detail["text"] ? { text: String(detail["text"]) } : {}),
     ...said({
       reason: String(detail["cache-reason"] ?? ""),
       attempt: numberRead(detail["attempt"]) ?? 1,

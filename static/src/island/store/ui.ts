@@ -3,7 +3,7 @@
 import { create } from "zustand";
 
 import type { PortType } from "../boot";
-import type { Position } from "../document/types";
+import type { Operation, Position } from "../document/types";
 
 /** A port from which somebody is drawing a connection just now. */
 export interface Connecting {
@@ -36,6 +36,15 @@ export interface Uploading {
   error: string | null;
 }
 
+/** A model was chosen that does not use all settings of the one before. */
+export interface ModelChange {
+  node: string;
+  model: string;
+  title: string;
+  titles: string[];
+  back: readonly Operation[];
+}
+
 interface UiState {
   connecting: Connecting | null;
   quickAdd: QuickAdd | null;
@@ -49,6 +58,7 @@ interface UiState {
   nodeMenu: { node: string; at: Position } | null;
   /** The node whose step is about to run with edited input. */
   editedInput: string | null;
+  modelChange: ModelChange | null;
 }
 
 export const useUi = create<UiState>(() => ({
@@ -62,6 +72,7 @@ export const useUi = create<UiState>(() => ({
   focusPort: null,
   nodeMenu: null,
   editedInput: null,
+  modelChange: null,
 }));
 
 let lastToast = 0;
