@@ -7,20 +7,22 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from ninja import Field, Schema
-from pydantic import ConfigDict, StringConstraints, model_validator
+from pydantic import Strict, StringConstraints, model_validator
 
+from apps.common.bodies import Body, Id
 from apps.datasets.selection import Selection
 from apps.projects.schemas import Moment, Name, Text
 
 Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60, pattern=r"^[^\x00]*$")]
 Label = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
+# JSON has no days of its own: they come as text.
+Day = Annotated[date, Strict(False)]
 State = Literal["succeeded", "failed", "cancelled", "expired"]
 
 
-class SelectionIn(Schema):
+class SelectionIn(Body):
     """Which generations: what is left out means any; `states` are those that succeeded unless given."""
 
-    model_config = ConfigDict(extra="forbid")
     models: list[Label] = Field(default_factory=list, max_length=200)
     kinds: list[Literal["image", "video", "audio", "text"]] = Field(default_factory=list)
     states: list[State] = ["succeeded"]
@@ -28,9 +30,9 @@ class SelectionIn(Schema):
     tags: list[Tag] = Field(default_factory=list, max_length=20, description="All of them must be there.")
     licences: list[Label] = Field(default_factory=list, max_length=200, description='"" is: none named.')
     consent: Literal["any", "own"] = Field("any", description="`own`: given for the generation itself.")
-    project: UUID | None = None
-    since: date | None = Field(None, description="A day in UTC, included.")
-    until: date | None = Field(None, description="A day in UTC, included.")
+    project: Id | None = None
+    since: Day | None = Field(None, description="A day in UTC, included.")
+    until: Day | None = Field(None, description="A day in UTC, included.")
 
     @model_validator(mode="after")
     def days_in_order(self) -> SelectionIn:
@@ -50,28 +52,28 @@ class SelectionIn(Schema):
         return Selection(**several, **plain)
 
 
-class DatasetIn(Schema):
+class DatasetIn(Body):
     """What a new dataset needs."""
 
     name: Name
     description: Text = ""
 
 
-class VersionIn(Schema):
+class VersionIn(Body):
     """What a new version holds, and what it is for."""
 
     filter: SelectionIn = SelectionIn.model_construct()
     note: Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")] = ""
 
 
-class ExportIn(Schema):
+class ExportIn(Body):
     """``partition`` is for Parquet: by day or by model."""
 
     format: Literal["parquet", "jsonl", "webdataset"]
     partition: Literal["date", "model"] = "date"
 
 
-class ConsentIn(Schema):
+class ConsentIn(Body):
     """``null``: as the workspace says."""
 
     consent: bool | None

@@ -144,7 +144,7 @@ class GenerationQuery(Schema):
     cursor: str | None = None
 
 
-class GenerationRemarkIn(Schema):
+class GenerationRemarkIn(Body):
     """What people say of it; what is left out stays. ``rating`` null takes the stars away."""
 
     rating: int | None = None

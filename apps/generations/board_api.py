@@ -10,6 +10,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 from ninja import Field, Query, Router, Schema, Status
 
+from apps.common.bodies import Body, Id
 from apps.common.paging import LIMIT_DEFAULT, keyset_page
 from apps.common.problems import Problem, not_found
 from apps.generations import boards
@@ -21,7 +22,7 @@ from apps.workspaces.auth import api_auth
 router = Router(tags=["boards"])
 
 
-class BoardIn(Schema):
+class BoardIn(Body):
     """A board's name, once per workspace."""
 
     name: str = Field(max_length=1000)
@@ -60,17 +61,17 @@ class BoardItemPage(Schema):
     next: str | None
 
 
-class BoardItemsIn(Schema):
+class BoardItemsIn(Body):
     """What to put at the end of a board; what is on it already stays where it is."""
 
-    generations: list[UUID] = Field(default_factory=list, max_length=1000)
-    assets: list[UUID] = Field(default_factory=list, max_length=1000)
+    generations: list[Id] = Field(default_factory=list, max_length=1000)
+    assets: list[Id] = Field(default_factory=list, max_length=1000)
 
 
-class BoardMoveIn(Schema):
+class BoardMoveIn(Body):
     """The item to come before; none for the end."""
 
-    before: UUID | None = None
+    before: Id | None = None
 
 
 class PageQuery(Schema):
