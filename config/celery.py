@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_init
+from celery.signals import setup_logging, worker_init, worker_process_init, worker_ready
 from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -81,6 +81,18 @@ def _before_fork(sender: Any, **_: object) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_EVERY, 20, 50)
+
+
+@worker_ready.connect
+@worker_process_init.connect
+def _models(**_: object) -> None:
+    """Know the staff's models from the start."""
+    from django.db import connections
+
+    from apps.generations.catalogue_store import catalogue_load
+
+    catalogue_load()
+    connections.close_all()
 
 
 @app.on_after_finalize.connect

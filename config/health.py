@@ -11,6 +11,7 @@ from django.core.files.storage import default_storage
 from django.db import connection
 from django.http import HttpRequest, JsonResponse
 
+from apps.generations.catalogue_store import catalogue_first
 from config.celery import app
 
 log = structlog.get_logger(__name__)
@@ -24,6 +25,8 @@ def healthz(request: HttpRequest) -> JsonResponse:
 def _database() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
+    # Whoever brings traffic here asks first whether we are ready: then the staff's models are known before it comes.
+    catalogue_first()
 
 
 def _redis() -> None:

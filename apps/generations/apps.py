@@ -19,14 +19,18 @@ class GenerationsConfig(AppConfig):
         """Make the adapters known by name, each loaded when first asked for, and keep the catalogue up to date."""
         from celery.signals import task_prerun
         from django.core.signals import request_started
+        from django.db.models.signals import post_delete, post_save
 
-        from apps.generations.catalogue_store import catalogue_sync
+        from apps.generations.catalogue_store import catalogue_changed, catalogue_sync
+        from apps.generations.models import CatalogueEntry
         from apps.providers.registry import provider_register
 
         for name, path in ADAPTERS.items():
             provider_register(name, partial(_adapter, path))
         request_started.connect(catalogue_sync, dispatch_uid="generations.catalogue")
         task_prerun.connect(catalogue_sync, dispatch_uid="generations.catalogue")
+        for changed in (post_save, post_delete):
+            changed.connect(catalogue_changed, sender=CatalogueEntry, dispatch_uid="generations.catalogue")
 
 
 # The adapters by vendor: each takes its account.

@@ -1,15 +1,19 @@
-"""The staff's catalogue entries, laid over those that come with the product, in every process within moments."""
+"""The staff's catalogue entries, laid over those that come with the product, in every process within moments.
+
+A process reads them when it gets ready, and again when the stamp in the cache has changed, which is looked at now and then.
+"""
 
 from __future__ import annotations
 
 import time
-from datetime import datetime
 from threading import Lock
 from typing import Any
+from uuid import uuid4
 
 import structlog
-from django.db import DatabaseError
-from django.db.models import Max
+from django.core.cache import cache
+from django.db import DatabaseError, transaction
+from redis import RedisError
 
 from apps.generations.models import CatalogueEntry
 from apps.providers.catalogue import models_replace
@@ -18,42 +22,57 @@ from apps.providers.entries import EntryInvalid
 log = structlog.get_logger(__name__)
 # How old what a process knows may be.
 EVERY_S = 3.0
+STAMP = "generations.catalogue"
 _lock = Lock()
 _looked = 0.0
-_known: tuple[datetime | None, int] | None = None
+# The stamp of what this process has loaded; None when it could not.
+_known: str | None = ""
+_loaded = False
+
+
+def catalogue_load() -> None:
+    """Read the entries now. One that cannot be used is left out with all others, and said in the log."""
+    global _known, _loaded
+    try:
+        stamp = _stamp()
+        rows = CatalogueEntry.objects.filter(active=True).order_by("model", "version")
+        models_replace({row.model: row.document for row in rows}.values())
+        _known, _loaded = stamp, True
+    except EntryInvalid as error:
+        _known = stamp
+        log.error("catalogue entry refused", action="catalogue_load", error=str(error))
+    except DatabaseError as error:
+        _known = None
+        log.warning("catalogue not read", action="catalogue_load", error=str(error))
+
+
+def catalogue_first() -> None:
+    """Load the entries unless this process has done so."""
+    if not _loaded:
+        catalogue_load()
 
 
 def catalogue_sync(**_: Any) -> None:
-    """Look whether an entry has changed, now and then; called before each request and task."""
+    """Load the entries anew if one has changed; called before each request and task."""
     global _looked
     if time.monotonic() - _looked < EVERY_S or not _lock.acquire(blocking=False):
         return
     try:
         _looked = time.monotonic()
-        _load_changed()
-    except DatabaseError as error:
-        log.warning("catalogue not read", action="catalogue_sync", error=str(error))
+        if _stamp() != _known:
+            catalogue_load()
     finally:
         _lock.release()
 
 
-def catalogue_forget() -> None:
-    """Look again at the next chance."""
-    global _looked, _known
-    _looked, _known = 0.0, None
+def catalogue_changed(**_: Any) -> None:
+    """Tell every process that an entry was written, once that is committed."""
+    transaction.on_commit(lambda: cache.set(STAMP, uuid4().hex, timeout=None))
 
 
-def _load_changed() -> None:
-    global _known
-    told = CatalogueEntry.objects.aggregate(newest=Max("changed_at"))
-    stamp = (told["newest"], CatalogueEntry.objects.filter(active=True).count())
-    if stamp == _known or (_known is None and stamp == (None, 0)):
-        return
-    newest = {
-        row.model: row.document for row in CatalogueEntry.objects.filter(active=True).order_by("model", "version")
-    }
+def _stamp() -> str:
     try:
-        models_replace(newest.values())
-    except EntryInvalid as error:
-        log.error("catalogue entry refused", action="catalogue_sync", error=str(error))
-    _known = stamp
+        return str(cache.get(STAMP) or "")
+    except RedisError as error:
+        log.warning("catalogue's stamp not read", action="catalogue_sync", error=str(error))
+        return _known or ""

@@ -71,7 +71,7 @@ class Canvas:
         expect(self.nodes(title)).to_be_visible()
 
     def _item(self, title: str) -> Locator:
-        return self.palette.get_by_role("button", name=re.compile(f"^{title}"))
+        return self.palette.get_by_role("button").filter(has=self.page.get_by_text(title, exact=True))
 
     def fit(self) -> None:
         """Everything into view; the view moves for a moment."""
