@@ -1,6 +1,6 @@
 """The staff's catalogue entries, laid over those that come with the product, in every process within moments.
 
-A process reads them when it gets ready, and again when the stamp in the cache has changed, which is looked at now and then.
+A process reads them when it gets ready, and again when the stamp in the cache has changed, which it looks at at times.
 """
 
 from __future__ import annotations
