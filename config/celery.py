@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_init, worker_process_init, worker_ready
+from celery.signals import setup_logging, worker_init
 from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -76,23 +76,15 @@ def _before_fork(sender: Any, **_: object) -> None:
     if "work" in sender.app.amqp.queues.consume_from:
         for module in _DECODERS:
             import_module(module)
+    from apps.generations.catalogue_store import catalogue_unread
+
+    # Not read here: children would inherit the pool of connections of this process, which does not survive the fork.
+    catalogue_unread()
     # What is loaded by now stays. Nothing is won by looking at it again, and in a child of `work` the collector's marks
     # would copy the pages that it shares.
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_EVERY, 20, 50)
-
-
-@worker_ready.connect
-@worker_process_init.connect
-def _models(**_: object) -> None:
-    """Know the staff's models from the start."""
-    from django.db import connections
-
-    from apps.generations.catalogue_store import catalogue_load
-
-    catalogue_load()
-    connections.close_all()
 
 
 @app.on_after_finalize.connect

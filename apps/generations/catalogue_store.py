@@ -46,6 +46,12 @@ def catalogue_load() -> None:
         log.warning("catalogue not read", action="catalogue_load", error=str(error))
 
 
+def catalogue_unread() -> None:
+    """Load the entries before the next task."""
+    global _known
+    _known = None
+
+
 def catalogue_first() -> None:
     """Load the entries unless this process has done so."""
     if not _loaded:
