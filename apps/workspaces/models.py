@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.common.ids import uuid7
 from apps.common.models import TenantModel, TenantRow
+from apps.workspaces.plans import PlanName
 
 
 class Role(models.TextChoices):
@@ -52,9 +53,13 @@ class Workspace(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     slug = models.SlugField(max_length=60, unique=True)
     name = models.CharField(_("name"), max_length=100)
+    plan = models.CharField(max_length=10, choices=PlanName.choices, default=PlanName.FREE)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="workspaces")
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(plan__in=PlanName.values), name="workspaces_plan")]
 
     def __str__(self) -> str:
         return self.name
