@@ -99,7 +99,8 @@ DATABASE_URL = text("DATABASE_URL", "postgres://offline@127.0.0.1:1/offline")
 _database: dict[str, Any] = {**dj_database_url.parse(DATABASE_URL), "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}
 if "offline" not in DATABASE_URL:
     # psycopg's pool: under ASGI every request would otherwise open its own connection.
-    _pool = {"min_size": 1, "max_size": number("DATABASE_POOL", 20), "timeout": 10}
+    # After an outage it asks again every few seconds at most; its own patience would let the pauses grow to minutes.
+    _pool = {"min_size": 1, "max_size": number("DATABASE_POOL", 20), "timeout": 10, "reconnect_timeout": 5}
     # Statements that say so (apps.common.statements) are prepared, at once. A pooler between here and PostgreSQL must
     # know of prepared statements (PgBouncer from 1.21 on), or DATABASE_PREPARE=false.
     _prepare = {} if not flag("DATABASE_PREPARE", True) else {"prepare_threshold": 0}
