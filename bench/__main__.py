@@ -42,6 +42,9 @@ def main(names: list[str]) -> int:
             except Exception:  # the others' figures must not be lost with it
                 traceback.print_exc()
                 broken.append(name)
+            except KeyboardInterrupt:
+                broken.append(name)
+                break
             took[name] = time.monotonic() - begun
             # One that restarts the stack leaves dead connections to the next.
             connections.close_all()
