@@ -117,15 +117,18 @@ def _took(work: Any) -> tuple[float, Any]:
 
 def _generations_make(workspace_id: UUID) -> None:
     """Generations with one picture each, as a settlement leaves them; assets and blobs are rows without bytes."""
+    from django.db import transaction
+
     from apps.assets.models import Asset, Blob
     from apps.generations.models import Generation, GenerationOutput
 
     if Generation.objects.filter(model="bench/image").count() >= RECORDS:
         return
-    for begin in range(0, RECORDS, BATCH):
-        rows = list(_rows(workspace_id, range(begin, begin + BATCH)))
-        for model, column in ((Blob, 0), (Asset, 1), (Generation, 2), (GenerationOutput, 3)):
-            model.objects.bulk_create([row[column] for row in rows])
+    with transaction.atomic():  # all or none: a bench that is interrupted can be begun again
+        for begin in range(0, RECORDS, BATCH):
+            rows = list(_rows(workspace_id, range(begin, begin + BATCH)))
+            for model, column in ((Blob, 0), (Asset, 1), (Generation, 2), (GenerationOutput, 3)):
+                model.objects.bulk_create([row[column] for row in rows])
 
 
 def _rows(workspace_id: UUID, numbers: range) -> Iterator[tuple[Any, Any, Any, Any]]:

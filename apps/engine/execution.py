@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from apps.engine.node_types import NodeFailure
 from apps.engine.plan import Plan, PlanInput, PlanStep
@@ -29,8 +29,7 @@ class Skip:
     reason: str
 
 
-@dataclass(frozen=True)
-class Work:
+class Work(NamedTuple):
     """The inputs of each item of a step; ``mapped`` when a list maps the node (then outputs are gathered)."""
 
     items: tuple[Mapping[str, Any], ...]
@@ -83,9 +82,9 @@ class Execution:
             return Skip(self.stopped)
         values: dict[str, Any] = {}
         mapped: dict[str, list[Any]] = {}
-        edited = self.overrides.get(step.node, {})
-        for item in (*step.inputs, *_unconnected(step, edited)):
-            value = edited[item.port.name] if item.port.name in edited else self._value(item)
+        edited = self.overrides.get(step.node)
+        for item in (*step.inputs, *_unconnected(step, edited)) if edited else step.inputs:
+            value = edited[item.port.name] if edited and item.port.name in edited else self._value(item)
             if value is _ABSENT:
                 if item.port.required:
                     return Skip(self._why_absent(item))
@@ -153,7 +152,7 @@ class Execution:
         progress.outputs[item] = outputs or {}
         progress.open -= 1
         if progress.open == 0:
-            self._settle(step, max(progress.states, key=_WORST.index))
+            self._settle(step, state if len(progress.states) == 1 else max(progress.states, key=_WORST.index))
 
     def outputs_of(self, step: PlanStep) -> Mapping[str, Any] | None:
         """What an ended step gives to those it feeds; None when it emitted nothing."""
@@ -212,7 +211,7 @@ _WORST = [
 
 def _unconnected(step: PlanStep, edited: Mapping[str, Any]) -> list[PlanInput]:
     connected = {item.port.name for item in step.inputs}
-    ports = (*step.type.inputs, *step.type.given) if edited else ()
+    ports = (*step.type.inputs, *step.type.given)
     return [PlanInput(port, ()) for port in ports if port.name in edited and port.name not in connected]
 
 

@@ -16,7 +16,7 @@ _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE
 
 def is_asset(value: Any) -> bool:
     """Whether a value is a reference to an asset: whoever writes JSON by hand may use the key for something else."""
-    if not isinstance(value, Mapping):
+    if type(value) is not dict and not isinstance(value, Mapping):
         return False
     named = value.get(ASSET_KEY)
     return isinstance(named, str) and _ID.match(named) is not None

@@ -13,16 +13,18 @@ from django.utils import timezone
 from apps.common.jsons import json_text
 from apps.common.live import poke
 from apps.common.statements import prepared
+from apps.engine.states import StepState
 
 BATCH_STEPS = 64
 # What was reused costs nothing to look up again, so more of it may be lost with a process.
 BATCH_REUSED = 512
 BATCH_S = 0.1
+_SETTLED = frozenset(state for state in StepState if state.settled)
 
 # One statement is one transaction and one round trip: the fence is checked, the sequence advanced, steps and events
 # written; a driver that lost its lease writes nothing. A settled step is never written again. A paid try began in an
 # earlier batch, maybe under another driver, so its row is what knows when.
-_FLUSH = """
+_BATCH = """
 WITH run AS (
     UPDATE runs_run SET
         last_seq = last_seq + %(count)s,
@@ -49,25 +51,7 @@ WITH run AS (
         dispatched_at timestamptz, lane text, wake_at timestamptz, inputs jsonb, outputs jsonb, request jsonb,
         error jsonb, cost bigint, cache_key text, cache_reason text, started_at timestamptz, finished_at timestamptz
     )
-    ON CONFLICT (run_id, position, item) DO UPDATE SET
-        state = EXCLUDED.state,
-        attempt = EXCLUDED.attempt,
-        claims = CASE WHEN EXCLUDED.attempt > old.attempt THEN 0 ELSE old.claims END,
-        dispatched_at = EXCLUDED.dispatched_at,
-        lane = EXCLUDED.lane,
-        wake_at = EXCLUDED.wake_at,
-        inputs = COALESCE(EXCLUDED.inputs, old.inputs),
-        outputs = COALESCE(EXCLUDED.outputs, old.outputs),
-        request = COALESCE(EXCLUDED.request, old.request),
-        error = EXCLUDED.error,
-        cost = EXCLUDED.cost,
-        cache_key = COALESCE(EXCLUDED.cache_key, old.cache_key),
-        cache_reason = COALESCE(NULLIF(EXCLUDED.cache_reason, ''), old.cache_reason),
-        started_at = CASE
-            WHEN EXCLUDED.attempt > old.attempt THEN EXCLUDED.started_at
-            ELSE COALESCE(old.started_at, EXCLUDED.started_at) END,
-        finished_at = EXCLUDED.finished_at
-    WHERE old.state NOT IN ('completed', 'failed', 'skipped', 'cancelled', 'cached')
+    -- AGAIN
 ), attempts AS (
     INSERT INTO runs_attempt (workspace_id, run_id, position, item, attempt, error, cost, started_at, finished_at)
     SELECT run.workspace_id, run.id, a.position, a.item, a.attempt, a.error, a.cost,
@@ -98,6 +82,29 @@ WITH run AS (
 )
 SELECT last_seq, cancel_asked FROM run
 """
+_AGAIN = """
+    ON CONFLICT (run_id, position, item) DO UPDATE SET
+        state = EXCLUDED.state,
+        attempt = EXCLUDED.attempt,
+        claims = CASE WHEN EXCLUDED.attempt > old.attempt THEN 0 ELSE old.claims END,
+        dispatched_at = EXCLUDED.dispatched_at,
+        lane = EXCLUDED.lane,
+        wake_at = EXCLUDED.wake_at,
+        inputs = COALESCE(EXCLUDED.inputs, old.inputs),
+        outputs = COALESCE(EXCLUDED.outputs, old.outputs),
+        request = COALESCE(EXCLUDED.request, old.request),
+        error = EXCLUDED.error,
+        cost = EXCLUDED.cost,
+        cache_key = COALESCE(EXCLUDED.cache_key, old.cache_key),
+        cache_reason = COALESCE(NULLIF(EXCLUDED.cache_reason, ''), old.cache_reason),
+        started_at = CASE
+            WHEN EXCLUDED.attempt > old.attempt THEN EXCLUDED.started_at
+            ELSE COALESCE(old.started_at, EXCLUDED.started_at) END,
+        finished_at = EXCLUDED.finished_at
+    WHERE old.state NOT IN ('completed', 'failed', 'skipped', 'cancelled', 'cached')
+"""
+# Where no row of the batch can be there yet, PostgreSQL need not look for each: a sixth of the statement's time.
+_FLUSH_FIRST, _FLUSH = _BATCH, _BATCH.replace("-- AGAIN", _AGAIN)
 
 
 class FenceLost(RuntimeError):
@@ -116,6 +123,9 @@ class Journal:
         self._attempts: list[dict[str, Any]] = []
         self._results: dict[str, dict[str, Any]] = {}
         self._after: list[Callable[[], None]] = []
+        # Steps that will be recorded again: of the batch, and those that have a row.
+        self._open: set[tuple[int, int]] = set()
+        self._begun: set[tuple[int, int]] = set()
         self._cost = 0
         # How many steps of the batch were not reused.
         self._done = 0
@@ -132,8 +142,11 @@ class Journal:
         """Record a step's new state; a later record of the same step in one batch completes the earlier one."""
         key = (row["position"], row["item"])
         self._steps[key] = {**self._steps[key], **row} if key in self._steps else row
-        self._done += row["state"] != "cached"
-        self._spend(row)
+        self._done += row["state"] != StepState.CACHED
+        if row["state"] not in _SETTLED:
+            self._open.add(key)
+        if row.get("cost"):
+            self._spend(row)
 
     def _spend(self, row: Mapping[str, Any]) -> None:
         self._cost += row.get("cost", 0)
@@ -170,9 +183,12 @@ class Journal:
     def flush(self, *, state: str | None = None, error: Mapping[str, Any] | None = None, ended: bool = False) -> None:
         """Write the batch, renew the lease, then do what waited for it. FenceLost when the run is another's."""
         after, self._after = self._after, []
+        # Only the run's first driver knows that a step has no row yet.
+        first = self.fence == 1 and self._begun.isdisjoint(self._steps)
+        self._begun |= self._open
         parameters = self._take(state=state, error=error, ended=ended)
         with prepared() as cursor:
-            cursor.execute(_FLUSH, parameters)
+            cursor.execute(_FLUSH_FIRST if first else _FLUSH, parameters)
             row = cursor.fetchone()
         if row is None:
             raise FenceLost(FenceLost.__doc__)
@@ -206,7 +222,7 @@ class Journal:
         }
         self.written += len(parameters["steps"])
         self._steps, self._events, self._cost, self._done = {}, [], 0, 0
-        self._attempts, self._results = [], {}
+        self._attempts, self._results, self._open = [], {}, set()
         self._since = time.monotonic()
         return parameters
 

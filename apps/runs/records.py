@@ -44,31 +44,23 @@ class Records:
     def record(self, step: PlanStep, item: int, state: StepState, *, attempt: int = 1, **fields: Any) -> None:
         """A step's new state with what is known of it, and its event."""
         now = datetime.now(UTC)  # once a step, and Django's asks its settings first
-        if state is StepState.CACHED:
+        cached = state is StepState.CACHED
+        if cached:
             fields["started_at"] = now  # it was found at once
         if state.settled:
             fields["finished_at"] = now
             self._end(step, item, state, attempt, fields)
         else:
             self.whole = False
-        row = {
-            "position": step.position,
-            "item": item,
-            "node": step.node,
-            "type": step.type.type,
-            "version": step.type.version,
-            "state": state.value,
-            "attempt": attempt,
-            "cost": 0,
-            **fields,
-        }
-        self.journal.step(row)
-        body = {"node": step.node, "item": item, "type": step.type.type, "state": state.value, "attempt": attempt}
-        if fields.get("started_at") and state is not StepState.CACHED:
-            self.journal.event("step_started", fields["started_at"], {**body, "state": StepState.RUNNING.value})
-        kind = _EVENTS.get(state)
-        if kind:
-            self.journal.event(kind, now, {**body, **{name: fields[name] for name in _TOLD if fields.get(name)}})
+        body = {"node": step.node, "item": item, "type": step.type.type, "state": state, "attempt": attempt}
+        self.journal.step({**body, "position": step.position, "version": step.type.version, "cost": 0, **fields})
+        if not cached and fields.get("started_at"):
+            self.journal.event("step_started", fields["started_at"], {**body, "state": StepState.RUNNING})
+        if kind := _EVENTS.get(state):
+            for name in _TOLD:
+                if value := fields.get(name):
+                    body[name] = value
+            self.journal.event(kind, now, body)
 
     def _end(self, step: PlanStep, item: int, state: StepState, attempt: int, fields: Mapping[str, Any]) -> None:
         started, ended = fields.get("started_at"), fields["finished_at"]
@@ -76,13 +68,14 @@ class Records:
             step.position,
             step.type.type,
             step.type.version,
-            state.value,
+            state,
             attempt,
             fields.get("cache_key"),
             fields.get("inputs") or {},
             fields.get("outputs"),
             ended,
             (ended - started).total_seconds() if started else -1,
+            step,
         )
 
     def complete(

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -24,7 +24,7 @@ from apps.common.memory import Memory
 from apps.common.statements import prepared
 from apps.engine.node_types import Effect, Lane, NodeFailure
 from apps.engine.plan import PlanStep, step_params
-from apps.runs.fingerprints import asset_ids, differences, fingerprint, work_params
+from apps.runs.fingerprints import asset_ids, differences, fingerprint, same_content, work_params
 from apps.runs.models import STEP_EMITTED
 from apps.runs.plans import InvalidGraph, plan_of_graph
 
@@ -36,8 +36,7 @@ EVERY_NODE = "*"
 WORTH_ASKING_S = 0.005
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """A fingerprint (hexadecimal), the outputs if they are known, and the reason in codes."""
 
     key: str
@@ -45,9 +44,8 @@ class Found:
     reason: str
 
 
-@dataclass(frozen=True)
-class Earlier:
-    """A step of an earlier run."""
+class Earlier(NamedTuple):
+    """A step of an earlier run. A tuple, because a run makes one for each of its steps."""
 
     position: int
     type: str
@@ -59,6 +57,8 @@ class Earlier:
     outputs: Mapping[str, Any] | None
     settled_at: datetime | None
     took_s: float
+    # Where this process drove the run: the step of the plan, which later runs of the same graph share.
+    step: PlanStep | None = None
 
     @property
     def emitted(self) -> bool:
@@ -99,8 +99,9 @@ class Reuse:
 
     def find(self, step: PlanStep, item: int, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> Found:
         """The outputs of the same work done before, or the reason why it must be done."""
+        before = self._previous.get((step.node, item))
         params = work_params(step, params, self.variables)
-        key = fingerprint(self.past.workspace_id, step, inputs, params)
+        key = _key_again(step, inputs, before) or fingerprint(self.past.workspace_id, step, inputs, params)
         forced = self.past.from_node in (step.node, EVERY_NODE)
         kept = None if forced else self._source.get((step.node, item))
         if kept and kept.key == key and kept.emitted and _assets_live(kept.outputs):
@@ -110,7 +111,7 @@ class Reuse:
         always_new = step.policy.always_new or step.type.always_new
         if always_new or forced:
             return Found(key, None, "always-new" if always_new else "forced")
-        outputs, why_not = self._known(step, item, key)
+        outputs, why_not = self._known(step, before, key)
         if outputs is not None:
             return Found(key, outputs, "hit")
         return Found(key, None, why_not or self._difference(step, item, inputs, params))
@@ -120,15 +121,14 @@ class Reuse:
         before = self._source.get((step.node, item))
         return before.attempt if before and before.state in ("failed", "cancelled") and before.took_s >= 0 else 0
 
-    def _known(self, step: PlanStep, item: int, key: str) -> tuple[Mapping[str, Any] | None, str]:
+    def _known(self, step: PlanStep, before: Earlier | None, key: str) -> tuple[Mapping[str, Any] | None, str]:
         """Outputs made with this fingerprint; else the reason, where it is not that the work differs."""
-        before, asked = self._previous.get((step.node, item)), False
-        same = before is not None and before.key == key
+        asked, same = False, before is not None and before.key == key
         found: tuple[Mapping[str, Any] | None, datetime | None] | None = None
-        if step.type.lane is Lane.INLINE and step.type.effect is Effect.PURE:
-            found = self._remembered(key)
-        if found is None and before is not None and same and before.emitted:
+        if before is not None and same and before.emitted:
             found = before.outputs, before.settled_at
+        elif step.type.lane is Lane.INLINE and step.type.effect is Effect.PURE:
+            found = self._remembered(key)
         if found is None and self._worth_asking(step, before):
             found, asked = _entry_use(self.past.workspace_id, key), True
         # What this run itself has made does not count: two equal nodes of one graph both run.
@@ -153,8 +153,7 @@ class Reuse:
         return not inline or (before is not None and before.took_s >= WORTH_ASKING_S)
 
     def _cleared_at(self, node: str) -> datetime:
-        moments = [at for place, at in self.past.cleared if place in ("", node)]
-        return max(moments, default=NEVER)
+        return max((at for place, at in self.past.cleared if place in ("", node)), default=NEVER)
 
     def _difference(self, step: PlanStep, item: int, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> str:
         """What differs from the workflow's previous run."""
@@ -207,6 +206,13 @@ class Reuse:
             return work_params(steps[node], step_params(steps[node], variables), variables) if node in steps else {}
         except NodeFailure:
             return {}
+
+
+def _key_again(step: PlanStep, inputs: Mapping[str, Any], before: Earlier | None) -> str | None:
+    """The fingerprint of the same step in the run before, where parameters and inputs are surely the same."""
+    if before is None or before.step is not step or step.fixed is None or step.reads_variables:
+        return None
+    return before.key if same_content(before.inputs, inputs) else None
 
 
 def _why_same(before: Earlier) -> str:
