@@ -18,6 +18,9 @@ class StepState(StrEnum):
     CANCELLED = "cancelled"
     CACHED = "cached"
 
+    # As the text that it equals. Enum's own is written in Python, and states are looked up for each step of each run.
+    __hash__ = str.__hash__
+
     @property
     def settled(self) -> bool:
         """Whether nothing more will happen to the step."""

@@ -45,12 +45,16 @@ def same_content(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
 
     What flows between steps is never changed in place. False may also mean that it takes a fingerprint to know.
     """
-    return before.keys() == after.keys() and all(_same(before[name], value) for name, value in after.items())
+    if len(before) != len(after):
+        return False
+    for name, value in after.items():
+        known = before.get(name, before)
+        if known is not value and not _same(known, value):
+            return False
+    return True
 
 
 def _same(before: Any, after: Any) -> bool:
-    if before is after:
-        return True
     if type(before) is not type(after):
         return False
     if type(before) is list:

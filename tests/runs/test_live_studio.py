@@ -16,7 +16,8 @@ def studio() -> dict[str, Any]:
     """Words become a picture, a larger one, a description of it, a film, a longer one, a voice and music."""
     nodes = [
         node("words", "input.text", text="a calm sea at dusk"),
-        node("write", "text.generate", model="sandbox/text", seed=1, sentences=8),
+        # Slow enough to be read while it is written, however busy the machine is.
+        node("write", "text.generate", model="sandbox/text", seed=1, sentences=8, latency_s=8),
         node("draw", "image.generate", model="sandbox/image", seed=1, width=512, height=288),
         node("edit", "image.edit", model="sandbox/edit", seed=1),
         node("large", "image.upscale", model="sandbox/upscale"),

@@ -132,7 +132,7 @@ def _next_look(
 ) -> datetime:
     began = began or row.started_at or row.submitted_at or row.created_at
     progress = row.progress if progress is None else progress
-    wait = timing.poll_backoff(row.polls, progress=progress, running_for=now - began)
+    wait = timing.poll_backoff(row.polls, kind=row.kind, progress=progress, running_for=now - began)
     return now + max(wait, timedelta(seconds=at_least_s))
 
 

@@ -32,6 +32,8 @@ COLLECT_HANDED = timedelta(seconds=15)
 COLLECT_GRACE = timedelta(minutes=10)
 FIRST_POLL = timedelta(milliseconds=500)
 POLL_MIN_S, POLL_FACTOR, POLL_MAX_S = 1.0, 1.5, 30.0
+# Somebody reads a text while it is written, and it is written within a minute or so.
+POLL_TEXT_S, POLL_TEXT_FOR = 1.0, timedelta(minutes=1)
 # Never more than four looks, and so four progress updates, per second and generation.
 POLL_GAP = timedelta(milliseconds=250)
 
@@ -46,9 +48,14 @@ def submit_backoff(tries: int) -> timedelta:
     return timedelta(seconds=min(30.0, 2.0 ** (tries - 1)) * random.uniform(0.8, 1.2))
 
 
-def poll_backoff(polls: int, *, progress: float | None, running_for: timedelta) -> timedelta:
-    """Before the next look: 1 s × 1.5 up to 30 s with jitter, sooner when the progress says it is nearly done."""
+def poll_backoff(polls: int, *, kind: str, progress: float | None, running_for: timedelta) -> timedelta:
+    """Before the next look: 1 s × 1.5 up to 30 s with jitter, sooner when the progress says it is nearly done.
+
+    At a text, every second for the first minute.
+    """
     seconds = min(POLL_MAX_S, POLL_MIN_S * POLL_FACTOR ** min(polls, 12))
+    if kind == "text" and running_for < POLL_TEXT_FOR:
+        seconds = POLL_TEXT_S
     if progress and progress > 0:
         remaining = running_for.total_seconds() * max(0.0, 1 - progress) / progress
         seconds = min(seconds, max(0.5, remaining * 0.4))
