@@ -16,7 +16,6 @@ from apps.common.ids import uuid7
 from apps.common.models import TenantModel, TenantRow
 from apps.workspaces.plans import PlanName
 
-
 SIGN_ON_PREFIX = "sso-"
 
 

@@ -56,7 +56,8 @@ class Provider:
         }
 
     def keys(self) -> dict[str, Any]:
-        public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key()))
+        to_jwk: Any = jwt.algorithms.RSAAlgorithm.to_jwk
+        public = json.loads(to_jwk(self.key.public_key()))
         return {"keys": [{**public, "kid": "1", "alg": "RS256", "use": "sig"}]}
 
     def token(self, form: dict[str, str]) -> tuple[int, dict[str, Any]]:
