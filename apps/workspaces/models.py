@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from typing import ClassVar
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -192,4 +193,9 @@ class SingleSignOn(TenantRow):
     @property
     def provider_id(self) -> str:
         """What the site calls this identity provider, in addresses and beside people's identities there."""
-        return f"{SIGN_ON_PREFIX}{self.id}"
+        return provider_id_of(self.workspace_id)
+
+
+def provider_id_of(workspace_id: UUID) -> str:
+    """The name of a workspace's provider: known before there is one, because a provider wants its address first."""
+    return f"{SIGN_ON_PREFIX}{workspace_id}"

@@ -18,7 +18,7 @@ from apps.common.tenancy import unscoped
 from apps.workspaces import single_sign_on
 from apps.workspaces.access import MemberRequest, member_required
 from apps.workspaces.forms import OrganisationForm, SingleSignOnForm
-from apps.workspaces.models import Role, SingleSignOn
+from apps.workspaces.models import Role, SingleSignOn, provider_id_of
 
 
 def organisation(request: HttpRequest) -> HttpResponse:
@@ -72,13 +72,13 @@ def sign_on_settings(request: MemberRequest) -> HttpResponse:
             return redirect("workspaces:sign_on_settings", request.workspace.slug)
         except single_sign_on.SingleSignOnInvalid as error:
             form.add_error(error.field, str(error))
-    context = {"form": form, "sign_on": row, "came": came, "callback": _callback(request, row)}
+    context = {"form": form, "sign_on": row, "came": came, "callback": _callback(request)}
     return render(request, "workspaces/sign_on_settings.html", context, status=422 if form.errors else 200)
 
 
-def _callback(request: HttpRequest, row: SingleSignOn | None) -> str:
-    place = reverse("openid_connect_callback", args=[row.provider_id]) if row else ""
-    return request.build_absolute_uri(place) if row else ""
+def _callback(request: MemberRequest) -> str:
+    place = reverse("openid_connect_callback", args=[provider_id_of(request.workspace.id)])
+    return request.build_absolute_uri(place)
 
 
 @require_POST

@@ -17,7 +17,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.common.outbound import OutboundSession
-from apps.common.tenancy import unscoped
 from apps.workspaces.models import SIGN_ON_PREFIX, Membership, Role, SingleSignOn, Workspace
 from apps.workspaces.secrets import secret_open, secret_seal
 
@@ -145,12 +144,7 @@ class SignInAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
 
 
 def _app(provider_id: str) -> SocialApp | None:
-    try:
-        row_id = UUID(provider_id.removeprefix(SIGN_ON_PREFIX))
-    except ValueError:
-        return None
-    with unscoped("the provider's name is what tells the workspace"):
-        row: SingleSignOn | None = SingleSignOn.objects.filter(id=row_id).first()
+    row = _by_provider(provider_id)
     if row is None:
         return None
     return SocialApp(
@@ -163,16 +157,21 @@ def _app(provider_id: str) -> SocialApp | None:
     )
 
 
+def _by_provider(provider_id: str) -> SingleSignOn | None:
+    try:
+        workspace_id = UUID(provider_id.removeprefix(SIGN_ON_PREFIX))
+    except ValueError:
+        return None
+    return sign_on_of(workspace_id)
+
+
 # --- Who came through ----------------------------------------------------------------------------------------------
 
 
 def came_through(request: Any, sociallogin: SocialLogin) -> None:
     """A person signed in with, or connected, an identity of a workspace's provider: they are in, and it is noted."""
     provider_id: str = sociallogin.account.provider
-    if not provider_id.startswith(SIGN_ON_PREFIX):
-        return
-    with unscoped("the provider's name is what tells the workspace"):
-        row: SingleSignOn | None = SingleSignOn.objects.filter(id=provider_id.removeprefix(SIGN_ON_PREFIX)).first()
+    row = _by_provider(provider_id) if provider_id.startswith(SIGN_ON_PREFIX) else None
     if row is None:
         return
     person = sociallogin.user if sociallogin.user.pk else request.user

@@ -11,7 +11,7 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -80,7 +80,7 @@ def provider_run() -> Iterator[Provider]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            places = {
+            places: dict[str, Callable[[], dict[str, Any]]] = {
                 "/.well-known/openid-configuration": provider.discovery,
                 "/keys": provider.keys,
                 "/userinfo": lambda: provider.person,
