@@ -36,6 +36,12 @@ INSTALLED_APPS = [
     "django.forms",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.google",
+    "allauth.socialaccount.providers.github",
+    "allauth.socialaccount.providers.openid_connect",
     "channels",
     "django_htmx",
     "django_vite",
@@ -68,6 +74,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "apps.common.toasts.ToastsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "apps.accounts.sessions.SessionMiddleware",
     "apps.common.tenancy.TenancyMiddleware",
     "config.refusals.method_refusals",
 ]
@@ -193,6 +200,34 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_CONFIRM_EMAIL_ON_GET = False
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if PUBLIC_URL.startswith("https") else "http"
+
+# A second step: an app's codes, passkeys, recovery codes. What allauth keeps of them is sealed.
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_ADAPTER = "apps.accounts.second_step.SecondStepAdapter"
+MFA_TOTP_ISSUER = "Millrace"
+MFA_TOTP_TOLERANCE = 1  # phones' clocks are off by some seconds
+# Browsers know passkeys on https only, and on this machine itself.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PUBLIC_URL.startswith("https")
+USERSESSIONS_ADAPTER = "allauth.usersessions.adapter.DefaultUserSessionsAdapter"
+
+# Other ways in. Google and GitHub appear where their keys are set; they vouch for the addresses they hand over.
+# A workspace's own sign-in (OpenID Connect) is kept in its settings and vouches for nobody's address.
+SOCIALACCOUNT_ADAPTER = "apps.workspaces.single_sign_on.SignInAdapter"
+SOCIALACCOUNT_FORMS = {"signup": "apps.accounts.entrance.SocialSignupForm"}
+SOCIALACCOUNT_REQUESTS_TIMEOUT = 8
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {
+    name: {
+        "APPS": [{"client_id": text(f"{name.upper()}_CLIENT_ID"), "secret": text(f"{name.upper()}_CLIENT_SECRET")}],
+        "SCOPE": scope,
+        "EMAIL_AUTHENTICATION": True,
+    }
+    for name, scope in (("google", ["profile", "email"]), ("github", ["user:email"]))
+    if text(f"{name.upper()}_CLIENT_ID", "")
+}
+# Hosts of identity providers inside of the network of this site, which must not be reached otherwise.
+SSO_INTERNAL_HOSTS = words("SSO_INTERNAL_HOSTS", "")
 
 # The embedded stack writes mail to files; EMAIL_HOST sends it.
 EMAIL_HOST = text("EMAIL_HOST", "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account import forms as allauth_forms
+from allauth.socialaccount import forms as social_forms
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
@@ -42,6 +43,18 @@ class SignupForm(_Ours, allauth_forms.SignupForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["password1"].label = _("Password")
+
+    def custom_signup(self, request: Any, user: User) -> None:
+        """allauth calls this with the new, saved person."""
+        user.name = self.cleaned_data["name"].strip()
+        user.save(update_fields=["name"])
+
+
+class SocialSignupForm(_Ours, social_forms.SignupForm):  # type: ignore[misc]
+    """Whoever comes from Google, GitHub or an organisation: the name and address they bring, to be corrected."""
+
+    name = forms.CharField(label=_("Your name"), max_length=150, widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    field_order = ("name", "email")
 
     def custom_signup(self, request: Any, user: User) -> None:
         """allauth calls this with the new, saved person."""

@@ -11,14 +11,28 @@ class WorkspacesConfig(AppConfig):
     label = "workspaces"
 
     def ready(self) -> None:
-        """Everybody who signs up gets a workspace of their own."""
-        from allauth.account.signals import user_signed_up
+        """Everybody who signs up gets a workspace of their own; who comes through one's own sign-in is in that one."""
+        from allauth.account.signals import user_logged_in, user_signed_up
+        from allauth.socialaccount.signals import social_account_added, social_account_updated
 
+        for signal in (user_logged_in, social_account_added, social_account_updated):
+            signal.connect(_came_through, dispatch_uid="workspaces.came_through")
         user_signed_up.connect(_make_workspace, dispatch_uid="workspaces.make_workspace")
 
 
 def _make_workspace(sender: Any, user: Any, **kwargs: Any) -> None:
+    from apps.workspaces.models import SIGN_ON_PREFIX
     from apps.workspaces.services import workspace_create
 
+    sociallogin = kwargs.get("sociallogin")
+    if sociallogin is not None and sociallogin.account.provider.startswith(SIGN_ON_PREFIX):
+        return  # they come to work in a workspace that is there
     name = _("%(name)s's studio") % {"name": user.get_full_name()[:80]}
     workspace_create(name=name, owner_id=user.id, slug="")
+
+
+def _came_through(sender: Any, request: Any, sociallogin: Any = None, **kwargs: Any) -> None:
+    from apps.workspaces.single_sign_on import came_through
+
+    if sociallogin is not None:
+        came_through(request, sociallogin)

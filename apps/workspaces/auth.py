@@ -17,6 +17,7 @@ from apps.common.statements import prepared, row_partial
 from apps.common.tenancy import scope_enter
 from apps.workspaces.access import ApiRequest, membership_get
 from apps.workspaces.models import ApiToken, Membership, Role, TokenScope, Workspace
+from apps.workspaces.single_sign_on import session_suffices
 
 WORKSPACE_HEADER = "Millrace-Workspace"
 _USED_EVERY = timedelta(minutes=1)
@@ -105,6 +106,9 @@ def _by_session(request: Any) -> None:
     membership = membership_get(request.user, request.headers.get(WORKSPACE_HEADER, ""))
     if membership is None:
         raise not_found()
+    if not session_suffices(membership, request.session):
+        detail = _("This workspace asks for its own sign-in. Open one of its pages, and sign in there.")
+        raise Problem("sign-on-required", 403, _("Not allowed"), detail)
     request.token = None
     request.workspace = membership.workspace
     request.role = Role(membership.role)

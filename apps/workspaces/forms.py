@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from apps.workspaces.models import Role, TokenScope
+from apps.workspaces.models import Role, SingleSignOn, TokenScope
 from apps.workspaces.services import TOKEN_DAYS
 
 
@@ -47,3 +47,50 @@ class TokenForm(forms.Form):
         super().__init__(*args, **kwargs)
         days = [(count, _("%(count)s days") % {"count": count}) for count in TOKEN_DAYS]
         self.fields["days"].choices = days  # type: ignore[attr-defined]
+
+
+class OrganisationForm(forms.Form):
+    """Which workspace somebody wants to sign in to."""
+
+    workspace = forms.SlugField(
+        label=_("Workspace"),
+        max_length=60,
+        help_text=_("The last part of its address: /w/…/"),
+        error_messages={"invalid": _("Only the last part of the address: letters, digits and hyphens.")},
+    )
+
+
+class SingleSignOnForm(forms.Form):
+    """A workspace's identity provider."""
+
+    name = forms.CharField(label=_("Name"), max_length=60, help_text=_("Stands on the button: Sign in with …"))
+    issuer = forms.CharField(label=_("Issuer"), max_length=300, help_text=_("As https://login.example.org"))
+    client_id = forms.CharField(label=_("Client ID"), max_length=200)
+    secret = forms.CharField(
+        label=_("Client secret"),
+        max_length=500,
+        required=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        help_text=_("Kept sealed and never shown. Leave it empty to keep the one before."),
+    )
+    role = forms.TypedChoiceField(label=_("Whoever comes joins as"), coerce=Role)
+    required = forms.BooleanField(
+        label=_("Require it"),
+        required=False,
+        help_text=_("Members enter only through it; owners can still use their password."),
+    )
+
+    def __init__(self, *args: Any, sign_on: SingleSignOn | None, may_require: bool, **kwargs: Any) -> None:
+        known = ("name", "issuer", "client_id", "role", "required")
+        kwargs["initial"] = {name: getattr(sign_on, name) for name in known} if sign_on else {"role": Role.EDITOR}
+        super().__init__(*args, **kwargs)
+        choices = [(role.value, role.label) for role in Role if role is not Role.OWNER]
+        self.fields["role"].choices = choices  # type: ignore[attr-defined]
+        self.may_require = may_require or bool(sign_on and sign_on.required)
+
+    def clean_required(self) -> bool:
+        """Not before somebody came through it, or a mistake would lock everybody out."""
+        wanted: bool = self.cleaned_data["required"]
+        if wanted and not self.may_require:
+            raise forms.ValidationError(_("Sign in through it once yourself; then you can require it of all."))
+        return wanted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from typing import ClassVar
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -15,6 +16,8 @@ from django.utils.translation import gettext_lazy as _
 from apps.common.ids import uuid7
 from apps.common.models import TenantModel, TenantRow
 from apps.workspaces.plans import PlanName
+
+SIGN_ON_PREFIX = "sso-"
 
 
 class Role(models.TextChoices):
@@ -156,3 +159,43 @@ class IdempotentAnswer(TenantModel):
 
     def __str__(self) -> str:
         return self.key
+
+
+class SingleSignOn(TenantRow):
+    """A workspace's own sign-in: its identity provider (OpenID Connect). The client's secret is sealed.
+
+    Whoever the provider names joins with ``role``. It vouches for this workspace only: an address it hands over counts
+    as unconfirmed, or it could open accounts of people elsewhere. Where it is ``required``, sessions that did not come
+    through it are sent there first; owners are not, so that a broken provider locks nobody out for good.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    workspace = models.OneToOneField(Workspace, on_delete=models.CASCADE, related_name="single_sign_on")
+    name = models.CharField(_("name"), max_length=60)
+    issuer = models.URLField(max_length=300)
+    client_id = models.CharField(max_length=200)
+    sealed = models.BinaryField(max_length=1000)
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.EDITOR)
+    required = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(role__in=[role for role in Role.values if role != "owner"]),
+                name="workspaces_sign_on_role",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.issuer
+
+    @property
+    def provider_id(self) -> str:
+        """What the site calls this identity provider, in addresses and beside people's identities there."""
+        return provider_id_of(self.workspace_id)
+
+
+def provider_id_of(workspace_id: UUID) -> str:
+    """The name of a workspace's provider: known before there is one, because a provider wants its address first."""
+    return f"{SIGN_ON_PREFIX}{workspace_id}"

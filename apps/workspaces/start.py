@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.workspaces import doors
+from apps.workspaces import doors, sign_on_views
 
 app_name = "start"
 urlpatterns = [
     path("", doors.landing, name="landing"),
     path("workspaces/new/", doors.workspace_create, name="workspace_create"),
+    path("organisation/", sign_on_views.organisation, name="organisation"),
     path("invitations/<str:token>/", doors.invitation, name="invitation"),
 ]

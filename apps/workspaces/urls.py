@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.workspaces import views
+from apps.workspaces import sign_on_views, views
 
 app_name = "workspaces"
 urlpatterns = [
@@ -14,6 +14,9 @@ urlpatterns = [
     path("settings/members/<uuid:user>/role/", views.member_change_role, name="member_change_role"),
     path("settings/members/<uuid:user>/remove/", views.member_remove, name="member_remove"),
     path("settings/invitations/<uuid:invitation>/revoke/", views.invitation_revoke, name="invitation_revoke"),
+    path("settings/sign-on/", sign_on_views.sign_on_settings, name="sign_on_settings"),
+    path("settings/sign-on/remove/", sign_on_views.sign_on_remove, name="sign_on_remove"),
+    path("sign-on/", sign_on_views.sign_on, name="sign_on"),
     path("settings/tokens/", views.tokens, name="tokens"),
     path("settings/tokens/<uuid:token>/revoke/", views.token_revoke, name="token_revoke"),
 ]

@@ -1,4 +1,4 @@
-"""Wrap all data keys with the newest key of SECRETS_KEYS. After it, older keys may be taken out of the environment."""
+"""Wrap all data keys, and seal second steps, with the newest of SECRETS_KEYS. Then older keys may go."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from apps.accounts.second_step import second_steps_rotate
 from apps.workspaces.secrets import data_keys_rotate
 
 
@@ -17,3 +18,4 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Rotate and say how many."""
         self.stdout.write(f"{data_keys_rotate()} data keys wrapped anew.")
+        self.stdout.write(f"{second_steps_rotate()} second steps sealed anew.")
