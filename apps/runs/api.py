@@ -42,6 +42,7 @@ from apps.workspaces.idempotency import idempotent
 router = Router(tags=["runs"])
 read = api_auth("read")
 write = api_auth("runs:write")
+start = api_auth("runs:write", more="starts")
 # No run has more events than a bigint can count.
 SEQ_DIGITS = 18
 
@@ -190,7 +191,7 @@ def cache_clear(request: ApiRequest) -> Status[None]:
     return Status(204, None)
 
 
-@router.post("/workflows/{workflow_id}/runs", auth=write, response={202: schemas.RunStarted})
+@router.post("/workflows/{workflow_id}/runs", auth=start, response={202: schemas.RunStarted})
 def run_create(request: ApiRequest, workflow_id: UUID, body: schemas.RunIn | None = None) -> HttpResponse:
     """Start a run. With `Idempotency-Key` the first answer is replayed to every repeat."""
     body = body or schemas.RunIn()
@@ -289,7 +290,7 @@ def run_cancel(request: ApiRequest, run_id: UUID, body: NoBody | None = None) ->
     return Status(202, run_json(request, run, _held([run]).get(run.id, 0)))
 
 
-@router.post("/runs/{run_id}/retry", auth=write, response={202: schemas.RunStarted})
+@router.post("/runs/{run_id}/retry", auth=start, response={202: schemas.RunStarted})
 def run_retry(request: ApiRequest, run_id: UUID, body: NoBody | None = None) -> HttpResponse:
     """A new run of the same graph that does again only what did not succeed."""
     with idempotent(request, None) as answer:
