@@ -289,6 +289,11 @@ PROVIDERS: dict[str, dict[str, str]] = {
     }
     for name in VENDORS
 } | {"sandbox": {"key": SANDBOX_KEY, "base_url": SANDBOX_URL}}
+# How fast calls are sent to a vendor with one account: calls a second (twice as many at once), and the rest wait. Below
+# what the vendors allow by default; without an entry there is no pace.
+PROVIDER_RATES: dict[str, float] = {
+    name: float(text(f"{name.upper()}_RATE", default)) for name, default in dict.fromkeys(VENDORS, "10").items()
+}
 # Where a provider reaches our webhooks.
 WEBHOOK_URL = text("WEBHOOK_URL", f"http://127.0.0.1:{PORT}")
 # Largest file a person may upload, bytes.
