@@ -30,6 +30,7 @@ from apps.projects.subflows import Types, catalogue
 from apps.providers.catalogue import offered
 from apps.providers.entries import Capability, Kind
 from apps.runs import schemas, services, watch
+from apps.runs.admission import waits_for
 from apps.runs.listing import attempts_of, children_of, step_json, steps_page
 from apps.runs.models import Run, RunEvent, RunState
 from apps.runs.reasons import reason_text
@@ -256,7 +257,7 @@ def _page(request: ApiRequest, runs: Any, limit: int, cursor: str | None) -> dic
 def run_get(request: ApiRequest, run_id: UUID) -> dict[str, Any]:
     """A run."""
     run = _run(run_id)
-    return run_json(request, run, _held([run]).get(run.id, 0))
+    return {**run_json(request, run, _held([run]).get(run.id, 0)), "waits_for": waits_for(run)}
 
 
 @router.get("/runs/{run_id}/steps", auth=read, response=schemas.StepPage)
