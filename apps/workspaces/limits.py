@@ -131,13 +131,12 @@ def page_refusal(request: HttpRequest, problem: Problem) -> HttpResponse:
 def too_many(answer: Answer) -> Problem:
     """429: when to come back, and which limit it was."""
     wait = answer.retry_s
-    short = min(answer.levels, key=lambda level: level.remaining / level.bucket.burst)
     detail = ngettext(
-        "Too many requests: the limit is %(rate)s a second. Try again in %(wait)s second.",
-        "Too many requests: the limit is %(rate)s a second. Try again in %(wait)s seconds.",
+        "Too many requests. Try again in %(wait)s second.",
+        "Too many requests. Try again in %(wait)s seconds.",
         wait,
-    ) % {"rate": f"{short.bucket.rate:.3g}", "wait": wait}
-    problem = Problem("too-many-requests", 429, _("Too many requests"), detail, violated=[short.bucket.name])
+    ) % {"wait": wait}
+    problem = Problem("too-many-requests", 429, _("Too many requests"), detail, violated=[answer.scarcest.bucket.name])
     problem.headers["Retry-After"] = str(wait)
     return problem
 

@@ -43,6 +43,7 @@ PAGES = (
     ("datasets:workspace_consent", "handshake", gettext_noop("Consent and licences")),
     ("workspaces:members", "users", gettext_noop("Members")),
     ("workspaces:tokens", "key-round", gettext_noop("API tokens")),
+    ("runs:limits", "gauge", gettext_noop("Limits")),
 )
 
 

@@ -168,3 +168,26 @@ def test_fresh_messages_drive_the_run_they_name(make_workflow: Make) -> None:
     assert states() == [RunState.COMPLETED, RunState.COMPLETED]
     assert advance_fairest() is None
     assert first.id != second.id
+
+
+def test_the_limits_are_shown(
+    make_workflow: Make, alice_api: Client, alice_client: Client, workspace: Workspace
+) -> None:
+    for run in begin(make_workflow, CAP + 2):
+        advance(run.id)
+    told = alice_api.get("/api/v1/limits").json()
+    buckets = {one.pop("name"): one for one in told["buckets"]}
+    assert (told["plan"], set(buckets)) == ("free", {"workspace", "person", "token", "starts", "uploads"})
+    assert buckets["starts"]["remaining"] == buckets["starts"]["burst"] == 250
+    assert buckets["token"]["remaining"] < buckets["token"]["burst"] == 400  # this request
+    assert told["caps"][0] == {"name": "runs", "used": CAP, "most": CAP, "waiting": 2}
+    page = alice_client.get(f"/w/{workspace.slug}/settings/limits/").content.decode()
+    assert "5 of 5" in page
+    assert "2 wait for a free place" in page
+    part = alice_client.get(f"/w/{workspace.slug}/settings/limits/", headers={"HX-Request": "true"}).content.decode()
+    assert "5 of 5" in part
+    assert "<html" not in part
+    waiting = Run.objects.filter(state=RunState.PENDING).first()
+    assert waiting is not None
+    page = alice_client.get(f"/w/{workspace.slug}/runs/{waiting.id}/").content.decode()
+    assert f"{CAP} of {CAP} runs are under way" in page

@@ -145,7 +145,7 @@ def test_a_page_says_it_where_the_person_is(
     assert whole.status_code == 429
     assert b"Try again in" in whole.content
     part = alice_client.post(url, headers={"HX-Request": "true"})
-    assert (part.status_code, part.json()["detail"][:18]) == (429, "Too many requests:")
+    assert (part.status_code, part.json()["detail"][:18]) == (429, "Too many requests.")
 
 
 def test_strangers_are_counted_by_address(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,6 +110,12 @@ _WAITING = f"""
 _FULL = f"{_TENANTS} SELECT workspace_id, most FROM places WHERE count >= most"  # noqa: S608
 
 
+_COUNT = f"""
+SELECT count(*) FROM generations_generation AS flying WHERE flying.workspace_id = %(workspace)s
+    AND flying.state IN ('submitting', 'submitted', 'running', 'unknown') AND {_FLYING}
+"""  # noqa: S608
+
+
 @dataclass(frozen=True)
 class Claim:
     """A call that this worker, and no other, may send. ``more``: when it was claimed, another waited."""
@@ -138,6 +144,13 @@ def claim_next(now: datetime, *, workspace_id: UUID | None = None, generation_id
     if row is None:
         return None
     return Claim(Generation.objects.for_workspace(row[1]).get(id=row[0]), row[2])
+
+
+def flying_count(workspace_id: UUID) -> int:
+    """How many calls of the workspace count against its cap now."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, {**_parameters(timezone.now()), "workspace": workspace_id})
+        return int(cursor.fetchone()[0])
 
 
 def waiting_count() -> int:
