@@ -168,7 +168,7 @@ class LineageOut(Schema):
     more: dict[str, int]
 
 
-@router.post("/generations", auth=api_auth("generations:write"), response={202: GenerationOut})
+@router.post("/generations", auth=api_auth("generations:write", more="starts"), response={202: GenerationOut})
 def generation_create(request: ApiRequest, body: GenerationIn) -> Any:
     """Make one provider call. Answers at once; watch `GET` on its `url`, or the workspace's socket."""
     _project_check(request, body.project)

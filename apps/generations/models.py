@@ -158,6 +158,17 @@ class Generation(TenantModel):
             models.Index(
                 fields=["poll_after"], name="generations_due", condition=Q(state__in=[str(state) for state in LIVE])
             ),
+            # Who waits for a place, and how many places each workspace has taken (apps.generations.execution.claims).
+            models.Index(
+                fields=["workspace", "poll_after"],
+                name="generations_waiting",
+                condition=Q(state="prepared", cancel_requested_at__isnull=True),
+            ),
+            models.Index(
+                fields=["workspace"],
+                name="generations_flying",
+                condition=Q(state__in=["submitting", "submitted", "running", "unknown"]),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -167,6 +178,37 @@ class Generation(TenantModel):
     def is_live(self) -> bool:
         """Whether it may still change by itself."""
         return self.state in LIVE
+
+
+class SubmissionTurn(TenantRow):
+    """When a workspace last had a call sent: of those with as many in flight, the longest unserved is next."""
+
+    workspace = models.OneToOneField(
+        "workspaces.Workspace", on_delete=models.CASCADE, primary_key=True, related_name="+"
+    )
+    served_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.workspace_id} {self.served_at}"
+
+
+class ProviderPause(models.Model):
+    """Until when nothing is sent to a vendor with one account: its pace is reached, or it said so.
+
+    ``key_id``: a workspace's own key; NULL: the platform's account.
+    """
+
+    provider = models.CharField(max_length=40)
+    key_id = models.UUIDField(null=True, blank=True)
+    until = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "key_id"], nulls_distinct=False, name="generations_pause_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.until}"
 
 
 class GenerationOutput(TenantModel):

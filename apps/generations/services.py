@@ -25,7 +25,7 @@ from apps.generations.execution import timing
 from apps.generations.execution.settlement import settle_without_charge
 from apps.generations.models import LIVE, POLLED, Generation, GenerationState
 from apps.generations.pricing import NotPriced, account_and_price
-from apps.generations.tasks import generation_cancel_send, generation_submit, generations_poll
+from apps.generations.tasks import generation_cancel_send, generations_poll, submissions_call
 from apps.providers.catalogue import MODELS, Model, inputs_problems, params_problems
 from apps.wording.schema import unknown
 
@@ -98,7 +98,7 @@ def generation_start(
         idempotency_key=idempotency_key,
         **price,
         **_request(found, settings, references),
-        **_times(found, now),
+        **_times(now),
     )
     return _prepare(generation, parent_hold_id)
 
@@ -213,9 +213,8 @@ def _request(model: Model, settings: dict[str, Any], references: dict[str, Any])
     }
 
 
-def _times(model: Model, now: datetime) -> dict[str, datetime]:
-    deadline_at = timing.deadline(model.kind, now)
-    return {"created_at": now, "poll_after": now + timing.HAND_OUT_AGAIN, "deadline_at": deadline_at}
+def _times(now: datetime) -> dict[str, datetime]:
+    return {"created_at": now, "poll_after": now, "deadline_at": now + timing.QUEUE_LIMIT}
 
 
 def _prepare(generation: Generation, parent_hold_id: UUID | None) -> Generation:
@@ -225,8 +224,7 @@ def _prepare(generation: Generation, parent_hold_id: UUID | None) -> Generation:
         with transaction.atomic():
             generation.save(force_insert=True)
             _hold(generation, parent_hold_id)
-            ids = {"workspace_id": str(generation.workspace_id), "generation_id": str(generation.id)}
-            generation_submit.delay_on_commit(**ids)
+            transaction.on_commit(submissions_call, robust=True)
             events.progressed(generation)
     except IntegrityError:
         first = _first(generation)

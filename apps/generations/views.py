@@ -36,6 +36,7 @@ from apps.generations.tape import KINDS
 from apps.generations.tape_form import RATINGS, TapeForm, tape_form
 from apps.providers.catalogue import MODELS, Model
 from apps.workspaces.access import MemberRequest, member_required
+from apps.workspaces.limits import starts_limited
 from apps.workspaces.models import Role
 
 PAGE = 24
@@ -100,6 +101,7 @@ def generation_detail(request: MemberRequest, generation_id: UUID) -> HttpRespon
 
 @require_http_methods(["GET", "POST"])
 @member_required(role=Role.EDITOR)
+@starts_limited
 def generation_create(request: MemberRequest) -> HttpResponse:
     """One call without a graph, prefilled from an earlier one (``?from=``) or with what was typed (``?once=``)."""
     source = _source(request)

@@ -27,6 +27,7 @@ from apps.engine.plan import PlanStep, step_params
 from apps.engine.states import RunState, StepState
 from apps.engine.values import inputs_check
 from apps.runs import acts, subruns
+from apps.runs.admission import run_fairest
 from apps.runs.drive import Dispatch, Drive, Ring, StepRow, Try
 from apps.runs.journal import FenceLost, Journal
 from apps.runs.lease import Lease, lease_look, lease_release, lease_take
@@ -44,9 +45,19 @@ RING_S = 1.5
 def advance(run_id: UUID) -> list[Dispatch | Ring]:
     """Drive a run as far as it goes now; answers the steps to hand to the lanes (the task enqueues them)."""
     lease = lease_take(run_id)
-    if lease is None:
-        return []
-    with structlog.contextvars.bound_contextvars(run=str(run_id)), scope(lease.workspace_id):
+    return _drive(lease) if lease else []
+
+
+def advance_fairest() -> list[Dispatch | Ring] | None:
+    """Drive the pending run whose turn it is, as :func:`advance`; None when none may begin."""
+    with transaction.atomic():
+        run_id = run_fairest()
+        lease = lease_take(run_id) if run_id else None
+    return _drive(lease) if lease else None
+
+
+def _drive(lease: Lease) -> list[Dispatch | Ring]:
+    with structlog.contextvars.bound_contextvars(run=str(lease.run_id)), scope(lease.workspace_id):
         driver = None
         try:
             driver = Driver(lease)

@@ -116,7 +116,9 @@ class Run(TenantModel):
             # No index knows `touched_at` or `lease_until`, which each batch of the journal changes: none is written
             # then (HOT), and the key of a step finds the row at once, not behind all its earlier versions.
             models.Index(
-                fields=["created_at"], condition=models.Q(state__in=["pending", "running"]), name="runs_run_quiet"
+                fields=["workspace", "state", "created_at"],
+                condition=models.Q(state__in=["pending", "running"]),
+                name="runs_run_busy",
             ),
             models.Index(fields=["wake_at"], condition=models.Q(wake_at__isnull=False), name="runs_run_wake"),
             models.Index(fields=["created_at"], condition=models.Q(state="waiting", held=True), name="runs_run_taken"),

@@ -91,7 +91,7 @@ class RunStarted(Schema):
 
 
 class RunOut(Schema):
-    """A run."""
+    """A run. ``waits_for``: why it has not begun, where its workspace has no free place; of a single run only."""
 
     id: UUID
     workflow: UUID | None
@@ -109,6 +109,7 @@ class RunOut(Schema):
     held: int
     error: dict[str, Any] | None
     last_seq: int
+    waits_for: str | None = None
     url: str
     events: str
 

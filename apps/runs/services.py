@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -208,7 +209,7 @@ def _queue(run: Run, name: str, document: Mapping[str, Any] | None, digest: byte
                 run_id=run.id,
             )
         poke(f"workspace.{run.workspace_id}", run=run.id)
-        advance_run.delay_on_commit(run_id=str(run.id))
+        advance_run.delay_on_commit(run_id=str(run.id), at=time.time())
     log.info("run queued", action="run_start", run=str(run.id), workspace=str(run.workspace_id))
 
 

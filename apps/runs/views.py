@@ -20,6 +20,7 @@ from apps.runs.console import console_context
 from apps.runs.models import RUN_LIVE, Run, RunState, StepState
 from apps.runs.waits import CALLBACK, callback_url, place_of
 from apps.workspaces.access import MemberRequest, member_required
+from apps.workspaces.limits import starts_limited
 from apps.workspaces.models import Role
 
 PAGE = 50
@@ -153,6 +154,7 @@ def drawer(request: MemberRequest, workflow_id: UUID) -> HttpResponse:
 
 @require_POST
 @member_required(Role.EDITOR)
+@starts_limited
 def version_run(request: MemberRequest, workflow_id: UUID, number: int) -> HttpResponse:
     """Run a version as it was kept; the page that asked shows the run."""
     rows = WorkflowVersion.objects.filter(
@@ -206,6 +208,7 @@ def started(request: MemberRequest, run: Run) -> HttpResponse:
 
 @require_POST
 @member_required(Role.EDITOR)
+@starts_limited
 def run_retry(request: MemberRequest, run_id: UUID) -> HttpResponse:
     """A new run that does again what did not succeed."""
     try:
@@ -216,6 +219,7 @@ def run_retry(request: MemberRequest, run_id: UUID) -> HttpResponse:
 
 @require_POST
 @member_required(Role.EDITOR)
+@starts_limited
 def run_again(request: MemberRequest, run_id: UUID) -> HttpResponse:
     """A new run of the same graph with the same values; what did not change is reused."""
     try:

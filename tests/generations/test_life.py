@@ -13,8 +13,9 @@ from apps.common.tenancy import scope
 from apps.generations.adapters import submission_build
 from apps.generations.execution import timing
 from apps.generations.execution.cancellation import send_cancel
+from apps.generations.execution.claims import waiting_count
 from apps.generations.execution.collection import collect
-from apps.generations.execution.submission import submit, submitted
+from apps.generations.execution.submission import place_fill, submit, submitted
 from apps.generations.execution.sweeping import sweep
 from apps.generations.models import Generation, GenerationOutput, GenerationState
 from apps.generations.services import (
@@ -193,11 +194,12 @@ def test_answer_that_comes_after_the_sweeper_counts(start: Start, vendor: Vendor
     assert (row.state, row.provider_request_id) == (STATE.SUBMITTED, "job-1")
 
 
-def test_lost_message_is_made_up_by_the_sweeper(start: Start, vendor: Vendor) -> None:
+def test_lost_message_is_made_up_by_the_tick(start: Start, vendor: Vendor) -> None:
+    assert waiting_count() == 0
     row = start()
-    assert sweep(timezone.now()) == []
-    (following,) = sweep(timezone.now() + timing.HAND_OUT_AGAIN + timedelta(seconds=1))
-    assert (following.act, following.generation_id) == ("submit", row.id)
+    assert waiting_count() == 1
+    assert list(place_fill(lambda: None))
+    assert (waiting_count(), vendor.only_job()["attempt"]) == (0, str(row.id))
 
 
 def test_two_workers_submit_once(start: Start, vendor: Vendor, rich: Workspace) -> None:

@@ -1,4 +1,4 @@
-"""What fell between two lines: lost messages, workers that died around the POST, jobs past their deadline."""
+"""What fell between two lines: workers that died around the POST, jobs past their deadline."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ BATCH = 200
 
 
 def sweep(now: datetime | None = None) -> list[Next]:
-    """Hand out what was lost, turn silent submissions into ``unknown``, expire what is late."""
+    """End what was cancelled unsent, turn silent submissions into ``unknown``, expire what is late."""
     now = now or timezone.now()
     with unscoped("the sweeper serves every workspace"):
         late = list(Generation.objects.filter(state__in=LIVE, deadline_at__lt=now)[:BATCH])
         overdue = Generation.objects.filter(poll_after__lt=now)
         silent = list(overdue.filter(state=STATE.SUBMITTING)[:BATCH])
-        waiting = list(overdue.filter(state=STATE.PREPARED)[:BATCH])
+        unsent = list(overdue.filter(state=STATE.PREPARED, cancel_requested_at__isnull=False)[:BATCH])
     followed = [_expire(row, now) for row in late]
     for row in silent:
         _unknown(row, now)
-    followed += [_hand_out(row, now) for row in waiting]
+    for row in unsent:
+        settle_without_charge(row, STATE.CANCELLED, code="cancelled", now=now, only_from=(STATE.PREPARED,))
     return [found for found in followed if found is not None]
 
 
@@ -49,12 +50,3 @@ def _unknown(generation: Generation, now: datetime) -> None:
     mine = rows.filter(id=generation.id, state=STATE.SUBMITTING, fence=generation.fence)
     if mine.update(state=STATE.UNKNOWN, poll_after=now):
         events.progressed(generation)
-
-
-def _hand_out(generation: Generation, now: datetime) -> Next | None:
-    if generation.cancel_requested_at:
-        settle_without_charge(generation, STATE.CANCELLED, code="cancelled", now=now, only_from=(STATE.PREPARED,))
-        return None
-    rows = Generation.objects.for_workspace(generation.workspace_id)
-    rows.filter(id=generation.id, state=STATE.PREPARED).update(poll_after=now + timing.HAND_OUT_AGAIN)
-    return Next("submit", generation.workspace_id, generation.id)
