@@ -187,6 +187,19 @@ class GenerationOutput(TenantModel):
         return f"{self.generation_id} {self.position}"
 
 
+class Vote(TenantModel):
+    """A member's vote for a generation, where several are compared. Each member has one for each."""
+
+    generation = models.ForeignKey(Generation, on_delete=models.CASCADE, related_name="votes")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["generation", "user"], name="generations_one_vote")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.generation_id}"
+
+
 class ProviderKey(TenantModel):
     """A key of the workspace's own with a vendor, for one project or for all. It is used, and never shown again."""
 

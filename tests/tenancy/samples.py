@@ -173,6 +173,7 @@ SAMPLES: dict[str, Callable[[Place], Any]] = {
     "run": _run,
     "node": lambda place: "n1",
     "item": lambda place: 0,
+    "variant": lambda place: 0,
     "generation_id": _generation,
     "generation": _generation,
     "asset_id": _asset,
@@ -227,6 +228,12 @@ ABSENT_FOR_ALL = frozenset(
         "POST w/<slug:workspace>/approvals/<uuid:run_id>/<str:node>/<int:item>/answer/",
         "POST w/<slug:workspace>/approvals/<uuid:run_id>/<str:node>/<int:item>/remind/",
         "POST /runs/{run_id}/steps/{node}/{item}/remind",
+        # The sample's run compares nothing.
+        "POST /runs/{run_id}/variants/{node}/{variant}/vote",
+        "POST /runs/{run_id}/variants/{node}/{variant}/choose",
+        "GET w/<slug:workspace>/runs/<uuid:run_id>/compare/<str:node>/",
+        "POST w/<slug:workspace>/runs/<uuid:run_id>/compare/<str:node>/<int:item>/vote/",
+        "POST w/<slug:workspace>/runs/<uuid:run_id>/compare/<str:node>/<int:item>/choose/",
         "DELETE /providers/{name}/key",
     }
 )
