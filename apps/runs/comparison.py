@@ -33,7 +33,10 @@ _HOW = {
 
 @dataclass(frozen=True)
 class Cell:
-    """One variant in the grid. ``parts`` are the differences besides the model, as title and value; ``choosable``: it may go on now."""
+    """One variant in the grid. ``parts`` are the differences besides the model, as title and value.
+
+    ``choosable``: it may go on now. ``gone``: its file is in the trash, or not there any more.
+    """
 
     variant: VariantView
     title: str
@@ -131,7 +134,7 @@ def _cell(step: PlanStep, variant: VariantView, row: Step | None, gone: set[str]
     model = MODELS.get(variant.model)
     titles = model.params["properties"] if model else {}
     parts = tuple(
-        (_(str(titles.get(name, {}).get("title", name))), _value(value))
+        (_(str(titles.get(name, {}).get("title", name))), _value(value, titles.get(name, {})))
         for name, value in variant.differs.items()
         if name != "model"
     )
@@ -153,7 +156,11 @@ def _cell(step: PlanStep, variant: VariantView, row: Step | None, gone: set[str]
     )
 
 
-def _value(value: Any) -> str:
+def _value(value: Any, schema: Mapping[str, Any]) -> str:
+    """A value as the form calls it."""
+    named = dict(zip(map(str, schema.get("enum", ())), schema.get("x-enum-titles", ()), strict=False))
+    if str(value) in named:
+        return _(str(named[str(value)]))
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     return str(value)

@@ -250,7 +250,8 @@ class Timeline:
             return self._several(step, group, variants)
         counts = dict(group.counts)
         counts[choice.state] -= 1
-        found = self._several(step, replace(group, counts={state: n for state, n in counts.items() if n}), variants)
+        group = replace(group, counts={state: n for state, n in counts.items() if n}, waits="")
+        found = self._several(step, group, variants)
         error = error_text(choice.error or {})
         waiting = choice.state == StepState.WAITING
         request = json.dumps({**(choice.request or {}), "places": sorted(variants)}) if choice.request else ""

@@ -2,100 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
-
 import pytest
 
 from apps.accounts.models import User
 from apps.billing.services import balance_get
 from apps.generations.models import Generation, GenerationState
-from apps.projects.models import Workflow
 from apps.runs import comparing, services
 from apps.runs.driver import advance
-from apps.runs.models import Run, Step
-from apps.runs.variants import VariantView, variants_read, varied_step
+from apps.runs.models import Step
 from apps.workspaces.models import Workspace
-from tests.runs.asking import ring
-from tests.runs.asking import start as start_run
-from tests.runs.graphs import graph, node
-from tests.vendors.life import live
-from tests.vendors.writing import WritingServer, two_writers
+from tests.runs.asking import ring, start
+from tests.runs.comparing import (
+    LENGTHS,
+    MODELS,
+    Compare,
+    Finish,
+    Vendors,
+    after,
+    asked,
+    choice,
+    says,
+    shown,
+)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("inside")]
-Make = Callable[..., Workflow]
-LENGTHS = {"sweep": {"length": [1, 2, 3]}}
-
-
-@pytest.fixture
-def vendors(funded: Workspace) -> Iterator[tuple[WritingServer, WritingServer]]:
-    """Two vendors that write."""
-    with two_writers() as both:
-        yield both
-
-
-@pytest.fixture
-def compare(make_workflow: Make, vendors: tuple[WritingServer, WritingServer]) -> Make:
-    """``compare(vary, **settings)``: a text in variants, and what hangs on it."""
-
-    def make(vary: dict[str, Any], **settings: Any) -> Workflow:
-        own = {"model": "alpha/writer", "tone": "warm", "$vary": vary, **settings}
-        nodes = [node("words", "input.text", text="the sea"), node("ask", "text.generate", **own), node("after")]
-        return make_workflow(graph(nodes, ("words", "text", "ask", "prompt"), ("ask", "text", "after", "value")))
-
-    return make
-
-
-@pytest.fixture
-def finish(monkeypatch: pytest.MonkeyPatch) -> Callable[[Run], Run]:
-    """``finish(run)``: its calls live to their end, and the run goes on."""
-
-    def make(run: Run) -> Run:
-        for row in Generation.objects.filter(run_id=run.id).order_by("item"):
-            if row.is_live:
-                live(row, monkeypatch)
-        monkeypatch.undo()
-        advance(run.id)
-        run.refresh_from_db()
-        return run
-
-    return make
-
-
-def start(workflow: Workflow, **options: Any) -> Run:
-    return start_run(workflow, **options)
-
-
-def _says(server: WritingServer, words: str) -> None:
-    server.words = (words, "", "", "")
-
-
-def shown(run: Run) -> list[VariantView]:
-    step = varied_step(run, "ask")
-    assert step
-    return variants_read(run, step)
-
-
-def choice(run: Run) -> Step:
-    step = varied_step(run, "ask")
-    assert step
-    found: Step = Step.objects.get(run=run, node="ask", item=len(step.variants))
-    return found
-
-
-def after(run: Run) -> Mapping[str, Any]:
-    row = Step.objects.get(run=run, node="after")
-    return row.outputs or row.error or {}
-
-
-def asked(vendors: tuple[WritingServer, WritingServer]) -> int:
-    return sum(len(server.submitted) for server in vendors)
 
 
 def test_each_variant_is_asked_priced_and_paid_by_itself(
-    compare: Make, finish: Callable[[Run], Run], workspace: Workspace, vendors: tuple[WritingServer, WritingServer]
+    compare: Compare, finish: Finish, workspace: Workspace, vendors: Vendors
 ) -> None:
-    workflow = compare({"models": ["alpha/writer", "beta/writer"], "sweep": {"length": [1, 2]}})
+    workflow = compare({**MODELS, "sweep": {"length": [1, 2]}})
     quote = services.estimate(workflow=workflow)
     assert quote.high == 2 * 1_000_000 + 2 * 3_000_000
     run = start(workflow)
@@ -120,10 +56,10 @@ def test_each_variant_is_asked_priced_and_paid_by_itself(
 
 
 def test_one_that_fails_is_not_charged_and_the_first_good_one_goes_on(
-    compare: Make, finish: Callable[[Run], Run], vendors: tuple[WritingServer, WritingServer]
+    compare: Compare, finish: Finish, vendors: Vendors
 ) -> None:
     vendors[0].script = "refuses"
-    run = finish(start(compare({"models": ["alpha/writer", "beta/writer"]})))
+    run = finish(start(compare(MODELS)))
     assert run.state == "completed"
     failed, good = shown(run)
     assert (failed.state, failed.cost, failed.winner) == ("failed", 0, False)
@@ -134,7 +70,7 @@ def test_one_that_fails_is_not_charged_and_the_first_good_one_goes_on(
 
 
 def test_when_all_fail_the_step_fails_with_the_first_reason(
-    compare: Make, finish: Callable[[Run], Run], workspace: Workspace, vendors: tuple[WritingServer, WritingServer]
+    compare: Compare, finish: Finish, workspace: Workspace, vendors: Vendors
 ) -> None:
     vendors[0].script = "refuses"
     run = finish(start(compare(LENGTHS)))
@@ -146,14 +82,14 @@ def test_when_all_fail_the_step_fails_with_the_first_reason(
 
 
 def test_another_winner_does_again_only_what_follows(
-    compare: Make,
-    finish: Callable[[Run], Run],
+    compare: Compare,
+    finish: Finish,
     alice: User,
     workspace: Workspace,
-    vendors: tuple[WritingServer, WritingServer],
+    vendors: Vendors,
 ) -> None:
-    _says(vendors[1], "Waves.")
-    workflow = compare({"models": ["alpha/writer", "beta/writer"]})
+    says(vendors[1], "Waves.")
+    workflow = compare(MODELS)
     first = finish(start(workflow))
     spent, calls = balance_get(workspace_id=workspace.id).available, asked(vendors)
     second = comparing.variant_choose(run=first, node="ask", place=1, actor_id=alice.id)
@@ -177,9 +113,7 @@ def test_another_winner_does_again_only_what_follows(
     assert after(fourth) == {"value": "The sea at dusk."}
 
 
-def test_choosing_pays_for_no_variant_that_failed(
-    compare: Make, finish: Callable[[Run], Run], vendors: tuple[WritingServer, WritingServer]
-) -> None:
+def test_choosing_pays_for_no_variant_that_failed(compare: Compare, finish: Finish, vendors: Vendors) -> None:
     vendors[0].script = "refuses"
     own = {"models": ["beta/writer", "alpha/writer"], "sweep": {"length": [1, 2]}}
     first = finish(start(compare(own)))
@@ -194,10 +128,10 @@ def test_choosing_pays_for_no_variant_that_failed(
 
 
 def test_a_run_waits_for_a_person_and_holds_no_worker(
-    compare: Make, finish: Callable[[Run], Run], alice: User, vendors: tuple[WritingServer, WritingServer]
+    compare: Compare, finish: Finish, alice: User, vendors: Vendors
 ) -> None:
-    _says(vendors[1], "Waves.")
-    workflow = compare({"models": ["alpha/writer", "beta/writer"], "choose": "person"})
+    says(vendors[1], "Waves.")
+    workflow = compare({**MODELS, "choose": "person"})
     run = start(workflow)
     with pytest.raises(comparing.NotChoosable, match="This variant is still being made"):
         comparing.variant_choose(run=run, node="ask", place=0, actor_id=alice.id)
@@ -218,7 +152,7 @@ def test_a_run_waits_for_a_person_and_holds_no_worker(
     assert (again.state, after(again)) == ("completed", {"value": "Waves."})
 
 
-def test_after_thirty_days_the_first_good_one_goes_on(compare: Make, finish: Callable[[Run], Run]) -> None:
+def test_after_thirty_days_the_first_good_one_goes_on(compare: Compare, finish: Finish) -> None:
     run = finish(start(compare({**LENGTHS, "choose": "person"})))
     ring(run)
     advance(run.id)
@@ -228,9 +162,7 @@ def test_after_thirty_days_the_first_good_one_goes_on(compare: Make, finish: Cal
     assert shown(run)[0].winner
 
 
-def test_the_most_votes_of_several_members_decide(
-    compare: Make, finish: Callable[[Run], Run], alice: User, bob: User
-) -> None:
+def test_the_most_votes_of_several_members_decide(compare: Compare, finish: Finish, alice: User, bob: User) -> None:
     workflow = compare({**LENGTHS, "choose": "votes"})
     run = finish(start(workflow))
     assert shown(run)[0].winner, "without any vote the first one goes on"
@@ -246,10 +178,10 @@ def test_the_most_votes_of_several_members_decide(
 
 
 def test_what_made_nothing_or_is_not_there_gets_no_vote(
-    compare: Make, finish: Callable[[Run], Run], alice: User, vendors: tuple[WritingServer, WritingServer]
+    compare: Compare, finish: Finish, alice: User, vendors: Vendors
 ) -> None:
     vendors[0].script = "refuses"
-    run = finish(start(compare({"models": ["alpha/writer", "beta/writer"]})))
+    run = finish(start(compare(MODELS)))
     with pytest.raises(comparing.NotVotable, match="This variant made nothing"):
         comparing.variant_vote(run=run, node="ask", place=0, user_id=alice.id, vote=True)
     for name, place in (("ask", 2), ("ask", -1), ("words", 0), ("nobody", 0)):
@@ -257,9 +189,7 @@ def test_what_made_nothing_or_is_not_there_gets_no_vote(
             comparing.variant_vote(run=run, node=name, place=place, user_id=alice.id, vote=True)
 
 
-def test_cancel_in_the_middle_ends_variants_and_choice(
-    compare: Make, workspace: Workspace, finish: Callable[[Run], Run]
-) -> None:
+def test_cancel_in_the_middle_ends_variants_and_choice(compare: Compare, workspace: Workspace, finish: Finish) -> None:
     run = start(compare(LENGTHS))
     services.run_cancel(run=run)
     advance(run.id)
@@ -271,21 +201,21 @@ def test_cancel_in_the_middle_ends_variants_and_choice(
     assert not Generation.objects.filter(run_id=run.id, state=GenerationState.SUCCEEDED).exists()
 
 
-def test_a_limit_stops_the_variants_that_would_pass_it(compare: Make, finish: Callable[[Run], Run]) -> None:
+def test_a_limit_stops_the_variants_that_would_pass_it(compare: Compare, finish: Finish) -> None:
     run = finish(start(compare(LENGTHS), max_credits=2_500_000))
     assert run.state == "completed"
     assert [each.state for each in shown(run)] == ["completed", "completed", "failed"]
     assert "This run may cost at most" in shown(run)[2].error["message"]
 
 
-def test_a_dry_run_says_what_each_variant_would_ask(compare: Make, finish: Callable[[Run], Run]) -> None:
+def test_a_dry_run_says_what_each_variant_would_ask(compare: Compare, finish: Finish) -> None:
     run = finish(start(compare(LENGTHS), dry_run=True))
     assert run.state == "completed"
     assert [each.error["code"] for each in shown(run)] == ["dry-run"] * 3
     assert choice(run).state == "skipped"
 
 
-def test_a_driver_that_died_finds_the_same_choice(compare: Make, finish: Callable[[Run], Run]) -> None:
+def test_a_driver_that_died_finds_the_same_choice(compare: Compare, finish: Finish) -> None:
     run = start(compare({**LENGTHS, "choose": "person"}))
     finish(run)
     before = choice(run).wake_at
@@ -294,7 +224,7 @@ def test_a_driver_that_died_finds_the_same_choice(compare: Make, finish: Callabl
     assert Step.objects.filter(run=run, node="ask").count() == 4
 
 
-def test_an_estimate_of_known_variants_is_free_and_names_the_wait(compare: Make, finish: Callable[[Run], Run]) -> None:
+def test_an_estimate_of_known_variants_is_free_and_names_the_wait(compare: Compare, finish: Finish) -> None:
     workflow = compare({**LENGTHS, "choose": "person"})
     finish(start(workflow))
     quote = services.estimate(workflow=workflow)
@@ -304,7 +234,7 @@ def test_an_estimate_of_known_variants_is_free_and_names_the_wait(compare: Make,
     assert told["after"].action == "run"
 
 
-def test_a_run_with_a_variant_named_by_hand(compare: Make, finish: Callable[[Run], Run]) -> None:
+def test_a_run_with_a_variant_named_by_hand(compare: Compare, finish: Finish) -> None:
     workflow = compare(LENGTHS)
     run = finish(start(workflow, part=services.Part(inputs={"ask": {"$winner": {"length": 2}}})))
     assert [each.state for each in shown(run)] == ["skipped", "completed", "skipped"]

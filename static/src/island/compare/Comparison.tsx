@@ -4,19 +4,25 @@ import { Check, Columns2, Dices, Layers3, SlidersHorizontal } from "lucide-react
 
 import { AssetPreview } from "../canvas/Preview";
 import { variantsCount, varyOf, type Vary } from "../document/vary";
-import type { GraphNode } from "../document/types";
+import type { ParamSchema } from "../boot";
+import type { GraphNode, Json } from "../document/types";
 import { listed, t, tn } from "../i18n";
 import { model, nodeTypeOf, schemaOf } from "../store/catalogue";
 import { comparable, compareOpen, gridOpen, sheetOf, varySet } from "../store/compare";
 import { modelOf } from "../store/edits";
 import { isAsset, useRun, type Output } from "../store/run";
 
+const valueTitle = (schema: ParamSchema | undefined, value: Json): string => {
+  const at = schema?.enum?.indexOf(value) ?? -1;
+  return schema?.["x-enum-titles"]?.[at] ?? (value === true ? t("Yes") : value === false ? t("No") : String(value));
+};
+
 /** What differs, in words. */
 function words(node: GraphNode, vary: Vary): string {
   const { models = [], seeds, sweep = {} } = vary;
   const titles = schemaOf(nodeTypeOf(node), modelOf(nodeTypeOf(node), node.params)).properties ?? {};
   const parts = models.length ? [listed(models.map((id) => model(id)?.title ?? id))] : [];
-  for (const [name, values] of Object.entries(sweep)) parts.push(`${titles[name]?.title ?? name}: ${listed(values.map(String))}`);
+  for (const [name, values] of Object.entries(sweep)) parts.push(`${titles[name]?.title ?? name}: ${listed(values.map((value) => valueTitle(titles[name], value)))}`);
   if (Array.isArray(seeds)) parts.push(t("seeds %(seeds)s", { seeds: listed(seeds.map(String)) }));
   else if (seeds) parts.push(tn("%(count)s seed", "%(count)s seeds", seeds));
   return parts.join(" × ");
