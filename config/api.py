@@ -23,6 +23,7 @@ from apps.common.problems import Problem, not_found, problem_response
 from apps.datasets.api import router as datasets
 from apps.generations.api import router as generations
 from apps.generations.board_api import router as boards
+from apps.generations.comparison_api import router as comparisons
 from apps.generations.provider_api import router as providers
 from apps.projects.api import router as projects
 from apps.runs.answer_api import router as answers
@@ -93,6 +94,7 @@ for router in (
     answers,
     variants,
     generations,
+    comparisons,
     providers,
     boards,
     datasets,

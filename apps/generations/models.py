@@ -118,6 +118,10 @@ class Generation(TenantModel):
     rating = models.PositiveSmallIntegerField(null=True, blank=True)
     tags = ArrayField(models.CharField(max_length=60), default=list, blank=True, db_default=[])
     consent = models.BooleanField(null=True, blank=True)
+    # The comparison that it is a variant of, where it was asked for without a graph, and what differs in it. Its place
+    # there is ``item``.
+    comparison_id = models.UUIDField(null=True, blank=True)
+    differs = models.JSONField(null=True, blank=True)
     assets = models.ManyToManyField("assets.Asset", through="GenerationOutput", related_name="generations")
 
     class Meta:
@@ -152,6 +156,11 @@ class Generation(TenantModel):
             models.Index(fields=["workspace", "project_id", "-created_at", "-id"], name="generations_project"),
             models.Index(fields=["workspace", "model", "-created_at", "-id"], name="generations_model"),
             models.Index(fields=["workspace", "run_id"], name="generations_run", condition=Q(run_id__isnull=False)),
+            models.Index(
+                fields=["workspace", "comparison_id", "item"],
+                name="generations_comparison",
+                condition=Q(comparison_id__isnull=False),
+            ),
             models.Index(
                 fields=["provider", "-settled_at"], name="generations_health", condition=Q(settled_at__isnull=False)
             ),

@@ -116,6 +116,15 @@ def _board_item(place: Place) -> Any:
     return board_add(board=place.made["the board"], assets=[_asset(place)])[0].id
 
 
+def _comparison(place: Place) -> Any:
+    from apps.generations.models import Generation
+
+    comparison_id = uuid4()
+    rows = Generation.objects.for_workspace(place.workspace.id).filter(id=_generation(place))
+    rows.update(comparison_id=comparison_id, differs={"seed": 1})
+    return comparison_id
+
+
 def _dataset(place: Place) -> Any:
     """A dataset whose version 1 holds one generation and is exported."""
     from django.utils import timezone
@@ -176,6 +185,7 @@ SAMPLES: dict[str, Callable[[Place], Any]] = {
     "variant": lambda place: 0,
     "generation_id": _generation,
     "generation": _generation,
+    "comparison_id": _comparison,
     "asset_id": _asset,
     "asset": _asset,
     "board_id": _board,

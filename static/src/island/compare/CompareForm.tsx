@@ -224,7 +224,7 @@ function Form({ node, first, focus, close }: { node: GraphNode; first: Vary; foc
 function firstOf(node: GraphNode, focus: string, asked: Vary): Vary {
   const set = varyOf(node.params);
   const own = modelOf(nodeTypeOf(node), node.params);
-  const models = focus === "models" && !set?.models && typeof own === "string" && model(own) ? { models: [own] } : {};
+  const models = focus === "models" && !set && typeof own === "string" && model(own) ? { models: [own] } : {};
   return { ...set, ...models, ...(set ? {} : asked) };
 }
 
