@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 
 from apps.accounts.models import User
@@ -187,6 +189,14 @@ def test_what_made_nothing_or_is_not_there_gets_no_vote(
     for name, place in (("ask", 2), ("ask", -1), ("words", 0), ("nobody", 0)):
         with pytest.raises(comparing.NoSuchVariant):
             comparing.variant_vote(run=run, node=name, place=place, user_id=alice.id, vote=True)
+
+
+def test_a_variant_whose_file_is_gone_cannot_go_on(compare: Compare, finish: Finish) -> None:
+    run = finish(start(compare(LENGTHS)))
+    gone = {"$asset": str(uuid4()), "kind": "image"}
+    Step.objects.filter(run=run, node="ask", item=1).update(outputs={"text": gone})
+    with pytest.raises(comparing.NotChoosable, match="in the trash or gone"):
+        comparing.variant_choose(run=run, node="ask", place=1, actor_id=None)
 
 
 def test_cancel_in_the_middle_ends_variants_and_choice(compare: Compare, workspace: Workspace, finish: Finish) -> None:
