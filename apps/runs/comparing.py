@@ -55,8 +55,9 @@ def variant_choose(*, run: Run, node: str, place: int, actor_id: UUID | None) ->
         raise NotChoosable(_("This run is a step of another run. Open its own workflow and choose there."))
     inputs = {**run.overrides, node: {**run.overrides.get(node, {}), WINNER: dict(variant.differs)}}
     with transaction.atomic():
-        _keep(run, variant, actor_id)
-        return run_repeat(run=run, actor_id=actor_id, part=Part(run.targets, run.id, "", inputs))
+        _keep(run, variant, actor_id)  # locks the choice, so that of two clicks the second finds the first one's run
+        begun: Run | None = Run.objects.filter(from_run=run, overrides=inputs, finished_at=None).first()
+        return begun or run_repeat(run=run, actor_id=actor_id, part=Part(run.targets, run.id, "", inputs))
 
 
 def _variant(run: Run, node: str, place: int) -> tuple[PlanStep, VariantView]:

@@ -96,6 +96,7 @@ def test_another_winner_does_again_only_what_follows(
     spent, calls = balance_get(workspace_id=workspace.id).available, asked(vendors)
     second = comparing.variant_choose(run=first, node="ask", place=1, actor_id=alice.id)
     assert (second.price_low, second.price_high) == (0, 0)
+    assert comparing.variant_choose(run=first, node="ask", place=1, actor_id=alice.id) == second, "a double click"
     advance(second.id)
     second.refresh_from_db()
     assert (second.state, second.cost) == ("completed", 0)
