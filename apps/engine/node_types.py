@@ -190,6 +190,8 @@ class NodeType:
     model_kind: str | None = None
     # Of a node that asks a model: why another model cannot be asked instead, as a sentence; None where it can.
     stand_in: Callable[[Mapping[str, Any], str], str | None] | None = None
+    # Of a node that asks a model: its parameters as a variant has them, without those that another model does not take.
+    vary: Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]] | None = None
     # Of a node that acts outside: one sentence that says what it would do, for plans and dry runs.
     would: Callable[[Mapping[str, Any], Mapping[str, Any]], str] | None = None
     # Takes no time and reads nothing that is not given to it: a plan may compute it.

@@ -118,6 +118,10 @@ class Generation(TenantModel):
     rating = models.PositiveSmallIntegerField(null=True, blank=True)
     tags = ArrayField(models.CharField(max_length=60), default=list, blank=True, db_default=[])
     consent = models.BooleanField(null=True, blank=True)
+    # The comparison that it is a variant of, where it was asked for without a graph, and what differs in it. Its place
+    # there is ``item``.
+    comparison_id = models.UUIDField(null=True, blank=True)
+    differs = models.JSONField(null=True, blank=True)
     assets = models.ManyToManyField("assets.Asset", through="GenerationOutput", related_name="generations")
 
     class Meta:
@@ -152,6 +156,11 @@ class Generation(TenantModel):
             models.Index(fields=["workspace", "project_id", "-created_at", "-id"], name="generations_project"),
             models.Index(fields=["workspace", "model", "-created_at", "-id"], name="generations_model"),
             models.Index(fields=["workspace", "run_id"], name="generations_run", condition=Q(run_id__isnull=False)),
+            models.Index(
+                fields=["workspace", "comparison_id", "item"],
+                name="generations_comparison",
+                condition=Q(comparison_id__isnull=False),
+            ),
             models.Index(
                 fields=["provider", "-settled_at"], name="generations_health", condition=Q(settled_at__isnull=False)
             ),
@@ -227,6 +236,19 @@ class GenerationOutput(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.generation_id} {self.position}"
+
+
+class Vote(TenantModel):
+    """A member's vote for a generation, where several are compared. Each member has one for each."""
+
+    generation = models.ForeignKey(Generation, on_delete=models.CASCADE, related_name="votes")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["generation", "user"], name="generations_one_vote")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.generation_id}"
 
 
 class ProviderKey(TenantModel):

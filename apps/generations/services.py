@@ -65,11 +65,14 @@ def generation_start(
     actor_id: UUID | None = None,
     idempotency_key: str = "",
     fallbacks: Sequence[str] = (),
+    comparison_id: UUID | None = None,
+    differs: Mapping[str, Any] | None = None,
 ) -> Generation:
     """Price it, hold the credits and hand it to the provider's lane, all or nothing.
 
     ``inputs`` are asset references by name; a plain value among them counts as a parameter. ``fallbacks`` are models
-    that are asked in turn where a vendor is busy or ill; the hold is for the dearest. Repeating a call with the
+    that are asked in turn where a vendor is busy or ill; the hold is for the dearest. ``differs`` is what tells it
+    from the others of its comparison. Repeating a call with the
     same (run, node, item, attempt) or idempotency key returns the first row. Raises InvalidGeneration, and
     InsufficientCredits (from billing) before anything is written.
     """
@@ -96,6 +99,8 @@ def generation_start(
         attempt=attempt,
         actor_id=actor_id,
         idempotency_key=idempotency_key,
+        comparison_id=comparison_id,
+        differs=differs,
         **price,
         **_request(found, settings, references),
         **_times(now),

@@ -17,7 +17,8 @@ from apps.engine.states import RunState, StepState
 from apps.runs.admission import waits_for
 from apps.runs.listing import run_titles
 from apps.runs.models import Run, RunEvent, Step
-from apps.runs.timeline import Clock, Timeline, Told, longest_path
+from apps.runs.paths import longest_path
+from apps.runs.timeline import Clock, Timeline, Told
 
 STEPS_SHOWN = 500
 LOG_SHOWN = 500

@@ -115,7 +115,7 @@ class Drive:
             if row.state in (StepState.READY, StepState.RUNNING) and step.type.lane is not Lane.INLINE:
                 self.take_place(step)
             if row.state is StepState.RUNNING and step.type.quote is not None:
-                self.committed[(position, item)] = self.quote(step).high
+                self.committed[(position, item)] = self.quote(step, item).high
 
     def due(self, run_id: UUID) -> None:
         """Another run has a reason to look: it is driven when this drive is over."""
@@ -134,9 +134,9 @@ class Drive:
         """One more step is under way."""
         self.in_flight[step.type.type] = self.in_flight.get(step.type.type, 0) + 1
 
-    def quote(self, step: PlanStep, inputs: Mapping[str, Any] | None = None) -> Quote:
-        """The step's price, micro-credits; with its inputs where they are there."""
-        return step_quote(step, step_params(step, self.variables), inputs) if step.type.quote else Quote()
+    def quote(self, step: PlanStep, item: int) -> Quote:
+        """The price of an item of the step, micro-credits."""
+        return step_quote(step, step_params(step, self.variables, item)) if step.type.quote else Quote()
 
     @property
     def spent(self) -> int:

@@ -296,6 +296,26 @@ class CacheClearing(TenantModel):
         return f"{self.workflow_id or self.workspace_id} {self.node} {self.at}"
 
 
+class Choice(TenantModel):
+    """Which result a person chose among a node's variants. It holds wherever that very result is among them again.
+
+    ``digest`` is that of the outputs; ``variant`` is what differed in the one that was chosen.
+    """
+
+    workflow = models.ForeignKey("projects.Workflow", on_delete=models.CASCADE, related_name="+")
+    node = models.CharField(max_length=64)
+    digest = models.BinaryField(max_length=32)
+    variant = models.JSONField()
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "workflow", "node"], name="runs_one_choice")]
+
+    def __str__(self) -> str:
+        return f"{self.workflow_id} {self.node}"
+
+
 class Letter(TenantModel):
     """A mail that asks one person for one approval. The row comes first, and is claimed before anything is sent.
 

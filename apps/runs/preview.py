@@ -24,9 +24,13 @@ from apps.engine.plan import Plan, PlanStep, step_params, step_quote
 from apps.engine.states import StepState
 from apps.engine.values import inputs_check
 from apps.runs.adapters import PreviewContext
+from apps.runs.choices import left_out, pick
 from apps.runs.lease import PAST_SQL, past_read
 from apps.runs.reasons import is_reuse, reason_text
 from apps.runs.reuse import Past, Reuse
+
+# Of a variant that does not run, as another one was chosen.
+_LEFT_OUT: Mapping[str, Any] = {}
 
 
 class Action(StrEnum):
@@ -65,6 +69,7 @@ class _Walk:
     execution: Execution
     quotes: Mapping[int, Quote]
     lists: Lists
+    workflow_id: UUID | None
     unknown: set[int] = field(default_factory=set)
     found: list[StepPreview] = field(default_factory=list)
 
@@ -86,7 +91,12 @@ def past_of(
 
 
 def preview(
-    *, plan: Plan, past: Past, variables: Mapping[str, Any], overrides: Mapping[str, Mapping[str, Any]] | None = None
+    *,
+    plan: Plan,
+    past: Past,
+    variables: Mapping[str, Any],
+    overrides: Mapping[str, Mapping[str, Any]] | None = None,
+    workflow_id: UUID | None = None,
 ) -> list[StepPreview]:
     """Each node of the plan in running order, with what would happen to it."""
     variables = plain({**plan.variables, **variables})
@@ -98,6 +108,7 @@ def preview(
         Execution(plan, plain(overrides or {})),
         {step.position: quote for step, quote in plan.quote(variables)},
         Lists(plan),
+        workflow_id,
     )
     while (step := walk.execution.next_ready()) is not None:
         walk.found.append(_look(walk, step))
@@ -144,9 +155,12 @@ def _items(walk: _Walk, step: PlanStep, work: Work) -> StepPreview:
     for item, inputs in enumerate(work.items):
         try:
             inputs_check(inputs, step.type.inputs)
-            params = step_params(step, walk.variables)
+            params = step_params(step, walk.variables, item)
             result = walk.reuse.find(step, item, inputs, params)
             outputs = result.outputs if result.outputs is not None else _instant(walk, step, inputs, params)
+            if outputs is None and step.variants and left_out(step, item, walk.execution.overrides):
+                known.append(_LEFT_OUT)
+                continue
         except NodeFailure as failure:
             return _unknown(walk, step, reason=str(failure))
         reasons.append(result.reason)
@@ -155,18 +169,35 @@ def _items(walk: _Walk, step: PlanStep, work: Work) -> StepPreview:
             quote = step_quote(step, params, inputs)
             price = Quote(price.low + quote.low, price.high + quote.high)
         known.append(outputs)
-    if all(outputs is not None for outputs in known):
-        for item, outputs in enumerate(known):
-            walk.execution.settle(step, item, StepState.CACHED, outputs)
+    if all(outputs is not None for outputs in known) and _settled(walk, step, known):
         if reasons and all(is_reuse(reason) for reason in reasons):
             return _reused(step, reasons[0])
     else:
         walk.unknown.add(step.position)
         walk.execution.abandon(step)
     first = next((reason for reason in reasons if not is_reuse(reason)), "")
+    if step.variants and reasons and not first:
+        return StepPreview(step.node, 0, 0, False, step.type.effect.value, Action.RUN, _("Waits for a choice"))
     effect = step.type.effect.value
     per_item = step.type.per_item and price.high > 0
     return StepPreview(step.node, price.low, price.high, False, effect, Action.RUN, reason_text(first), would, per_item)
+
+
+def _settled(walk: _Walk, step: PlanStep, known: list[Mapping[str, Any] | None]) -> bool:
+    """Give on what a step's items give; False where somebody has yet to choose among them."""
+    for item, outputs in enumerate(known):
+        walk.execution.settle(step, item, StepState.SKIPPED if outputs is _LEFT_OUT else StepState.CACHED, outputs)
+    ended = walk.execution.variants(step) if step.variants else None
+    if ended is None:
+        return True
+    try:
+        picked = pick(step, walk.workflow_id, ended, walk.execution.overrides)
+    except NodeFailure:
+        return False
+    if picked is None:
+        return False
+    walk.execution.settle(step, len(known), StepState.CACHED, ended[1][picked.place])
+    return True
 
 
 def _reused(step: PlanStep, code: str) -> StepPreview:

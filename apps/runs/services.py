@@ -20,7 +20,8 @@ from apps.billing.services import credits_hold
 from apps.common.live import poke
 from apps.common.statements import row_insert
 from apps.engine.documents import MAX_BYTES, DocumentError, document_parse
-from apps.engine.plan import Plan
+from apps.engine.plan import Plan, PlanStep
+from apps.engine.vary import WINNER, variant_place
 from apps.projects.models import Workflow
 from apps.projects.services import workflow_document
 from apps.runs.lease import hold_amount
@@ -114,7 +115,9 @@ def _estimate(workflow: Workflow, plan: Plan, variables: Mapping[str, Any] | Non
         from_run_id=part.from_run,
         from_node=part.from_node,
     )
-    steps = tuple(preview(plan=plan, past=past, variables=variables or {}, overrides=part.inputs))
+    steps = tuple(
+        preview(plan=plan, past=past, variables=variables or {}, overrides=part.inputs, workflow_id=workflow.id)
+    )
     per_item = any(step.per_item for step in steps)
     return Estimate(sum(step.low for step in steps), sum(step.high for step in steps), steps, per_item)
 
@@ -125,9 +128,7 @@ def part_resolve(workflow: Workflow, plan: Plan, part: Part) -> Part:
     for node in [*part.inputs, *([part.from_node] if part.from_node else [])]:
         if node not in nodes:
             raise NoSuchNode(_("There is no node %(node)s in the part that runs.") % {"node": node})
-        for port in part.inputs.get(node, ()):
-            if not nodes[node].type.takes(port):
-                raise NoSuchNode(_("%(node)s has no input %(port)s.") % {"node": nodes[node].title, "port": port})
+        _inputs_check(nodes[node], part.inputs.get(node, {}))
     if part.from_run is not None:
         if not Run.objects.filter(id=part.from_run).exists():
             raise NoSuchRun(NoSuchRun.__doc__)
@@ -139,6 +140,16 @@ def part_resolve(workflow: Workflow, plan: Plan, part: Part) -> Part:
     if last is None:
         raise NoEarlierRun(_("This workflow has not finished a run yet. Run it from the beginning first."))
     return replace(part, from_run=last)
+
+
+def _inputs_check(step: PlanStep, inputs: Mapping[str, Any]) -> None:
+    """Whether a run can give these to a step: values at its ports, or which of its variants goes on."""
+    for port, value in inputs.items():
+        if port == WINNER and step.variants:
+            if variant_place(step.variants, value) is None:
+                raise NoSuchNode(_("%(node)s has no such variant.") % {"node": step.title})
+        elif not step.type.takes(port):
+            raise NoSuchNode(_("%(node)s has no input %(port)s.") % {"node": step.title, "port": port})
 
 
 def run_start(

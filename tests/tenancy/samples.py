@@ -116,6 +116,15 @@ def _board_item(place: Place) -> Any:
     return board_add(board=place.made["the board"], assets=[_asset(place)])[0].id
 
 
+def _comparison(place: Place) -> Any:
+    from apps.generations.models import Generation
+
+    comparison_id = uuid4()
+    rows = Generation.objects.for_workspace(place.workspace.id).filter(id=_generation(place))
+    rows.update(comparison_id=comparison_id, differs={"seed": 1})
+    return comparison_id
+
+
 def _dataset(place: Place) -> Any:
     """A dataset whose version 1 holds one generation and is exported."""
     from django.utils import timezone
@@ -173,8 +182,10 @@ SAMPLES: dict[str, Callable[[Place], Any]] = {
     "run": _run,
     "node": lambda place: "n1",
     "item": lambda place: 0,
+    "variant": lambda place: 0,
     "generation_id": _generation,
     "generation": _generation,
+    "comparison_id": _comparison,
     "asset_id": _asset,
     "asset": _asset,
     "board_id": _board,
@@ -227,6 +238,12 @@ ABSENT_FOR_ALL = frozenset(
         "POST w/<slug:workspace>/approvals/<uuid:run_id>/<str:node>/<int:item>/answer/",
         "POST w/<slug:workspace>/approvals/<uuid:run_id>/<str:node>/<int:item>/remind/",
         "POST /runs/{run_id}/steps/{node}/{item}/remind",
+        # The sample's run compares nothing.
+        "POST /runs/{run_id}/variants/{node}/{variant}/vote",
+        "POST /runs/{run_id}/variants/{node}/{variant}/choose",
+        "GET w/<slug:workspace>/runs/<uuid:run_id>/compare/<str:node>/",
+        "POST w/<slug:workspace>/runs/<uuid:run_id>/compare/<str:node>/<int:item>/vote/",
+        "POST w/<slug:workspace>/runs/<uuid:run_id>/compare/<str:node>/<int:item>/choose/",
         "DELETE /providers/{name}/key",
     }
 )

@@ -106,6 +106,20 @@ def stand_in(capability: str) -> Callable[[Mapping[str, Any], str], str | None]:
     return problem
 
 
+def varied(own: Sequence[str] = ()) -> Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]:
+    """How a variant of the node asks: of the node's parameters those that the variant's model takes, and its own."""
+
+    def fit(params: Mapping[str, Any], variant: Mapping[str, Any]) -> dict[str, Any]:
+        other = variant.get("model")
+        if other in (None, params.get("model")) or other not in catalogue.MODELS:
+            return {**params, **variant}
+        _model, settings = split(params, own)
+        kept, _left = catalogue.params_fit(str(other), settings)
+        return {**{name: params[name] for name in own if name in params}, **kept, **variant}
+
+    return fit
+
+
 def pricer(ask: Ask, ports: Sequence[Port]) -> Pricer:
     """The price of what ``ask`` would ask, micro-credits. Inputs that are not there yet are taken to be as usual."""
 

@@ -182,6 +182,11 @@ export class Api {
     return this.call("POST", `/workflows/${id}/estimate`, ask);
   }
 
+  /** What a run of this graph, in the place of the workflow's own, would cost. */
+  estimateOf(id: string, graph: GraphDocument): Promise<Estimate> {
+    return this.call("POST", `/workflows/${id}/estimate`, { graph });
+  }
+
   runStart(id: string, idempotencyKey: string, ask: RunAsk = {}): Promise<RunAnswer> {
     return this.call("POST", `/workflows/${id}/runs`, ask, { "Idempotency-Key": idempotencyKey });
   }
