@@ -124,7 +124,9 @@ def variant_vote(request: ApiRequest, run_id: UUID, node: str, variant: int, bod
 
 
 @router.post(
-    "/runs/{run_id}/variants/{node}/{variant}/choose", auth=api_auth("runs:write"), response={202: schemas.RunStarted}
+    "/runs/{run_id}/variants/{node}/{variant}/choose",
+    auth=api_auth("runs:write", more="starts"),
+    response={202: schemas.RunStarted},
 )
 def variant_choose(
     request: ApiRequest, run_id: UUID, node: str, variant: int, body: NoBody | None = None

@@ -18,6 +18,7 @@ from apps.runs.models import Run
 from apps.runs.variants import varied_step
 from apps.runs.views import STARTING, run_get
 from apps.workspaces.access import MemberRequest, member_required
+from apps.workspaces.limits import starts_limited
 from apps.workspaces.models import Role
 
 
@@ -60,6 +61,7 @@ def variant_vote(request: MemberRequest, run_id: UUID, node: str, item: int) -> 
 
 @require_POST
 @member_required(Role.EDITOR)
+@starts_limited
 def variant_choose(request: MemberRequest, run_id: UUID, node: str, item: int) -> HttpResponse:
     """Let a variant go on; the grid shows the run in which it does, and the canvas follows it."""
     run = run_get(run_id)
