@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -63,6 +64,17 @@ class Selection:
             if value not in (None, ())
         }
         return {name: str(value) if isinstance(value, (UUID, date)) else value for name, value in plain.items()}
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> Selection:
+        """The filter that :meth:`document` gave."""
+        told = {name: tuple(value) if isinstance(value, list) else value for name, value in document.items()}
+        readers: dict[str, Callable[[str], Any]] = {
+            "project": UUID,
+            "since": date.fromisoformat,
+            "until": date.fromisoformat,
+        }
+        return cls(**{name: readers[name](value) if name in readers else value for name, value in told.items()})
 
     def _conditions(self) -> Q:
         found = Q(state__in=self.states or STATES)
