@@ -68,13 +68,13 @@ class Selection:
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> Selection:
         """The filter that :meth:`document` gave."""
-        told = {name: tuple(value) if isinstance(value, list) else value for name, value in document.items()}
-        readers: dict[str, Callable[[str], Any]] = {
-            "project": UUID,
-            "since": date.fromisoformat,
-            "until": date.fromisoformat,
-        }
-        return cls(**{name: readers[name](value) if name in readers else value for name, value in told.items()})
+        days: Callable[[str], Any] = date.fromisoformat
+        readers: dict[str, Callable[[Any], Any]] = {"project": UUID, "since": days, "until": days}
+        told: dict[str, Any] = {}
+        for name, value in document.items():
+            plain = tuple(value) if isinstance(value, list) else value
+            told[name] = readers[name](plain) if name in readers else plain
+        return cls(**told)
 
     def _conditions(self) -> Q:
         found = Q(state__in=self.states or STATES)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from apps.engine.node_types import NodeFailure, NodeType, Port, Quote, is_variable
@@ -58,9 +58,18 @@ class Plan:
         """Whether a step may cost something."""
         return any(step.type.quote is not None for step in self.steps)
 
-    def quote(self, variables: Mapping[str, Any]) -> list[tuple[PlanStep, Quote]]:
-        """Each step's price. A paid step that is skipped costs nothing, so its low is 0 behind a condition."""
-        return [(step, _quote(step, variables, self._conditional)) for step in self.steps]
+    def quote(self, variables: Mapping[str, Any], own: Collection[str] = ()) -> list[tuple[PlanStep, Quote]]:
+        """Each step's price. A paid step that is skipped costs nothing, so its low is 0 behind a condition.
+
+        ``own``: the vendors that are called with a key of the workspace's own.
+        """
+        return [(step, _quote(step, variables, self._conditional, own)) for step in self.steps]
+
+    def price(self, own: Collection[str] = ()) -> Quote:
+        """Of all steps together, with the graph's own variables."""
+        quotes = [quote for _step, quote in self.quote(self.variables, own)]
+        vendors = tuple(sorted({vendor for quote in quotes for vendor in quote.own}))
+        return Quote(sum(quote.low for quote in quotes), sum(quote.high for quote in quotes), vendors)
 
     @property
     def _conditional(self) -> set[int]:
@@ -72,19 +81,21 @@ class Plan:
         return found
 
 
-def _quote(step: PlanStep, variables: Mapping[str, Any], conditional: set[int]) -> Quote:
+def _quote(step: PlanStep, variables: Mapping[str, Any], conditional: set[int], own: Collection[str]) -> Quote:
     if step.type.quote is None:
         return Quote()
     try:
-        quote = step_quote(step, step.type.with_defaults(params_resolve(step.params, variables)))
+        quote = step_quote(step, step.type.with_defaults(params_resolve(step.params, variables)), own=own)
     except NodeFailure:
         return Quote()
-    return Quote(0, quote.high) if step.position in conditional else quote
+    return replace(quote, low=0) if step.position in conditional else quote
 
 
-def step_quote(step: PlanStep, params: Mapping[str, Any], inputs: Mapping[str, Any] | None = None) -> Quote:
+def step_quote(
+    step: PlanStep, params: Mapping[str, Any], inputs: Mapping[str, Any] | None = None, own: Collection[str] = ()
+) -> Quote:
     """What a step costs with these parameters; ``inputs`` where they are known. NodeFailure where nobody can say."""
-    return step.type.quote(params, inputs, step.policy.fallback) if step.type.quote else Quote()
+    return step.type.quote(params, inputs, step.policy.fallback, own) if step.type.quote else Quote()
 
 
 def step_params(step: PlanStep, variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from apps.generations.forms import (
     settings_given,
 )
 from apps.generations.fragments import card, cards, inputs_shown, node_json, settings_shown, with_outputs
+from apps.generations.keys import own_providers
 from apps.generations.models import Generation, GenerationState
 from apps.generations.route import route_said
 from apps.generations.story import lineage_shown, tags_suggested
@@ -116,7 +117,9 @@ def generation_create(request: MemberRequest) -> HttpResponse:
         "source": source,
         "once": _once(request),
     }
-    context |= {"price": form_price(form, model), "balance": balance_get(workspace_id=request.workspace.id)}
+    own = own_providers(workspace_id=request.workspace.id, project_id=source.project_id if source else None)
+    context |= {"price": form_price(form, model), "own_key": model.provider in own}
+    context["balance"] = balance_get(workspace_id=request.workspace.id)
     context["plain"], context["advanced"] = fields_split(form, model)
     context |= changed
     refused = request.method == "POST"

@@ -181,3 +181,10 @@ def test_an_entry_of_the_staff_is_laid_over(rich: Workspace) -> None:
     key_set(workspace_id=rich.id, provider="openai", key=KEY)
     with pytest.raises(InvalidGeneration):
         start(rich)
+
+
+def test_the_form_says_whose_key_pays(alice_client: Client, workspace: Workspace) -> None:
+    page = "/w/mill/tape/new/?model=openai/for-a-test"
+    assert "on your own key" not in alice_client.get(page).content.decode()
+    key_set(workspace_id=workspace.id, provider="openai", key=KEY)
+    assert "on your own key" in alice_client.get(page).content.decode()
