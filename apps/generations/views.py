@@ -35,6 +35,8 @@ from apps.generations.route import route_said
 from apps.generations.story import lineage_shown, tags_suggested
 from apps.generations.tape import KINDS
 from apps.generations.tape_form import RATINGS, TapeForm, tape_form
+from apps.generations.vendors import vendor_title
+from apps.generations.wording import question
 from apps.providers.catalogue import MODELS, Model
 from apps.workspaces.access import MemberRequest, member_required
 from apps.workspaces.models import Role
@@ -42,6 +44,7 @@ from apps.workspaces.models import Role
 PAGE = 24
 LIVE_MAX = 100
 RECENT = 10
+UNCLEAR = 5
 
 
 @require_GET
@@ -89,6 +92,16 @@ def home_recent(request: MemberRequest) -> HttpResponse:
     rows = Generation.objects.for_workspace(request.workspace.id).filter(state=GenerationState.SUCCEEDED)
     recent = with_outputs(rows, request.workspace.id).order_by("-created_at", "-id")[:RECENT]
     return render(request, "generations/_recent.html", {"cards": cards(recent), "may_edit": _may_edit(request)})
+
+
+@require_GET
+@member_required(role=Role.VIEWER)
+def home_unclear(request: MemberRequest) -> HttpResponse:
+    """Calls whose answer was lost and that wait for somebody's decision, for the workspace's home."""
+    rows = Generation.objects.for_workspace(request.workspace.id).filter(state=GenerationState.UNKNOWN)
+    asked = rows.exclude(asked_at=None).order_by("asked_at", "id")[: UNCLEAR + 1]
+    context = {"rows": [(row, question(row)) for row in asked[:UNCLEAR]], "more": len(asked) > UNCLEAR}
+    return render(request, "generations/_unclear.html", {**context, "may_edit": _may_edit(request)})
 
 
 @require_GET
@@ -179,6 +192,8 @@ def _detail(request: MemberRequest, generation_id: UUID) -> dict[str, Any]:
         "settings": settings_shown(row),
         "inputs": inputs_shown(row),
         "route": route_said(row),
+        "question": question(row) if row.asks else "",
+        "vendor": vendor_title(row.provider),
         "node": node_json(row),
         "may_edit": _may_edit(request),
         "lineage": lineage_shown(request.workspace, ("generation", row.id)),
