@@ -33,7 +33,10 @@ def until_over(row: Any, live: tuple[str, ...]) -> None:
 
 
 def picture(workspace: Workspace, **more: Any) -> Generation:
-    call: dict[str, Any] = {"model": "sandbox/image", "params": {"prompt": f"{LONG}, at sea", "width": 256, "height": 256, **more}}
+    call: dict[str, Any] = {
+        "model": "sandbox/image",
+        "params": {"prompt": f"{LONG}, at sea", "width": 256, "height": 256, **more},
+    }
     return generation_start(workspace_id=workspace.id, project_id=None, **call)
 
 
