@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,9 +61,18 @@ class Plan:
         """Whether a step may cost something."""
         return any(step.type.quote is not None for step in self.steps)
 
-    def quote(self, variables: Mapping[str, Any]) -> list[tuple[PlanStep, Quote]]:
-        """Each step's price. A paid step that is skipped costs nothing, so its low is 0 behind a condition."""
-        return [(step, _quote(step, variables, self._conditional)) for step in self.steps]
+    def quote(self, variables: Mapping[str, Any], own: Collection[str] = ()) -> list[tuple[PlanStep, Quote]]:
+        """Each step's price. A paid step that is skipped costs nothing, so its low is 0 behind a condition.
+
+        ``own``: the vendors that are called with a key of the workspace's own.
+        """
+        return [(step, _quote(step, variables, self._conditional, own)) for step in self.steps]
+
+    def price(self, own: Collection[str] = ()) -> Quote:
+        """Of all steps together, with the graph's own variables."""
+        quotes = [quote for _step, quote in self.quote(self.variables, own)]
+        vendors = tuple(sorted({vendor for quote in quotes for vendor in quote.own}))
+        return Quote(sum(quote.low for quote in quotes), sum(quote.high for quote in quotes), vendors)
 
     @property
     def _conditional(self) -> set[int]:
@@ -75,16 +84,17 @@ class Plan:
         return found
 
 
-def _quote(step: PlanStep, variables: Mapping[str, Any], conditional: set[int]) -> Quote:
+def _quote(step: PlanStep, variables: Mapping[str, Any], conditional: set[int], own: Collection[str]) -> Quote:
     if step.type.quote is None:
         return Quote()
     try:
         params = step.type.with_defaults(params_resolve(step.params, variables))
-        quotes = [step_quote(step, each) for each in _varied(step, params)]
+        quotes = [step_quote(step, each, own=own) for each in _varied(step, params)]
     except NodeFailure:
         return Quote()
     low = 0 if step.position in conditional else sum(quote.low for quote in quotes)
-    return Quote(low, sum(quote.high for quote in quotes))
+    vendors = tuple(sorted({vendor for quote in quotes for vendor in quote.own}))
+    return Quote(low, sum(quote.high for quote in quotes), vendors)
 
 
 def _varied(step: PlanStep, params: dict[str, Any]) -> list[dict[str, Any]]:
@@ -92,9 +102,11 @@ def _varied(step: PlanStep, params: dict[str, Any]) -> list[dict[str, Any]]:
     return [step.type.vary(params, each) for each in step.variants] if step.variants and step.type.vary else [params]
 
 
-def step_quote(step: PlanStep, params: Mapping[str, Any], inputs: Mapping[str, Any] | None = None) -> Quote:
+def step_quote(
+    step: PlanStep, params: Mapping[str, Any], inputs: Mapping[str, Any] | None = None, own: Collection[str] = ()
+) -> Quote:
     """What a step costs with these parameters; ``inputs`` where they are known. NodeFailure where nobody can say."""
-    return step.type.quote(params, inputs, step.policy.fallback) if step.type.quote else Quote()
+    return step.type.quote(params, inputs, step.policy.fallback, own) if step.type.quote else Quote()
 
 
 def step_params(step: PlanStep, variables: Mapping[str, Any], item: int = 0) -> dict[str, Any]:

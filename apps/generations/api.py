@@ -33,6 +33,7 @@ from apps.generations.services import (
     generation_start,
 )
 from apps.generations.tape_form import tape_form
+from apps.generations.wording import question
 from apps.projects.models import Project
 from apps.projects.schemas import Moment
 from apps.workspaces.access import ApiRequest
@@ -83,11 +84,21 @@ class Hop(Schema):
     dropped: list[str] = Field(default_factory=list)
 
 
+class Question(Schema):
+    """The answer was lost and nobody can say what became of it. Without an answer it is given up at ``until``, free."""
+
+    asked_at: Moment
+    until: Moment
+    message: str
+    give_up: str
+
+
 class GenerationOut(Schema):
     """One paid call. ``cost`` is 0 unless it succeeded; ``outputs`` are asset references with an expiring ``url``.
 
     ``text`` is what a model that writes has written, so far while it is under way; ``usage`` what the vendor says it
-    took. ``model`` is the one that is asked or has answered, ``route`` those that were asked before it.
+    took. ``model`` is the one that is asked or has answered, ``route`` those that were asked before it. ``question`` is
+    what a person should decide: wait, or POST to its ``give_up``.
     """
 
     id: UUID
@@ -126,6 +137,7 @@ class GenerationOut(Schema):
     latency_ms: int | None
     rating: int | None
     tags: list[str]
+    question: Question | None
     url: str
 
 
@@ -288,7 +300,19 @@ def generation_json(row: Generation) -> dict[str, Any]:
         "error": row.error or None,
         "error_code": row.error_code or None,
         "outputs": outputs_with_urls(row),
+        "question": _question(row),
         "url": reverse("api-1:generation_detail", args=[row.id]),
+    }
+
+
+def _question(row: Generation) -> dict[str, Any] | None:
+    if not row.asks:
+        return None
+    return {
+        "asked_at": row.asked_at,
+        "until": row.deadline_at,
+        "message": question(row),
+        "give_up": reverse("api-1:generation_give_up_create", args=[row.id]),
     }
 
 

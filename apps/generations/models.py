@@ -97,6 +97,8 @@ class Generation(TenantModel):
     deadline_at = models.DateTimeField()
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     cancel_sent_at = models.DateTimeField(null=True, blank=True)
+    # Its answer was lost, and by then nobody could say what became of it: since then a person is asked.
+    asked_at = models.DateTimeField(null=True, blank=True)
 
     outputs = models.JSONField(default=list)
     # What a model that writes has written.
@@ -182,6 +184,11 @@ class Generation(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.model} {self.state}"
+
+    @property
+    def asks(self) -> bool:
+        """Whether a person is asked what to do about its lost answer."""
+        return self.state == GenerationState.UNKNOWN and self.asked_at is not None
 
     @property
     def is_live(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from apps.engine.execution import Execution
 from apps.engine.node_types import Lane, Quote
 from apps.engine.plan import Plan, PlanStep, step_params, step_quote
 from apps.engine.states import RunState, StepState
+from apps.generations.keys import own_providers
 from apps.runs.adapters import InlineContext
 from apps.runs.journal import Journal
 from apps.runs.lease import Lease
@@ -136,7 +138,14 @@ class Drive:
 
     def quote(self, step: PlanStep, item: int) -> Quote:
         """The price of an item of the step, micro-credits."""
-        return step_quote(step, step_params(step, self.variables, item)) if step.type.quote else Quote()
+        if step.type.quote is None:
+            return Quote()
+        return step_quote(step, step_params(step, self.variables, item), own=self.own)
+
+    @cached_property
+    def own(self) -> frozenset[str]:
+        """The vendors that this run calls with keys of the workspace's own."""
+        return own_providers(workspace_id=self.lease.workspace_id, project_id=self.lease.project_id)
 
     @property
     def spent(self) -> int:

@@ -22,6 +22,7 @@ from apps.common.statements import row_insert
 from apps.engine.documents import MAX_BYTES, DocumentError, document_parse
 from apps.engine.plan import Plan, PlanStep
 from apps.engine.vary import WINNER, variant_place
+from apps.generations.keys import own_providers
 from apps.projects.models import Workflow
 from apps.projects.services import workflow_document
 from apps.runs.lease import hold_amount
@@ -60,12 +61,14 @@ class Estimate:
     """The price of a run before it starts, micro-credits, and what would happen to each node.
 
     ``per_item``: the price is where it begins, for a node counts one item of a list that the run itself makes.
+    ``own_keys``: the vendors that bill the workspace itself, by its own keys.
     """
 
     low: int
     high: int
     steps: tuple[StepPreview, ...]
     per_item: bool = False
+    own_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -115,11 +118,13 @@ def _estimate(workflow: Workflow, plan: Plan, variables: Mapping[str, Any] | Non
         from_run_id=part.from_run,
         from_node=part.from_node,
     )
-    steps = tuple(
-        preview(plan=plan, past=past, variables=variables or {}, overrides=part.inputs, workflow_id=workflow.id)
-    )
+    # Whose keys are used matters only where something is paid; most graphs need not ask.
+    own = own_providers(workspace_id=workflow.workspace_id, project_id=workflow.project_id) if plan.paid else ()
+    told: dict[str, Any] = {"variables": variables or {}, "overrides": part.inputs, "workflow_id": workflow.id, "own": own}
+    steps = tuple(preview(plan=plan, past=past, **told))
     per_item = any(step.per_item for step in steps)
-    return Estimate(sum(step.low for step in steps), sum(step.high for step in steps), steps, per_item)
+    vendors = tuple(sorted({vendor for step in steps for vendor in step.own_keys}))
+    return Estimate(sum(step.low for step in steps), sum(step.high for step in steps), steps, per_item, vendors)
 
 
 def part_resolve(workflow: Workflow, plan: Plan, part: Part) -> Part:

@@ -118,7 +118,7 @@ def _start(now: Drive, one: Try, call: ChildRun) -> Child:
     with transaction.atomic():
         _check_parent(now)
         graph_id, plan = _graph(lease.workspace_id, call)
-        price = Quote() if lease.dry_run else _price(plan)
+        price = Quote() if lease.dry_run else plan.price(now.own)
         run = Run(
             workspace_id=lease.workspace_id,
             workflow_id=UUID(call.workflow_id),
@@ -179,11 +179,6 @@ def _graph(workspace_id: UUID, call: ChildRun) -> tuple[UUID, Plan]:
         graph_id = graph_keep(workspace_id, document, document_digest(document))
         _graphs.put(key, graph_id)
     return graph_id, plan_of_graph(graph_id, None)
-
-
-def _price(plan: Plan) -> Quote:
-    quotes = [quote for _step, quote in plan.quote(plan.variables)]
-    return Quote(sum(quote.low for quote in quotes), sum(quote.high for quote in quotes))
 
 
 def _afresh(now: Drive, one: Try) -> bool:

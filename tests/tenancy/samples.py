@@ -133,15 +133,15 @@ def _dataset(place: Place) -> Any:
     from apps.datasets.selection import Selection
     from apps.generations.execution.settlement import settle_without_charge
     from apps.generations.models import Generation, GenerationState
+    from tests.datasets.frozen import frozen
 
     generation = Generation.objects.for_workspace(place.workspace.id).get(id=_generation(place))
     settle_without_charge(generation, GenerationState.FAILED, code="failed", now=timezone.now())
     ids: dict[str, Any] = {"workspace_id": place.workspace.id, "actor_id": place.owner.id}
     services.generation_consent_set(generation_id=generation.id, allowed=True, **ids)
     dataset = services.dataset_create(name="Sample", **ids)
-    place.made["the frozen"] = services.version_freeze(
-        dataset_id=dataset.id, selection=Selection(states=("failed",)), **ids
-    )
+    version = services.version_freeze(dataset_id=dataset.id, selection=Selection(states=("failed",)), **ids)
+    place.made["the frozen"] = frozen(version)
     return dataset.id
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.db.models import DurationField, ExpressionWrapper, F, QuerySet, Value
+from django.db.models.functions import Least
 from django.utils import timezone
 
 from apps.common.tenancy import unscoped
@@ -18,16 +20,19 @@ BATCH = 200
 
 
 def sweep(now: datetime | None = None) -> list[Next]:
-    """End what was cancelled unsent, turn silent submissions into ``unknown``, expire what is late."""
+    """End what was cancelled unsent, turn silent submissions ``unknown``, ask about those, expire what is late."""
     now = now or timezone.now()
     with unscoped("the sweeper serves every workspace"):
         late = list(Generation.objects.filter(state__in=LIVE, deadline_at__lt=now)[:BATCH])
         overdue = Generation.objects.filter(poll_after__lt=now)
         silent = list(overdue.filter(state=STATE.SUBMITTING)[:BATCH])
         unsent = list(overdue.filter(state=STATE.PREPARED, cancel_requested_at__isnull=False)[:BATCH])
+        unclear = list(_unclear(now)[:BATCH])
     followed = [_expire(row, now) for row in late]
     for row in silent:
         _unknown(row, now)
+    for row in unclear:
+        _ask(row, now)
     for row in unsent:
         settle_without_charge(row, STATE.CANCELLED, code="cancelled", now=now, only_from=(STATE.PREPARED,))
     return [found for found in followed if found is not None]
@@ -49,4 +54,19 @@ def _unknown(generation: Generation, now: datetime) -> None:
     rows = Generation.objects.for_workspace(generation.workspace_id)
     mine = rows.filter(id=generation.id, state=STATE.SUBMITTING, fence=generation.fence)
     if mine.update(state=STATE.UNKNOWN, poll_after=now):
+        events.progressed(generation)
+
+
+def _unclear(now: datetime) -> QuerySet[Generation]:
+    """Lost answers that a person is to be asked about by now."""
+    half = ExpressionWrapper((F("deadline_at") - F("created_at")) / 2, output_field=DurationField())
+    rows: QuerySet[Generation] = Generation.objects.filter(state=STATE.UNKNOWN, asked_at=None)
+    wait = Least(Value(timing.ASK_AFTER, output_field=DurationField()), half)
+    return rows.annotate(wait=wait).filter(submitted_at__lt=now - F("wait"))
+
+
+def _ask(generation: Generation, now: datetime) -> None:
+    """Put the question: to go on waiting, or to give it up."""
+    rows = Generation.objects.for_workspace(generation.workspace_id)
+    if rows.filter(id=generation.id, state=STATE.UNKNOWN, asked_at=None).update(asked_at=now):
         events.progressed(generation)

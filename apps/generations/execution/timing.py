@@ -10,6 +10,9 @@ DEADLINES = {"text": timedelta(minutes=5), "image": timedelta(minutes=10), "audi
 DEADLINE_DEFAULT = timedelta(minutes=30)
 # How long a call may wait for its turn. Its deadline proper begins when it is sent.
 QUEUE_LIMIT = timedelta(hours=24)
+# A lost answer that nobody could find out about is put before a person after this long, and no later than half-way to
+# the deadline, so that there is time to answer.
+ASK_AFTER = timedelta(minutes=10)
 # A POST that has not come back after this long died with its worker (the adapters' own timeouts are shorter).
 SUBMIT_LIMIT = timedelta(seconds=30)
 # Whoever sends a POST renews its claim meanwhile; one not renewed for this long has died.
