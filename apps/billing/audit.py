@@ -27,13 +27,19 @@ WITH entries AS (
     FROM billing_entry GROUP BY account_id
 ), holds AS (
     SELECT account_id, sum(amount) AS amount FROM billing_hold WHERE state = 'open' GROUP BY account_id
-), wallets AS (
+), accounts AS (
     SELECT account.*, COALESCE(entries.amount, 0) AS entries, COALESCE(holds.amount, 0) AS holds,
            COALESCE(entries.lines, 0) AS lines
     FROM billing_account AS account
     LEFT JOIN entries ON entries.account_id = account.id
     LEFT JOIN holds ON holds.account_id = account.id
-    WHERE account.kind = 'wallet'
+    WHERE account.workspace_id IS NOT NULL
+), debts AS (
+    SELECT wallet.id, wallet.owed, -COALESCE(receivable.entries, 0) AS entries
+    FROM accounts AS wallet
+    LEFT JOIN accounts AS receivable
+        ON receivable.workspace_id = wallet.workspace_id AND receivable.kind = 'receivable'
+    WHERE wallet.kind = 'wallet'
 ), chain AS (
     SELECT id, account_id, balance_after, sum(amount) OVER (PARTITION BY account_id ORDER BY seq) AS amount
     FROM billing_entry WHERE seq IS NOT NULL
@@ -46,10 +52,11 @@ WITH entries AS (
     WHERE hold.captured > 0 OR line.id IS NOT NULL
     GROUP BY hold.id, hold.captured
 )
-SELECT 'posted', id::text, posted, entries FROM wallets WHERE posted <> entries
-UNION ALL SELECT 'held', id::text, held, holds FROM wallets WHERE held <> holds
-UNION ALL SELECT 'last_seq', id::text, last_seq, lines FROM wallets WHERE last_seq <> lines
-UNION ALL SELECT 'available', id::text, posted - held, 0 FROM wallets WHERE posted < held
+SELECT 'posted', id::text, posted, entries FROM accounts WHERE posted <> entries
+UNION ALL SELECT 'held', id::text, held, holds FROM accounts WHERE held <> holds
+UNION ALL SELECT 'last_seq', id::text, last_seq, lines FROM accounts WHERE last_seq <> lines
+UNION ALL SELECT 'owed', id::text, owed, entries FROM debts WHERE owed <> entries
+UNION ALL SELECT 'available', id::text, posted - held, 0 FROM accounts WHERE kind = 'wallet' AND posted < held
 UNION ALL SELECT 'balance_after', id::text, balance_after, amount FROM chain WHERE balance_after <> amount
 UNION ALL SELECT 'captured', id::text, captured, amount FROM charged WHERE captured <> amount
 UNION ALL SELECT 'sum', transaction_id::text, sum(amount), 0 FROM billing_entry

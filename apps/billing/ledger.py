@@ -2,7 +2,7 @@
 
 Reserving and settling are one statement each: a conditional update of the row that is guarded, and relative updates
 that follow from what it returned. PostgreSQL evaluates both on the newest version of a row it had to wait for.
-Splitting and granting compare rows with one another, so they lock the wallet in a statement of its own first; the
+Splitting and posting compare rows with one another, so they lock the wallet in a statement of its own first; the
 next one starts with a fresh snapshot in which nothing of this wallet can move any more. Locks are ``NO KEY UPDATE``:
 foreign key checks of others pass.
 
@@ -16,16 +16,14 @@ hide the rules from this tree.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from django.db import connection, models, transaction
 
-from apps.billing.models import Account, AccountKind, Hold
+from apps.billing.models import SYSTEM_ACCOUNTS, WORKSPACE_KINDS, Account, AccountKind, Hold
 
-_LOCK_OF_WORKSPACE = """
-SELECT id FROM billing_account WHERE workspace_id = %(workspace)s AND kind = 'wallet' FOR NO KEY UPDATE
-"""
 _LOCK_OF_PARENT = """
 SELECT id FROM billing_account WHERE id = (SELECT account_id FROM billing_hold WHERE id = %(parent)s)
 FOR NO KEY UPDATE
@@ -34,7 +32,7 @@ FOR NO KEY UPDATE
 _RESERVE = """
 WITH wallet AS (
     UPDATE billing_account SET held = held + %(amount)s
-    WHERE workspace_id = %(workspace)s AND kind = 'wallet' AND posted - held >= %(amount)s
+    WHERE workspace_id = %(workspace)s AND kind = 'wallet' AND GREATEST(posted - held - owed, 0) >= %(amount)s
     RETURNING id
 ), hold AS (
     INSERT INTO billing_hold (id, workspace_id, account_id, amount, captured, state, description,
@@ -54,7 +52,7 @@ WITH whole AS MATERIALIZED (
     SELECT part.*, LEAST(part.amount, %(amount)s) AS taken
     FROM billing_hold AS part JOIN billing_account AS account ON account.id = part.account_id
     WHERE part.id = %(parent)s AND part.state = 'open'
-        AND account.posted - account.held + part.amount >= %(amount)s
+        AND GREATEST(account.posted - account.held - account.owed, 0) + part.amount >= %(amount)s
 ), hold AS (
     INSERT INTO billing_hold (id, workspace_id, account_id, parent_id, amount, captured, state, description,
                               run_id, project_id, generation_id, created_at)
@@ -96,7 +94,7 @@ WITH wallet AS MATERIALIZED (
         last_seq = account.last_seq + %(lines)s
     FROM settled LEFT JOIN parent ON true
     WHERE account.id = settled.account_id
-    RETURNING account.id, account.posted, account.last_seq
+    RETURNING account.id, account.posted, account.last_seq, account.owed
 ), line AS (
     INSERT INTO billing_ledgertransaction (id, workspace_id, kind, source, source_id, description, returned,
                                            run_id, project_id, generation_id, created_at)
@@ -106,8 +104,8 @@ WITH wallet AS MATERIALIZED (
     FROM settled WHERE %(lines)s > 0
     RETURNING id, workspace_id
 ), revenue AS (
-    INSERT INTO billing_account (id, kind, posted, held, last_seq, created_at)
-    SELECT %(revenue)s, 'revenue', 0, 0, 0, %(now)s FROM settled WHERE settled.captured > 0
+    INSERT INTO billing_account (id, kind, posted, held, owed, last_seq, created_at)
+    SELECT %(revenue)s, 'revenue', 0, 0, 0, 0, %(now)s FROM settled WHERE settled.captured > 0
     ON CONFLICT DO NOTHING
 ), entries AS (
     INSERT INTO billing_entry (id, workspace_id, transaction_id, account_id, amount, seq, balance_after, created_at)
@@ -117,30 +115,39 @@ WITH wallet AS MATERIALIZED (
     SELECT %(counter_entry)s, line.workspace_id, line.id, %(revenue)s, settled.captured, NULL, NULL, %(now)s
     FROM line, settled WHERE settled.captured > 0
 )
-SELECT settled.* FROM settled
+SELECT posted.owed, settled.* FROM settled, posted
 """
 
-_GRANT = """
+_POST = """
 WITH line AS (
-    INSERT INTO billing_ledgertransaction (id, workspace_id, kind, source, source_id, description, returned,
+    INSERT INTO billing_ledgertransaction (id, workspace_id, kind, source, source_id, description, returned, asked,
                                            actor_id, created_at)
-    VALUES (%(transaction)s, %(workspace)s, 'grant', %(source)s, %(source_id)s, %(description)s, 0, %(actor)s, %(now)s)
+    VALUES (%(transaction)s, %(workspace)s, %(kind)s, %(source)s, %(source_id)s, %(description)s, 0, %(asked)s,
+            %(actor)s, %(now)s)
     ON CONFLICT (kind, source, source_id) DO NOTHING
     RETURNING id, workspace_id
 ), posted AS (
-    UPDATE billing_account AS account SET posted = account.posted + %(amount)s, last_seq = account.last_seq + 1
+    UPDATE billing_account AS account
+    SET posted = account.posted + %(amount)s, owed = account.owed - %(receivable)s, last_seq = account.last_seq + 1
     FROM line WHERE account.id = %(wallet)s
     RETURNING account.id, account.posted, account.last_seq
-), grants AS (
-    INSERT INTO billing_account (id, kind, posted, held, last_seq, created_at)
-    SELECT %(grants)s, 'grants', 0, 0, 0, %(now)s FROM line
+), sides AS MATERIALIZED (
+    SELECT side.* FROM line, unnest(%(kinds)s::text[], %(accounts)s::uuid[], %(amounts)s::bigint[])
+        AS side (kind, account, amount)
+), ours AS (
+    INSERT INTO billing_account (id, kind, posted, held, owed, last_seq, created_at)
+    SELECT account, kind, 0, 0, 0, 0, %(now)s FROM sides WHERE NOT kind = ANY(%(workspace_kinds)s)
     ON CONFLICT DO NOTHING
+), theirs AS (
+    UPDATE billing_account AS account SET posted = account.posted + sides.amount
+    FROM sides WHERE account.id = sides.account AND account.workspace_id IS NOT NULL
 ), entries AS (
     INSERT INTO billing_entry (id, workspace_id, transaction_id, account_id, amount, seq, balance_after, created_at)
     SELECT %(entry)s, line.workspace_id, line.id, posted.id, %(amount)s, posted.last_seq, posted.posted, %(now)s
     FROM line, posted
     UNION ALL
-    SELECT %(counter_entry)s, line.workspace_id, line.id, %(grants)s, -%(amount)s, NULL, NULL, %(now)s FROM line
+    SELECT gen_random_uuid(), line.workspace_id, line.id, sides.account, sides.amount, NULL, NULL, %(now)s
+    FROM line, sides
 )
 SELECT id FROM line
 """
@@ -160,9 +167,7 @@ def _locked(lock: str, statement: str, values: Mapping[str, Any]) -> dict[str, A
         return None if wallet is None else _one(statement, {**values, "wallet": wallet["id"]})
 
 
-def _hold(row: dict[str, Any] | None) -> Hold | None:
-    if row is None:
-        return None
+def _hold(row: dict[str, Any]) -> Hold:
     names = [field.attname for field in Hold._meta.concrete_fields]
     return Hold.from_db(connection.alias, names, [row[name] for name in names])
 
@@ -183,17 +188,50 @@ def reserve(values: Mapping[str, Any]) -> Hold | None:
 
 def split(values: Mapping[str, Any]) -> Hold | None:
     """A new hold out of an open one, the shortage from the wallet; None: too few, not open, or the id is taken."""
-    return _hold(_locked(_LOCK_OF_PARENT, _SPLIT, values))
+    row = _locked(_LOCK_OF_PARENT, _SPLIT, values)
+    return None if row is None else _hold(row)
 
 
-def settle(values: Mapping[str, Any]) -> Hold | None:
+@dataclass(frozen=True)
+class Settled:
+    """The hold that was settled, and what its workspace owes."""
+
+    hold: Hold
+    owed: int
+
+
+def settle(values: Mapping[str, Any]) -> Settled | None:
     """Capture or release an open hold; None: there is no such hold, or it is settled already."""
-    return _hold(_one(_SETTLE, values))
+    row = _one(_SETTLE, values)
+    return None if row is None else Settled(_hold(row), row["owed"])
 
 
-def grant(values: Mapping[str, Any]) -> bool:
-    """Credits from the grants account to a wallet; False: no wallet yet, or this source was granted before."""
-    return _locked(_LOCK_OF_WORKSPACE, _GRANT, values) is not None
+def post(values: Mapping[str, Any], sides: Mapping[AccountKind, int]) -> bool:
+    """A line of ``amount`` on the wallet, the opposite on the ``sides``; False: this was posted before.
+
+    The caller holds the wallet's lock, which guards a workspace's other accounts and lots too.
+    """
+    workspace_id: UUID = values["workspace"]
+    moved = {kind: amount for kind, amount in sides.items() if amount}
+    _own_make(workspace_id, [kind for kind in moved if kind in WORKSPACE_KINDS])
+    more = {
+        "kinds": [kind.value for kind in moved],
+        "accounts": [_account_id(kind, workspace_id) for kind in moved],
+        "amounts": list(moved.values()),
+        "receivable": moved.get(AccountKind.RECEIVABLE, 0),
+        "workspace_kinds": [kind.value for kind in WORKSPACE_KINDS],
+    }
+    return _one(_POST, {**values, **more}) is not None
+
+
+def _account_id(kind: AccountKind, workspace_id: UUID) -> UUID:
+    return SYSTEM_ACCOUNTS.get(kind) or uuid5(workspace_id, kind.value)
+
+
+def _own_make(workspace_id: UUID, kinds: list[AccountKind]) -> None:
+    """Make a workspace's accounts beside its wallet unless they are there. Their ids follow from it: no look-up."""
+    rows = [Account(id=_account_id(kind, workspace_id), workspace_id=workspace_id, kind=kind) for kind in kinds]
+    Account.objects.for_workspace(workspace_id).bulk_create(rows, ignore_conflicts=True)
 
 
 def wallet_make(workspace_id: UUID) -> None:

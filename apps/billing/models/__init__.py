@@ -5,6 +5,7 @@ from __future__ import annotations
 from apps.billing.models.ledger import (
     AMOUNT_MAX,
     SYSTEM_ACCOUNTS,
+    WORKSPACE_KINDS,
     Account,
     AccountKind,
     Entry,
@@ -17,6 +18,7 @@ from apps.billing.models.ledger import (
 __all__ = [
     "AMOUNT_MAX",
     "SYSTEM_ACCOUNTS",
+    "WORKSPACE_KINDS",
     "Account",
     "AccountKind",
     "Entry",
