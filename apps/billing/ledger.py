@@ -1,12 +1,14 @@
 """The statements that move money. The lock order is always account, hold, entries.
 
-Reserving and settling are one statement each: a conditional update of the row that is guarded, and relative updates
-that follow from what it returned. PostgreSQL evaluates both on the newest version of a row it had to wait for.
-Splitting and posting compare rows with one another, so they lock the wallet in a statement of its own first; the
-next one starts with a fresh snapshot in which nothing of this wallet can move any more. Locks are ``NO KEY UPDATE``:
-foreign key checks of others pass.
+Reserving is one statement: a conditional update of the row that is guarded, and relative updates that follow from what
+it returned. PostgreSQL evaluates both on the newest version of a row it had to wait for. The others compare rows with
+one another (a split a hold with the wallet, a charge the lots it burns), so they lock the wallet in a statement of
+their own first; the next one starts with a fresh snapshot in which nothing of this wallet can move any more. Locks are
+``NO KEY UPDATE``: foreign key checks of others pass.
 
 Each answers the hold it made or settled, or None when its guard refused; ``services`` finds out why.
+
+Holds and settlements are most of the work: they are prepared, and a settlement goes out together with its lock.
 
 Paths not taken: a split in one statement. Rows beside the one that was waited for come from the older snapshot; under
 50 threads a split counted credits that were gone (the check constraint refused it). Stored procedures: they would
@@ -21,31 +23,42 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from django.db import connection, models, transaction
+from django.db.backends.utils import CursorWrapper
 
 from apps.billing.models import SYSTEM_ACCOUNTS, WORKSPACE_KINDS, Account, AccountKind, Hold
+from apps.common.statements import prepared
 
+# The setting, gone with the transaction, tells the next statement which wallet is locked: a hold that was committed
+# between the two is not settled unlocked.
+_LOCK_OF_HOLD = """
+SELECT set_config('billing.wallet', id::text, true) FROM billing_account
+WHERE id = (SELECT account_id FROM billing_hold WHERE id = %(hold)s)
+FOR NO KEY UPDATE
+"""
 _LOCK_OF_PARENT = """
 SELECT id FROM billing_account WHERE id = (SELECT account_id FROM billing_hold WHERE id = %(parent)s)
 FOR NO KEY UPDATE
 """
 
 _RESERVE = """
-WITH wallet AS (
-    UPDATE billing_account SET held = held + %(amount)s
+WITH wallet AS MATERIALIZED (
+    SELECT id FROM billing_account
     WHERE workspace_id = %(workspace)s AND kind = 'wallet' AND GREATEST(posted - held - owed, 0) >= %(amount)s
-    RETURNING id
+    FOR NO KEY UPDATE
 ), hold AS (
     INSERT INTO billing_hold (id, workspace_id, account_id, amount, captured, state, description,
                               run_id, project_id, generation_id, created_at)
     SELECT %(hold)s, %(workspace)s, wallet.id, %(amount)s, 0, 'open', %(description)s,
-           %(run)s, %(project)s, %(generation)s, %(now)s
+           %(run)s::uuid, %(project)s::uuid, %(generation)s::uuid, %(now)s
     FROM wallet
     ON CONFLICT (id) DO NOTHING
     RETURNING *
+), reserved AS (
+    UPDATE billing_account AS account SET held = account.held + hold.amount
+    FROM hold WHERE account.id = hold.account_id
 )
-SELECT wallet.id AS wallet, hold.* FROM wallet LEFT JOIN hold ON true
+SELECT * FROM hold
 """
-_UNRESERVE = "UPDATE billing_account SET held = held - %(amount)s WHERE id = %(wallet)s"
 
 _SPLIT = """
 WITH whole AS MATERIALIZED (
@@ -73,15 +86,10 @@ SELECT hold.* FROM hold
 """
 
 _SETTLE = """
-WITH wallet AS MATERIALIZED (
-    SELECT id FROM billing_account
-    WHERE id = (SELECT account_id FROM billing_hold WHERE id = %(hold)s)
-    FOR NO KEY UPDATE
-), settled AS (
+WITH settled AS (
     UPDATE billing_hold AS hold
     SET state = %(state)s, captured = LEAST(hold.amount, %(amount)s), settled_at = %(now)s
-    FROM wallet
-    WHERE hold.id = %(hold)s AND hold.account_id = wallet.id AND hold.state = 'open'
+    WHERE hold.id = %(hold)s AND hold.state = 'open' AND hold.account_id::text = current_setting('billing.wallet', true)
     RETURNING hold.*
 ), parent AS (
     UPDATE billing_hold AS parent SET amount = parent.amount + settled.amount - settled.captured
@@ -99,7 +107,7 @@ WITH wallet AS MATERIALIZED (
     INSERT INTO billing_ledgertransaction (id, workspace_id, kind, source, source_id, description, returned,
                                            run_id, project_id, generation_id, created_at)
     SELECT %(transaction)s, settled.workspace_id, %(kind)s, 'hold', settled.id::text,
-           COALESCE(%(description)s, settled.description), settled.amount - settled.captured,
+           COALESCE(%(description)s::text, settled.description), settled.amount - settled.captured,
            settled.run_id, settled.project_id, settled.generation_id, %(now)s
     FROM settled WHERE %(lines)s > 0
     RETURNING id, workspace_id
@@ -114,6 +122,19 @@ WITH wallet AS MATERIALIZED (
     UNION ALL
     SELECT %(counter_entry)s, line.workspace_id, line.id, %(revenue)s, settled.captured, NULL, NULL, %(now)s
     FROM line, settled WHERE settled.captured > 0
+), burnt AS MATERIALIZED (
+    SELECT lot.id, LEAST(lot.remaining, settled.captured - lot.earlier) AS amount
+    FROM settled CROSS JOIN LATERAL (
+        SELECT lot.id, lot.remaining, sum(lot.remaining) OVER burns - lot.remaining AS earlier
+        FROM billing_lot AS lot WHERE lot.account_id = settled.account_id AND lot.is_open
+        WINDOW burns AS (ORDER BY lot.priority, lot.expires_at, lot.id)
+    ) AS lot
+    WHERE lot.earlier < settled.captured
+), lots AS (
+    UPDATE billing_lot AS lot SET remaining = lot.remaining - burnt.amount FROM burnt WHERE lot.id = burnt.id
+), parts AS (
+    INSERT INTO billing_lotentry (workspace_id, transaction_id, lot_id, amount)
+    SELECT line.workspace_id, line.id, burnt.id, -burnt.amount FROM line, burnt
 )
 SELECT posted.owed, settled.* FROM settled, posted
 """
@@ -148,6 +169,22 @@ WITH line AS (
     UNION ALL
     SELECT gen_random_uuid(), line.workspace_id, line.id, sides.account, sides.amount, NULL, NULL, %(now)s
     FROM line, sides
+), lot AS (
+    INSERT INTO billing_lot (id, workspace_id, account_id, transaction_id, priority, amount, remaining, expires_at,
+                             created_at)
+    SELECT %(entry)s, line.workspace_id, %(wallet)s, line.id, %(priority)s, %(amount)s, %(amount)s, %(expires_at)s,
+           %(now)s
+    FROM line WHERE %(priority)s IS NOT NULL
+    RETURNING id, amount
+), moved AS MATERIALIZED (
+    SELECT part.* FROM line, unnest(%(lots)s::uuid[], %(parts)s::bigint[]) AS part (lot, amount)
+), lots AS (
+    UPDATE billing_lot AS lot SET remaining = lot.remaining + moved.amount FROM moved WHERE lot.id = moved.lot
+), parts AS (
+    INSERT INTO billing_lotentry (workspace_id, transaction_id, lot_id, amount)
+    SELECT line.workspace_id, line.id, lot.id, lot.amount FROM line, lot
+    UNION ALL
+    SELECT line.workspace_id, line.id, moved.lot, moved.amount FROM line, moved
 )
 SELECT id FROM line
 """
@@ -156,8 +193,12 @@ SELECT id FROM line
 def _one(statement: str, values: Mapping[str, Any]) -> dict[str, Any] | None:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
-        row = cursor.fetchone()
-        return None if row is None else dict(zip((column.name for column in cursor.description), row, strict=True))
+        return _row(cursor)
+
+
+def _row(cursor: CursorWrapper) -> dict[str, Any] | None:
+    row = cursor.fetchone()
+    return None if row is None else dict(zip((column.name for column in cursor.description), row, strict=True))
 
 
 def _locked(lock: str, statement: str, values: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -174,16 +215,10 @@ def _hold(row: dict[str, Any]) -> Hold:
 
 def reserve(values: Mapping[str, Any]) -> Hold | None:
     """A new hold on a workspace's wallet; None: too few credits, no wallet yet, or the id is taken."""
-    with transaction.atomic(savepoint=False):
-        row = _one(_RESERVE, values)
-        if row is None:
-            return None
-        wallet = row.pop("wallet")
-        if row["id"] is not None:
-            return _hold(row)
-        with connection.cursor() as cursor:
-            cursor.execute(_UNRESERVE, {**values, "wallet": wallet})
-        return None
+    with prepared() as cursor:
+        cursor.execute(_RESERVE, values)
+        row = _row(cursor)
+    return None if row is None else _hold(row)
 
 
 def split(values: Mapping[str, Any]) -> Hold | None:
@@ -202,14 +237,26 @@ class Settled:
 
 def settle(values: Mapping[str, Any]) -> Settled | None:
     """Capture or release an open hold; None: there is no such hold, or it is settled already."""
-    row = _one(_SETTLE, values)
+    # Again, because a hold may appear between lock and settlement.
+    return _settle(values) or _settle(values)
+
+
+def _settle(values: Mapping[str, Any]) -> Settled | None:
+    connection.ensure_connection()
+    with prepared() as lock, prepared() as cursor:
+        # Both are sent at once and are one transaction: nobody who waits for the wallet waits for this client too.
+        with connection.connection.pipeline():
+            lock.execute(_LOCK_OF_HOLD, values)
+            cursor.execute(_SETTLE, values)
+        row = _row(cursor)
     return None if row is None else Settled(_hold(row), row["owed"])
 
 
-def post(values: Mapping[str, Any], sides: Mapping[AccountKind, int]) -> bool:
+def post(values: Mapping[str, Any], *, sides: Mapping[AccountKind, int], parts: Mapping[UUID, int]) -> bool:
     """A line of ``amount`` on the wallet, the opposite on the ``sides``; False: this was posted before.
 
-    The caller holds the wallet's lock, which guards a workspace's other accounts and lots too.
+    With a ``priority`` it is a new lot, otherwise ``parts`` says what of it belongs to which lot. The caller holds the
+    wallet's lock, which guards a workspace's other accounts and lots too.
     """
     workspace_id: UUID = values["workspace"]
     moved = {kind: amount for kind, amount in sides.items() if amount}
@@ -219,6 +266,8 @@ def post(values: Mapping[str, Any], sides: Mapping[AccountKind, int]) -> bool:
         "accounts": [_account_id(kind, workspace_id) for kind in moved],
         "amounts": list(moved.values()),
         "receivable": moved.get(AccountKind.RECEIVABLE, 0),
+        "lots": list(parts),
+        "parts": list(parts.values()),
         "workspace_kinds": [kind.value for kind in WORKSPACE_KINDS],
     }
     return _one(_POST, {**values, **more}) is not None

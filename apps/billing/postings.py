@@ -7,7 +7,7 @@ came. A repeat of ``(source, source_id)`` finds the first line: the same request
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -16,12 +16,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.billing import ledger
-from apps.billing.models import Account, AccountKind, Entry, LedgerTransaction, TransactionKind
+from apps.billing.lots import Parts, parts_back, parts_burnt, parts_taken
+from apps.billing.models import Account, AccountKind, Entry, LedgerTransaction, LotPriority, TransactionKind
 from apps.billing.wallet import InsufficientCredits, amount_check, balance_of
 from apps.common.ids import uuid7
 from apps.common.live import poke
 
-BOUGHT = {TransactionKind.TOPUP: AccountKind.PAYMENTS, TransactionKind.PLAN: AccountKind.PLANS}
+BOUGHT = {
+    TransactionKind.TOPUP: (AccountKind.PAYMENTS, LotPriority.BOUGHT),
+    TransactionKind.PLAN: (AccountKind.PLANS, LotPriority.PLAN),
+}
 
 
 class ReplayMismatch(ValueError):
@@ -46,23 +50,45 @@ class Request:
 
 
 @dataclass(frozen=True)
+class NewLot:
+    """The lot that a line makes."""
+
+    priority: LotPriority
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Move:
-    """What one line moves: ``amount`` on the wallet, the rest on the ``sides``; together they are zero."""
+    """What one line moves: ``amount`` on the wallet, the rest on the ``sides``; together they are zero.
+
+    The wallet's part is a new ``lot``, or what ``parts`` adds to each lot.
+    """
 
     amount: int
     sides: Mapping[AccountKind, int]
+    parts: Parts = field(default_factory=dict)
+    lot: NewLot | None = None
 
 
 def credits_grant(
-    *, workspace_id: UUID, amount: int, reason: str, source: str, source_id: str, actor_id: UUID | None = None
+    *,
+    workspace_id: UUID,
+    amount: int,
+    reason: str,
+    source: str,
+    source_id: str,
+    actor_id: UUID | None = None,
+    expires_at: datetime | None = None,
 ) -> LedgerTransaction:
     """Give ``amount`` to a workspace, once per ``(source, source_id)``; a repeat answers the first transaction.
 
-    Raises ReplayMismatch when that source gave another amount, or to another workspace.
+    Credits that were given burn before any others. Raises ReplayMismatch when that source gave another amount, or to
+    another workspace.
     """
     amount_check(amount, least=1)
     asked = Request(workspace_id, TransactionKind.GRANT, source, str(source_id), amount, reason, actor_id)
-    return _post(asked, lambda wallet: Move(amount, {AccountKind.GRANTS: -amount}))
+    lot = NewLot(LotPriority.GRANTED, expires_at)
+    return _post(asked, lambda wallet: Move(amount, {AccountKind.GRANTS: -amount}, lot=lot))
 
 
 def credits_topup(
@@ -78,46 +104,64 @@ def credits_topup(
 ) -> LedgerTransaction:
     """Credits that were paid for, once per source: a purchase (``TOPUP``) or those of a plan (``PLAN``).
 
-    A repeat answers the first transaction. Raises ReplayMismatch.
+    A repeat answers the first transaction. What is left of it at ``expires_at`` goes. Raises ReplayMismatch.
     """
     amount_check(amount, least=1)
-    counter = BOUGHT[kind]
+    counter, priority = BOUGHT[kind]
     asked = Request(workspace_id, kind, source, str(source_id), amount, description, actor_id)
-    return _post(asked, lambda wallet: Move(amount, {counter: -amount}))
+    lot = NewLot(priority, expires_at)
+    return _post(asked, lambda wallet: Move(amount, {counter: -amount}, lot=lot))
 
 
-def credits_clawback(*, workspace_id: UUID, amount: int, source: str, source_id: str, description: str) -> int:
+def credits_clawback(
+    *,
+    workspace_id: UUID,
+    amount: int,
+    source: str,
+    source_id: str,
+    description: str,
+    topup_id: UUID | None = None,
+) -> int:
     """Take back ``amount`` after a refund or a lost dispute, once per source; answers what was taken.
 
     What open holds need stays with them. The rest is owed: nothing can be spent until the next credits pay it. With
-    the source of a freeze it is that dispute which was lost: what is frozen goes first. Raises ReplayMismatch.
+    the source of a freeze it is that dispute which was lost: what is frozen goes first. ``topup_id`` is the
+    transaction of the payment that goes back: its own credits before others. Raises ReplayMismatch.
     """
     amount_check(amount, least=1)
-    dispute = _find(TransactionKind.DISPUTE, source, source_id, workspace_id)
-    kind = TransactionKind.DISPUTE_LOST if dispute else TransactionKind.REFUND
-    asked = Request(workspace_id, kind, source, str(source_id), amount, description)
+    asked = Request(workspace_id, TransactionKind.REFUND, source, str(source_id), amount, description)
 
     def move(wallet: Account) -> Move:
+        dispute = _dispute(asked)
         frozen = _frozen(dispute)
         taken = min(amount, frozen + wallet.posted - wallet.held)
         sides = {AccountKind.DISPUTED: -frozen, AccountKind.RECEIVABLE: taken - amount, AccountKind.PAYMENTS: amount}
-        return Move(frozen - taken, sides)
+        back = parts_back(workspace_id, dispute.id) if dispute and frozen else {}
+        return Move(frozen - taken, sides, parts_taken(wallet, taken, of=topup_id, back=back))
 
     made = _post(asked, move)
     return amount + _side(made, AccountKind.RECEIVABLE)
 
 
-def credits_freeze(*, workspace_id: UUID, amount: int, source: str, source_id: str, description: str) -> int:
+def credits_freeze(
+    *,
+    workspace_id: UUID,
+    amount: int,
+    source: str,
+    source_id: str,
+    description: str,
+    topup_id: UUID | None = None,
+) -> int:
     """A dispute was opened: set what can be taken of ``amount`` aside, once per source; answers how much that was.
 
-    Raises ReplayMismatch.
+    The credits of the contested payment (``topup_id``, its transaction) before others. Raises ReplayMismatch.
     """
     amount_check(amount, least=1)
     asked = Request(workspace_id, TransactionKind.DISPUTE, source, str(source_id), amount, description)
 
     def move(wallet: Account) -> Move:
         frozen = min(amount, balance_of(wallet).available)
-        return Move(-frozen, {AccountKind.DISPUTED: frozen})
+        return Move(-frozen, {AccountKind.DISPUTED: frozen}, parts_taken(wallet, frozen, of=topup_id))
 
     return _side(_post(asked, move), AccountKind.DISPUTED)
 
@@ -128,16 +172,16 @@ def credits_unfreeze(*, workspace_id: UUID, amount: int, source: str, source_id:
     Raises FreezeMissing when there is none with this source or it was lost, ReplayMismatch for another amount.
     """
     amount_check(amount, least=1)
-    dispute = _find(TransactionKind.DISPUTE, source, source_id, workspace_id)
-    if dispute is None or _find(TransactionKind.DISPUTE_LOST, source, source_id, workspace_id):
-        raise FreezeMissing(FreezeMissing.__doc__)
-    if dispute.asked != amount:
-        raise ReplayMismatch(ReplayMismatch.__doc__)
     asked = Request(workspace_id, TransactionKind.DISPUTE_WON, source, str(source_id), amount, description)
 
-    def move(wallet: Account) -> Move:
+    def move(wallet: Account) -> Move | Exception:
+        dispute = _dispute(asked)
+        if dispute is None or _again(asked, TransactionKind.DISPUTE_LOST):
+            return FreezeMissing(FreezeMissing.__doc__)
+        if dispute.asked != amount:
+            return ReplayMismatch(ReplayMismatch.__doc__)
         frozen = _frozen(dispute)
-        return Move(frozen, {AccountKind.DISPUTED: -frozen})
+        return Move(frozen, {AccountKind.DISPUTED: -frozen}, parts_back(workspace_id, dispute.id))
 
     return -_side(_post(asked, move), AccountKind.DISPUTED)
 
@@ -156,11 +200,14 @@ def credits_correct(
         workspace_id, TransactionKind.CORRECTION, "correction", str(source_id), amount, reason.strip(), actor_id
     )
 
-    def move(wallet: Account) -> Move | InsufficientCredits:
+    def move(wallet: Account) -> Move | Exception:
         balance = balance_of(wallet)
         if balance.available + amount < 0 > amount:
             return InsufficientCredits(needed=-amount, available=balance.available, owed=balance.debt)
-        return Move(amount, {AccountKind.CORRECTIONS: -amount})
+        sides = {AccountKind.CORRECTIONS: -amount}
+        if amount > 0:
+            return Move(amount, sides, lot=NewLot(LotPriority.GRANTED))
+        return Move(amount, sides, parts_burnt(wallet, -amount))
 
     return _post(asked, move)
 
@@ -178,21 +225,24 @@ def _collect(wallet: Account) -> None:
     asked = Request(
         wallet.workspace_id, TransactionKind.REPAYMENT, "wallet", str(uuid7()), paid, _("Paid what was owed")
     )
-    _write(wallet, asked, Move(-paid, {AccountKind.RECEIVABLE: paid}))
+    line_write(wallet, asked, Move(-paid, {AccountKind.RECEIVABLE: paid}, parts_taken(wallet, paid)))
 
 
-def _post(asked: Request, move: Callable[[Account], Move | InsufficientCredits]) -> LedgerTransaction:
+def _post(asked: Request, move: Callable[[Account], Move | Exception]) -> LedgerTransaction:
     """Lock the wallet, decide, post, pay what is owed; the transaction, be it this one or the first of its source."""
     refused: Exception | None = None
     with transaction.atomic(savepoint=False):
         wallet = ledger.wallet_lock(asked.workspace_id)
-        made = _find(asked.kind, asked.source, asked.source_id, asked.workspace_id)
+        # Money that goes back with the source of a freeze is a dispute that was lost.
+        if asked.kind == TransactionKind.REFUND and _dispute(asked):
+            asked = replace(asked, kind=TransactionKind.DISPUTE_LOST)
+        made = _again(asked)
         if made is None:
             decided = move(wallet)
             if isinstance(decided, Exception):
                 refused = decided
-            elif _write(wallet, asked, decided):
-                made = _find(asked.kind, asked.source, asked.source_id, asked.workspace_id)
+            elif line_write(wallet, asked, decided):
+                made = _again(asked)
                 _collect(ledger.wallet_lock(asked.workspace_id))
     # Raised out here: an exception through the block would spoil the caller's transaction for good.
     if refused:
@@ -203,7 +253,8 @@ def _post(asked: Request, move: Callable[[Account], Move | InsufficientCredits])
     return made
 
 
-def _write(wallet: Account, asked: Request, move: Move) -> bool:
+def line_write(wallet: Account, asked: Request, move: Move) -> bool:
+    """Post a line under the wallet's lock; False when its source was posted before."""
     values = {
         "transaction": uuid7(),
         "entry": uuid7(),
@@ -217,14 +268,23 @@ def _write(wallet: Account, asked: Request, move: Move) -> bool:
         "description": asked.description[:300],
         "actor": asked.actor_id,
         "amount": move.amount,
+        "priority": move.lot and move.lot.priority.value,
+        "expires_at": move.lot and move.lot.expires_at,
     }
-    return ledger.post(values, move.sides)
+    return ledger.post(values, sides=move.sides, parts=move.parts)
 
 
-def _find(kind: TransactionKind, source: str, source_id: str, workspace_id: UUID) -> LedgerTransaction | None:
-    rows = LedgerTransaction.objects.for_workspace(workspace_id)
-    found: LedgerTransaction | None = rows.filter(kind=kind, source=source, source_id=str(source_id)).first()
+def _again(asked: Request, kind: TransactionKind | None = None) -> LedgerTransaction | None:
+    """The transaction that this source has made before, of the same kind or another."""
+    rows = LedgerTransaction.objects.for_workspace(asked.workspace_id)
+    found: LedgerTransaction | None = rows.filter(
+        kind=kind or asked.kind, source=asked.source, source_id=asked.source_id
+    ).first()
     return found
+
+
+def _dispute(asked: Request) -> LedgerTransaction | None:
+    return _again(asked, TransactionKind.DISPUTE)
 
 
 def _side(made: LedgerTransaction, kind: AccountKind) -> int:
@@ -235,6 +295,11 @@ def _side(made: LedgerTransaction, kind: AccountKind) -> int:
 
 def _frozen(dispute: LedgerTransaction | None) -> int:
     """What a dispute's freeze set aside and nobody decided about yet. Read it under the wallet's lock."""
-    if dispute is None or _find(TransactionKind.DISPUTE_WON, dispute.source, dispute.source_id, dispute.workspace_id):
+    if dispute is None:
         return 0
-    return _side(dispute, AccountKind.DISPUTED)
+    decided = LedgerTransaction.objects.for_workspace(dispute.workspace_id).filter(
+        kind__in=(TransactionKind.DISPUTE_WON, TransactionKind.DISPUTE_LOST),
+        source=dispute.source,
+        source_id=dispute.source_id,
+    )
+    return 0 if decided.exists() else _side(dispute, AccountKind.DISPUTED)

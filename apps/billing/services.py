@@ -26,7 +26,8 @@ from apps.billing.postings import credits_topup as credits_topup
 from apps.billing.postings import credits_unfreeze as credits_unfreeze
 from apps.billing.postings import debt_collect
 from apps.billing.wallet import Balance as Balance
-from apps.billing.wallet import InsufficientCredits, amount_check, balance_of
+from apps.billing.wallet import InsufficientCredits as InsufficientCredits
+from apps.billing.wallet import amount_check, balance_of
 from apps.billing.wallet import balance_get as balance_get
 from apps.common.ids import uuid7
 from apps.common.live import poke

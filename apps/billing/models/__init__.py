@@ -14,9 +14,11 @@ from apps.billing.models.ledger import (
     LedgerTransaction,
     TransactionKind,
 )
+from apps.billing.models.lots import BURN_ORDER, Lot, LotEntry, LotPriority
 
 __all__ = [
     "AMOUNT_MAX",
+    "BURN_ORDER",
     "SYSTEM_ACCOUNTS",
     "WORKSPACE_KINDS",
     "Account",
@@ -25,5 +27,8 @@ __all__ = [
     "Hold",
     "HoldState",
     "LedgerTransaction",
+    "Lot",
+    "LotEntry",
+    "LotPriority",
     "TransactionKind",
 ]

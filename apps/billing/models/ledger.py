@@ -2,11 +2,7 @@
 
 Amounts are integer micro-credits. Entries are the truth and are append-only; ``Account.posted`` and ``Account.held``
 are projections that the database guards, so that spending is one conditional update and never goes below zero.
-``ledger_audit`` recomputes them.
-
-Path not taken: lots (which grant paid for which charge, so that promotional credits burn first and a refund returns
-to its own bucket). They cost a row lock per lot on every capture and nothing expires yet; when credits are bought,
-add ``Lot`` and ``Entry.lot`` beside what is here.
+``ledger_audit`` recomputes them. Which credits paid for what is in ``lots``.
 """
 
 from __future__ import annotations
