@@ -87,18 +87,18 @@ class Teller:
             description="Step",
         )
 
-    def capture(self, number: int) -> object:
+    def capture(self, number: int) -> None:
         """A step is paid."""
         amount = self.chance.randrange(150)
-        return services.hold_capture(hold_id=self._hold_id(number), amount=amount, description="Step")
+        services.hold_capture(hold_id=self._hold_id(number), amount=amount, description="Step")
 
-    def release(self, number: int) -> object:
+    def release(self, number: int) -> None:
         """A step costs nothing."""
-        return services.hold_release(hold_id=self._hold_id(number))
+        services.hold_release(hold_id=self._hold_id(number))
 
-    def close(self, number: int) -> object:
+    def close(self, number: int) -> None:
         """The run is over."""
-        return services.hold_close(hold_id=uuid5(NAMESPACE_OID, f"run {number}"))
+        services.hold_close(hold_id=uuid5(NAMESPACE_OID, f"run {number}"))
 
     def topup(self, number: int) -> object:
         """A purchase, or credits of a plan that end soon."""
