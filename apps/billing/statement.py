@@ -124,7 +124,7 @@ def csv_rows(rows: QuerySet[Entry]) -> Iterator[list[str]]:
             str(made.project_id or ""),
             _decimal(made.returned),
             ", ".join(f"{kind} {_decimal(amount)}" for kind, amount in paid_from(line)),
-            _cell(line.by or ""),
+            _cell(getattr(line, "by", None) or ""),
             _cell(f"{made.source} {made.source_id}"),
         ]
 
