@@ -14,7 +14,7 @@ NAMES = (
     "chain", "first_step", "live", "page", "island", "memory", "up",
     "fan", "layers", "rerun", "growth", "small", "small_http", "bytes", "crash",
     "fair", "branches", "cancel", "sleepers", "waiting", "replay", "scale", "media_memory",
-    "search", "export", "motion", "bucket",
+    "search", "export", "motion", "bucket", "ledger",
 )  # fmt: skip
 
 
@@ -69,6 +69,7 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
         datasets,
         engine,
         lanes,
+        ledger,
         media,
         pages,
         processes,
@@ -109,6 +110,7 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
         "export": datasets.bench_export,
         "motion": datasets.bench_motion,
         "bucket": buckets.bench_bucket,
+        "ledger": ledger.bench_ledger,
     }
 
 

@@ -6,64 +6,34 @@ Each of these joins the caller's transaction when there is one, moves money in o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import structlog
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from apps.billing import ledger
 from apps.billing.audit import ledger_audit as ledger_audit
-from apps.billing.models import (
-    AMOUNT_MAX,
-    SYSTEM_ACCOUNTS,
-    Account,
-    AccountKind,
-    Entry,
-    Hold,
-    HoldState,
-    LedgerTransaction,
-    TransactionKind,
-)
+from apps.billing.models import SYSTEM_ACCOUNTS, Account, AccountKind, Hold, HoldState, TransactionKind
+from apps.billing.postings import FreezeMissing as FreezeMissing
+from apps.billing.postings import ReplayMismatch as ReplayMismatch
+from apps.billing.postings import credits_clawback as credits_clawback
+from apps.billing.postings import credits_correct as credits_correct
+from apps.billing.postings import credits_freeze as credits_freeze
+from apps.billing.postings import credits_grant as credits_grant
+from apps.billing.postings import credits_topup as credits_topup
+from apps.billing.postings import credits_unfreeze as credits_unfreeze
+from apps.billing.postings import debt_collect
+from apps.billing.wallet import Balance as Balance
+from apps.billing.wallet import InsufficientCredits as InsufficientCredits
+from apps.billing.wallet import amount_check, balance_of
+from apps.billing.wallet import balance_get as balance_get
 from apps.common.ids import uuid7
 from apps.common.live import poke
-from apps.common.money import credits_text
-from apps.common.problems import Problem
 from apps.common.tenancy import unscoped
 
 log = structlog.get_logger(__name__)
-
-
-class InsufficientCredits(Exception):
-    """Too few credits are available. All amounts in micro-credits; the message is for people."""
-
-    def __init__(self, *, needed: int, available: int) -> None:
-        self.needed = needed
-        self.available = available
-        self.missing = needed - available
-        super().__init__(
-            _("This needs %(needed)s, but only %(available)s can be spent: %(missing)s missing.")
-            % {
-                "needed": credits_text(needed),
-                "available": credits_text(available),
-                "missing": credits_text(self.missing),
-            }
-        )
-
-    def problem(self) -> Problem:
-        """The API's answer: 402 with the amounts."""
-        return Problem(
-            "insufficient-credits",
-            402,
-            _("Not enough credits"),
-            str(self),
-            needed=self.needed,
-            available=self.available,
-            missing=self.missing,
-        )
 
 
 class HoldMissing(LookupError):
@@ -72,62 +42,6 @@ class HoldMissing(LookupError):
 
 class HoldSettled(Exception):
     """The hold was settled before: it cannot be split or captured any more."""
-
-
-class ReplayMismatch(ValueError):
-    """The same id was used before for something else."""
-
-
-@dataclass(frozen=True)
-class Balance:
-    """A wallet in micro-credits: ``available = posted - held`` is what can be spent."""
-
-    posted: int = 0
-    held: int = 0
-
-    @property
-    def available(self) -> int:
-        """What can be spent."""
-        return self.posted - self.held
-
-
-def balance_get(*, workspace_id: UUID) -> Balance:
-    """The balance of a workspace; zeros when nothing was ever granted."""
-    wallets = Account.objects.for_workspace(workspace_id).filter(kind=AccountKind.WALLET)
-    row = wallets.values_list("posted", "held").first()
-    return Balance(*row) if row else Balance()
-
-
-def credits_grant(
-    *, workspace_id: UUID, amount: int, reason: str, source: str, source_id: str, actor_id: UUID | None = None
-) -> LedgerTransaction:
-    """Give ``amount`` to a workspace, once per ``(source, source_id)``; a repeat answers the first transaction.
-
-    Raises ReplayMismatch when that source gave another amount, or to another workspace.
-    """
-    _amount_check(amount, least=1)
-    values = {
-        **_line(description=reason),
-        "workspace": workspace_id,
-        "amount": amount,
-        "source": source,
-        "source_id": str(source_id),
-        "actor": actor_id,
-        "grants": SYSTEM_ACCOUNTS[AccountKind.GRANTS],
-    }
-    if not ledger.grant(values):
-        ledger.wallet_make(workspace_id)
-        ledger.grant(values)
-    granted: LedgerTransaction | None = (
-        LedgerTransaction.objects.for_workspace(workspace_id)
-        .filter(kind=TransactionKind.GRANT, source=source, source_id=str(source_id))
-        .first()
-    )
-    given = Entry.objects.for_workspace(workspace_id).filter(transaction=granted, amount=amount, seq__isnull=False)
-    if granted is None or not given.exists():
-        raise ReplayMismatch(ReplayMismatch.__doc__)
-    _poke(workspace_id)
-    return granted
 
 
 def credits_hold(
@@ -144,7 +58,7 @@ def credits_hold(
     A hold without ``run_id`` belongs to one generation and has its id. Raises InsufficientCredits with nothing
     changed, ReplayMismatch when the id was used for something else.
     """
-    _amount_check(amount)
+    amount_check(amount)
     values = {
         "workspace": workspace_id,
         "hold": hold_id,
@@ -168,7 +82,8 @@ def _hold_again(values: dict[str, Any]) -> Hold:
         wallet = ledger.wallet_lock(workspace_id)
         hold = ledger.reserve(values) or _hold_find(values["hold"])
         if hold is None:
-            refused = InsufficientCredits(needed=values["amount"], available=wallet.posted - wallet.held)
+            balance = balance_of(wallet)
+            refused = InsufficientCredits(needed=values["amount"], available=balance.available, owed=balance.debt)
     # Raised out here: an exception through the block would spoil the caller's transaction for good.
     if refused:
         raise refused
@@ -183,7 +98,7 @@ def hold_split(*, parent_id: UUID, hold_id: UUID, amount: int, description: str,
     A repeat with the same ``hold_id`` answers the first. Raises InsufficientCredits (``available`` counts what the
     run still holds), HoldSettled when the run's hold is closed, HoldMissing, ReplayMismatch.
     """
-    _amount_check(amount)
+    amount_check(amount)
     values = {
         "parent": parent_id,
         "hold": hold_id,
@@ -205,12 +120,17 @@ def _split_again(values: dict[str, Any]) -> Hold:
         hold = ledger.split(values) or _hold_find(values["hold"])
         if hold is None:
             whole = _hold_get(values["parent"])
-            available = wallet.posted - wallet.held + whole.amount
-            is_open = whole.state == HoldState.OPEN
-            refused = InsufficientCredits(needed=values["amount"], available=available) if is_open else _settled()
+            refused = _too_few(values["amount"], wallet, whole)
     if refused:
         raise refused
     return _same(hold, workspace_id=whole.workspace_id, parent_id=whole.id, run_id=whole.run_id)
+
+
+def _too_few(needed: int, wallet: Account, whole: Hold) -> Exception:
+    if whole.state != HoldState.OPEN:
+        return _settled()
+    balance = balance_of(wallet)
+    return InsufficientCredits(needed=needed, available=balance.available + whole.amount, owed=balance.debt)
 
 
 def hold_capture(*, hold_id: UUID, amount: int, description: str) -> None:
@@ -218,16 +138,17 @@ def hold_capture(*, hold_id: UUID, amount: int, description: str) -> None:
 
     Capturing again changes nothing. Raises HoldSettled when it was released before, HoldMissing.
     """
-    _amount_check(amount)
+    amount_check(amount)
     values = _settlement(hold_id, state=HoldState.CAPTURED, kind=TransactionKind.CAPTURE, amount=amount)
-    hold = ledger.settle({**values, "description": description[:300]})
-    if hold is None:
+    settled = ledger.settle({**values, "description": description[:300]})
+    if settled is None:
         if _hold_get(hold_id).state != HoldState.CAPTURED:
             raise _settled()
         return
+    hold = settled.hold
     if amount > hold.amount:
         log.error("cost above its hold", action="hold_capture", hold=str(hold_id), cost=amount, held=hold.amount)
-    _poke(hold.workspace_id)
+    _moved(settled)
 
 
 def hold_release(*, hold_id: UUID) -> None:
@@ -246,11 +167,18 @@ def hold_close(*, hold_id: UUID) -> None:
 
 def _release(hold_id: UUID, *, lines: int) -> None:
     values = _settlement(hold_id, state=HoldState.RELEASED, kind=TransactionKind.RELEASE, amount=0)
-    hold = ledger.settle({**values, "lines": lines})
-    if hold is None:
+    settled = ledger.settle({**values, "lines": lines})
+    if settled is None:
         _hold_get(hold_id)
         return
-    _poke(hold.workspace_id)
+    _moved(settled)
+
+
+def _moved(settled: ledger.Settled) -> None:
+    """What came back pays what is owed. Nothing is lost between the two: a debt is never spent (``Balance``)."""
+    if settled.owed:
+        debt_collect(workspace_id=settled.hold.workspace_id)
+    _poke(settled.hold.workspace_id)
 
 
 def _line(description: str | None) -> dict[str, Any]:
@@ -273,11 +201,6 @@ def _settlement(hold_id: UUID, *, state: HoldState, kind: TransactionKind, amoun
         "lines": 1,
         "revenue": SYSTEM_ACCOUNTS[AccountKind.REVENUE],
     }
-
-
-def _amount_check(amount: int, *, least: int = 0) -> None:
-    if not least <= amount <= AMOUNT_MAX:
-        raise ValueError(f"{amount} micro-credits lie outside {least} to {AMOUNT_MAX}")
 
 
 def _hold_find(hold_id: UUID) -> Hold | None:

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET
 from apps.billing.forms import LineFilterForm
 from apps.billing.fragments import balance_render
 from apps.billing.services import balance_get
-from apps.billing.statement import ORDER, csv_rows, holds_open, lines, spent_lately
+from apps.billing.statement import ORDER, csv_rows, disputed, holds_open, lines, lots_open, spent_lately
 from apps.common.paging import keyset_page
 from apps.common.problems import Problem
 from apps.workspaces.access import MemberRequest, member_required
@@ -37,6 +37,8 @@ def ledger(request: MemberRequest) -> HttpResponse:
         "balance": balance_get(workspace_id=workspace_id),
         "spent": spent_lately(workspace_id, timezone.now()),
         "holds": holds_open(workspace_id),
+        "lots": lots_open(workspace_id),
+        "disputed": disputed(workspace_id),
     }
     return render(request, "billing/ledger.html", context)
 

@@ -120,7 +120,12 @@ def _estimate(workflow: Workflow, plan: Plan, variables: Mapping[str, Any] | Non
     )
     # Whose keys are used matters only where something is paid; most graphs need not ask.
     own = own_providers(workspace_id=workflow.workspace_id, project_id=workflow.project_id) if plan.paid else ()
-    told: dict[str, Any] = {"variables": variables or {}, "overrides": part.inputs, "workflow_id": workflow.id, "own": own}
+    told: dict[str, Any] = {
+        "variables": variables or {},
+        "overrides": part.inputs,
+        "workflow_id": workflow.id,
+        "own": own,
+    }
     steps = tuple(preview(plan=plan, past=past, **told))
     per_item = any(step.per_item for step in steps)
     vendors = tuple(sorted({vendor for step in steps for vendor in step.own_keys}))
