@@ -35,12 +35,13 @@ _RESERVE = """
 WITH wallet AS (
     UPDATE billing_account SET held = held + %(amount)s
     WHERE workspace_id = %(workspace)s AND kind = 'wallet' AND posted - held >= %(amount)s
+        AND (%(asked)s OR NOT budgeted)
     RETURNING id
 ), hold AS (
-    INSERT INTO billing_hold (id, workspace_id, account_id, amount, captured, state, description,
-                              run_id, project_id, generation_id, created_at)
-    SELECT %(hold)s, %(workspace)s, wallet.id, %(amount)s, 0, 'open', %(description)s,
-           %(run)s, %(project)s, %(generation)s, %(now)s
+    INSERT INTO billing_hold (id, workspace_id, account_id, amount, captured, state, description, actor_id, token_id,
+                              run_id, workflow_id, project_id, generation_id, model, created_at)
+    SELECT %(hold)s, %(workspace)s, wallet.id, %(amount)s, 0, 'open', %(description)s, %(actor)s, %(token)s,
+           %(run)s, %(workflow)s, %(project)s, %(generation)s, %(model)s, %(now)s
     FROM wallet
     ON CONFLICT (id) DO NOTHING
     RETURNING *
@@ -54,12 +55,13 @@ WITH whole AS MATERIALIZED (
     SELECT part.*, LEAST(part.amount, %(amount)s) AS taken
     FROM billing_hold AS part JOIN billing_account AS account ON account.id = part.account_id
     WHERE part.id = %(parent)s AND part.state = 'open'
-        AND account.posted - account.held + part.amount >= %(amount)s
+        AND account.posted - account.held + part.amount >= %(amount)s AND (%(asked)s OR NOT account.budgeted)
 ), hold AS (
-    INSERT INTO billing_hold (id, workspace_id, account_id, parent_id, amount, captured, state, description,
-                              run_id, project_id, generation_id, created_at)
+    INSERT INTO billing_hold (id, workspace_id, account_id, parent_id, amount, captured, state, description, actor_id,
+                              token_id, run_id, workflow_id, project_id, generation_id, model, created_at)
     SELECT %(hold)s, whole.workspace_id, whole.account_id, whole.id, %(amount)s, 0, 'open', %(description)s,
-           whole.run_id, whole.project_id, %(generation)s, %(now)s
+           whole.actor_id, whole.token_id, whole.run_id, whole.workflow_id, whole.project_id, %(generation)s,
+           %(model)s, %(now)s
     FROM whole
     ON CONFLICT (id) DO NOTHING
     RETURNING *
@@ -81,7 +83,8 @@ WITH wallet AS MATERIALIZED (
     FOR NO KEY UPDATE
 ), settled AS (
     UPDATE billing_hold AS hold
-    SET state = %(state)s, captured = LEAST(hold.amount, %(amount)s), settled_at = %(now)s
+    SET state = %(state)s, captured = LEAST(hold.amount, %(amount)s), settled_at = %(now)s,
+        model = COALESCE(%(model)s, hold.model)
     FROM wallet
     WHERE hold.id = %(hold)s AND hold.account_id = wallet.id AND hold.state = 'open'
     RETURNING hold.*
@@ -99,10 +102,12 @@ WITH wallet AS MATERIALIZED (
     RETURNING account.id, account.posted, account.last_seq
 ), line AS (
     INSERT INTO billing_ledgertransaction (id, workspace_id, kind, source, source_id, description, returned,
-                                           run_id, project_id, generation_id, created_at)
+                                           actor_id, token_id, run_id, workflow_id, project_id, generation_id, model,
+                                           created_at)
     SELECT %(transaction)s, settled.workspace_id, %(kind)s, 'hold', settled.id::text,
            COALESCE(%(description)s, settled.description), settled.amount - settled.captured,
-           settled.run_id, settled.project_id, settled.generation_id, %(now)s
+           settled.actor_id, settled.token_id, settled.run_id, settled.workflow_id, settled.project_id,
+           settled.generation_id, settled.model, %(now)s
     FROM settled WHERE %(lines)s > 0
     RETURNING id, workspace_id
 ), revenue AS (
@@ -168,7 +173,10 @@ def _hold(row: dict[str, Any] | None) -> Hold | None:
 
 
 def reserve(values: Mapping[str, Any]) -> Hold | None:
-    """A new hold on a workspace's wallet; None: too few credits, no wallet yet, or the id is taken."""
+    """A new hold on a workspace's wallet; None: too few credits, no wallet yet, or the id is taken.
+
+    Also None where there are budgets and nobody ``asked`` them yet, which needs the wallet's lock.
+    """
     with transaction.atomic(savepoint=False):
         row = _one(_RESERVE, values)
         if row is None:
@@ -182,7 +190,10 @@ def reserve(values: Mapping[str, Any]) -> Hold | None:
 
 
 def split(values: Mapping[str, Any]) -> Hold | None:
-    """A new hold out of an open one, the shortage from the wallet; None: too few, not open, or the id is taken."""
+    """A new hold out of an open one, the shortage from the wallet; None: too few, not open, or the id is taken.
+
+    Also None where there are budgets that were not ``asked``.
+    """
     return _hold(_locked(_LOCK_OF_PARENT, _SPLIT, values))
 
 

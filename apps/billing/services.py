@@ -15,8 +15,9 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from apps.billing import ledger
+from apps.billing import ledger, spending
 from apps.billing.audit import ledger_audit as ledger_audit
+from apps.billing.budgets import budget_reach, budget_refusal
 from apps.billing.models import (
     AMOUNT_MAX,
     SYSTEM_ACCOUNTS,
@@ -28,6 +29,7 @@ from apps.billing.models import (
     LedgerTransaction,
     TransactionKind,
 )
+from apps.billing.refusal import CreditsRefused as CreditsRefused
 from apps.common.ids import uuid7
 from apps.common.live import poke
 from apps.common.money import credits_text
@@ -37,8 +39,10 @@ from apps.common.tenancy import unscoped
 log = structlog.get_logger(__name__)
 
 
-class InsufficientCredits(Exception):
+class InsufficientCredits(CreditsRefused):
     """Too few credits are available. All amounts in micro-credits; the message is for people."""
+
+    code = "insufficient-credits"
 
     def __init__(self, *, needed: int, available: int) -> None:
         self.needed = needed
@@ -56,7 +60,7 @@ class InsufficientCredits(Exception):
     def problem(self) -> Problem:
         """The API's answer: 402 with the amounts."""
         return Problem(
-            "insufficient-credits",
+            self.code,
             402,
             _("Not enough credits"),
             str(self),
@@ -138,11 +142,17 @@ def credits_hold(
     description: str,
     project_id: UUID | None = None,
     run_id: UUID | None = None,
+    workflow_id: UUID | None = None,
+    actor_id: UUID | None = None,
+    token_id: UUID | None = None,
+    model: str = "",
+    of_generation: bool = False,
 ) -> Hold:
     """Set ``amount`` aside; a repeat with the same ``hold_id`` answers the first hold, settled or not.
 
-    A hold without ``run_id`` belongs to one generation and has its id. Raises InsufficientCredits with nothing
-    changed, ReplayMismatch when the id was used for something else.
+    A hold without ``run_id`` belongs to one generation and has its id; with ``of_generation`` it does so within a run
+    that holds nothing. Who, for what and with which token is what budgets and the usage page go by. Raises
+    InsufficientCredits or BudgetExceeded with nothing changed, ReplayMismatch when the id was used for something else.
     """
     _amount_check(amount)
     values = {
@@ -150,9 +160,14 @@ def credits_hold(
         "hold": hold_id,
         "amount": amount,
         "description": description[:300],
+        "actor": actor_id,
+        "token": token_id,
         "run": run_id,
+        "workflow": workflow_id,
         "project": project_id,
-        "generation": hold_id if run_id is None else None,
+        "generation": hold_id if run_id is None or of_generation else None,
+        "model": model,
+        "asked": False,
         "now": timezone.now(),
     }
     hold = ledger.reserve(values) or _hold_again(values)
@@ -161,27 +176,32 @@ def credits_hold(
 
 
 def _hold_again(values: dict[str, Any]) -> Hold:
-    """The statement refused. Under the wallet's lock nothing moves: try once more, then say exactly why."""
+    """The statement refused. Under the wallet's lock nothing moves: ask the budgets, try again, or say exactly why."""
     workspace_id = values["workspace"]
-    refused: InsufficientCredits | None = None
+    refused: CreditsRefused | None = None
     with transaction.atomic(savepoint=False):
         wallet = ledger.wallet_lock(workspace_id)
-        hold = ledger.reserve(values) or _hold_find(values["hold"])
+        over = budget_refusal(wallet, values)
+        hold = None if over else ledger.reserve({**values, "asked": True})
+        hold = hold or _hold_find(values["hold"])
         if hold is None:
-            refused = InsufficientCredits(needed=values["amount"], available=wallet.posted - wallet.held)
+            refused = over or InsufficientCredits(needed=values["amount"], available=wallet.posted - wallet.held)
     # Raised out here: an exception through the block would spoil the caller's transaction for good.
     if refused:
         raise refused
     return _same(hold, workspace_id=workspace_id, parent_id=None, run_id=values["run"])
 
 
-def hold_split(*, parent_id: UUID, hold_id: UUID, amount: int, description: str, of_run: bool = False) -> Hold:
+def hold_split(
+    *, parent_id: UUID, hold_id: UUID, amount: int, description: str, of_run: bool = False, model: str = ""
+) -> Hold:
     """Move ``amount`` from a run's open hold to a new hold of one generation; the wallet covers a shortage.
 
-    ``of_run``: the new hold is not a generation's but that of a run within the run. Its ledger lines stay the outer's.
+    ``of_run``: the new hold is not a generation's but that of a run within the run. Its ledger lines stay the outer's,
+    and what is spent counts for whoever started that.
 
     A repeat with the same ``hold_id`` answers the first. Raises InsufficientCredits (``available`` counts what the
-    run still holds), HoldSettled when the run's hold is closed, HoldMissing, ReplayMismatch.
+    run still holds), BudgetExceeded, HoldSettled when the run's hold is closed, HoldMissing, ReplayMismatch.
     """
     _amount_check(amount)
     values = {
@@ -190,6 +210,8 @@ def hold_split(*, parent_id: UUID, hold_id: UUID, amount: int, description: str,
         "amount": amount,
         "description": description[:300],
         "generation": None if of_run else hold_id,
+        "model": model,
+        "asked": False,
         "now": timezone.now(),
     }
     hold = ledger.split(values) or _split_again(values)
@@ -202,25 +224,32 @@ def _split_again(values: dict[str, Any]) -> Hold:
     whole = _hold_get(values["parent"])
     with transaction.atomic(savepoint=False):
         wallet = ledger.wallet_lock(whole.workspace_id)
-        hold = ledger.split(values) or _hold_find(values["hold"])
+        whole = _hold_get(values["parent"])
+        over = budget_refusal(wallet, values, whole)
+        hold = None if over else ledger.split({**values, "asked": True})
+        hold = hold or _hold_find(values["hold"])
         if hold is None:
-            whole = _hold_get(values["parent"])
             available = wallet.posted - wallet.held + whole.amount
-            is_open = whole.state == HoldState.OPEN
-            refused = InsufficientCredits(needed=values["amount"], available=available) if is_open else _settled()
+            short = over or InsufficientCredits(needed=values["amount"], available=available)
+            refused = short if whole.state == HoldState.OPEN else _settled()
     if refused:
         raise refused
     return _same(hold, workspace_id=whole.workspace_id, parent_id=whole.id, run_id=whole.run_id)
 
 
-def hold_capture(*, hold_id: UUID, amount: int, description: str) -> None:
+def hold_capture(*, hold_id: UUID, amount: int, description: str, model: str | None = None) -> None:
     """Charge min(``amount``, hold), once; the rest goes back to the run's hold while it is open, else to the wallet.
 
-    Capturing again changes nothing. Raises HoldSettled when it was released before, HoldMissing.
+    ``model`` is the one that answered, where that is not the one that was asked. Capturing again changes nothing.
+    Raises HoldSettled when it was released before, HoldMissing.
     """
     _amount_check(amount)
     values = _settlement(hold_id, state=HoldState.CAPTURED, kind=TransactionKind.CAPTURE, amount=amount)
-    hold = ledger.settle({**values, "description": description[:300]})
+    with transaction.atomic(savepoint=False):
+        hold = ledger.settle({**values, "description": description[:300], "model": model})
+        if hold is not None and hold.captured:
+            spending.add(hold)
+            budget_reach(hold)
     if hold is None:
         if _hold_get(hold_id).state != HoldState.CAPTURED:
             raise _settled()
@@ -270,6 +299,7 @@ def _settlement(hold_id: UUID, *, state: HoldState, kind: TransactionKind, amoun
         "state": state.value,
         "kind": kind.value,
         "amount": amount,
+        "model": None,
         "lines": 1,
         "revenue": SYSTEM_ACCOUNTS[AccountKind.REVENUE],
     }
