@@ -6,8 +6,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.utils import timezone
 from ninja import Router, Schema
 
+from apps.billing.budget_api import BudgetOut
+from apps.billing.budget_list import budget_json, budget_rows
 from apps.billing.models import Entry, TransactionKind
 from apps.billing.services import balance_get
 from apps.billing.statement import ORDER, LineFilter, lines
@@ -43,12 +46,12 @@ class MeOut(Schema):
 
 
 class CreditsOut(Schema):
-    """``available = balance - held`` is what can be spent. ``budgets`` is empty until there are some."""
+    """``available = balance - held`` is what can be spent. ``budgets`` are those of the workspace, as ``/budgets``."""
 
     balance: int
     held: int
     available: int
-    budgets: list[dict[str, Any]]
+    budgets: list[BudgetOut]
 
 
 class EntryOut(Schema):
@@ -90,7 +93,8 @@ def me(request: ApiRequest) -> dict[str, Any]:
 def credits_show(request: ApiRequest) -> dict[str, Any]:
     """The workspace's wallet."""
     balance = balance_get(workspace_id=request.workspace.id)
-    return {"balance": balance.posted, "held": balance.held, "available": balance.available, "budgets": []}
+    budgets = [budget_json(row) for row in budget_rows(request.workspace.id, timezone.now())]
+    return {"balance": balance.posted, "held": balance.held, "available": balance.available, "budgets": budgets}
 
 
 @router.get("/credits/entries", auth=read, response=EntriesOut, summary="The ledger")
