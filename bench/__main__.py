@@ -14,7 +14,7 @@ NAMES = (
     "chain", "first_step", "live", "page", "island", "memory", "up",
     "fan", "layers", "rerun", "growth", "small", "small_http", "bytes", "crash",
     "fair", "branches", "cancel", "sleepers", "waiting", "replay", "scale", "media_memory",
-    "search", "export", "motion",
+    "search", "export", "motion", "budgets",
 )  # fmt: skip
 
 
@@ -64,6 +64,7 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
     django.setup()
     from apps.common.logs import configure
     from bench import (
+        budgets,
         crash,
         datasets,
         engine,
@@ -107,6 +108,7 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
         "search": search.bench_search,
         "export": datasets.bench_export,
         "motion": datasets.bench_motion,
+        "budgets": budgets.bench_budgets,
     }
 
 
