@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import connection
-
 from apps.billing.models import Hold
+from apps.common.statements import prepared
 
 # One row per kind; "" where the capture belongs to none. The wallet's lock puts captures of a workspace in a row, so
 # these updates never wait for one another.
@@ -32,5 +31,5 @@ def add(hold: Hold) -> None:
     }
     values: dict[str, Any] = {name: str(value) if value else "" for name, value in ids.items()}
     values |= {"workspace": hold.workspace_id, "at": hold.settled_at, "amount": hold.captured, "model": hold.model}
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(_ADD, values)

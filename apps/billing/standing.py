@@ -1,7 +1,7 @@
 """How budgets stand: what is used and held of each in its period. Exact under the wallet's lock, else a snapshot.
 
-Path not taken: a counter per budget and period, written with each hold, split, capture and release. It measured no
-faster (decision 0078) and has to be made anew whenever a budget is made, changed or paused.
+Path not taken: a counter per budget and period, written with each hold, split, capture and release. It is a fifth
+cheaper at best (decision 0078) and has to be made anew whenever a budget is made, changed or paused.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db import connection
 
 from apps.billing.models import Account, AccountKind, Budget, Hold
+from apps.common.statements import prepared
 
 EPOCH = date(1970, 1, 1)
 
@@ -118,7 +119,7 @@ def concerned_by(hold: Hold) -> dict[str, Any]:
 
 def _read(statement: str, values: Mapping[str, Any], now: datetime) -> list[Standing]:
     dates = {"today": period_start("day", now), "month": period_start("month", now)}
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(statement, {**values, **dates})
         names = [column.name for column in cursor.description]
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
