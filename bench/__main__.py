@@ -14,7 +14,7 @@ NAMES = (
     "chain", "first_step", "live", "page", "island", "memory", "up",
     "fan", "layers", "rerun", "growth", "small", "small_http", "bytes", "crash",
     "fair", "branches", "cancel", "sleepers", "waiting", "replay", "scale", "media_memory",
-    "search", "export", "motion", "bucket", "ledger",
+    "search", "export", "motion", "bucket", "ledger", "budgets",
 )  # fmt: skip
 
 
@@ -65,6 +65,7 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
     from apps.common.logs import configure
     from bench import (
         buckets,
+        budgets,
         crash,
         datasets,
         engine,
@@ -111,6 +112,7 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
         "motion": datasets.bench_motion,
         "bucket": buckets.bench_bucket,
         "ledger": ledger.bench_ledger,
+        "budgets": budgets.bench_budgets,
     }
 
 

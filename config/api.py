@@ -19,6 +19,7 @@ from ninja.responses import NinjaJSONEncoder
 
 from apps.assets.api import router as assets
 from apps.billing.api import router as billing
+from apps.billing.budget_api import router as budgets
 from apps.common.problems import Problem, not_found, problem_response
 from apps.datasets.api import router as datasets
 from apps.generations.api import router as generations
@@ -102,6 +103,7 @@ for router in (
     datasets,
     assets,
     billing,
+    budgets,
 ):
     api.add_router("", router)
 

@@ -6,8 +6,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.utils import timezone
 from ninja import Router, Schema
 
+from apps.billing.budget_api import BudgetOut
+from apps.billing.budget_list import budget_json, budget_rows
 from apps.billing.models import Entry, Lot, LotPriority, TransactionKind
 from apps.billing.services import balance_get
 from apps.billing.statement import ORDER, LineFilter, disputed, lines, lots_open
@@ -63,7 +66,8 @@ class PartOut(Schema):
 class CreditsOut(Schema):
     """``available`` is what can be spent: ``balance - held - owed``, and never less than nothing.
 
-    ``disputed`` is set aside and not part of the balance. ``lots`` burn in their order.
+    ``disputed`` is set aside and not part of the balance. ``lots`` burn in their order. ``budgets`` are those of the
+    workspace, as ``/budgets``.
     """
 
     balance: int
@@ -72,7 +76,7 @@ class CreditsOut(Schema):
     owed: int
     disputed: int
     lots: list[LotOut]
-    budgets: list[dict[str, Any]]
+    budgets: list[BudgetOut]
 
 
 class EntryOut(Schema):
@@ -125,7 +129,7 @@ def credits_show(request: ApiRequest) -> dict[str, Any]:
         "owed": balance.owed,
         "disputed": disputed(workspace_id),
         "lots": [_lot(lot) for lot in lots_open(workspace_id)],
-        "budgets": [],
+        "budgets": [budget_json(row) for row in budget_rows(workspace_id, timezone.now())],
     }
 
 

@@ -57,6 +57,19 @@ WITH entries AS (
     LEFT JOIN billing_entry AS entry ON entry.transaction_id = line.id AND entry.amount > 0
     WHERE hold.captured > 0 OR line.id IS NOT NULL
     GROUP BY hold.id, hold.captured
+), kinds AS (
+    SELECT DISTINCT workspace_id, kind FROM billing_spending WHERE kind <> 'run'
+    UNION SELECT DISTINCT workspace_id, 'workspace' FROM billing_ledgertransaction WHERE kind = 'capture'
+), spending AS (
+    SELECT kinds.workspace_id, kinds.kind, COALESCE(
+        (SELECT sum(amount) FROM billing_spending AS told
+         WHERE told.workspace_id = kinds.workspace_id AND told.kind = kinds.kind), 0
+    ) AS stored, COALESCE(
+        (SELECT sum(entry.amount) FROM billing_ledgertransaction AS line
+         JOIN billing_entry AS entry ON entry.transaction_id = line.id AND entry.amount > 0
+         WHERE line.workspace_id = kinds.workspace_id AND line.kind = 'capture'), 0
+    ) AS computed
+    FROM kinds
 )
 SELECT 'posted', id::text, posted, entries FROM accounts WHERE posted <> entries
 UNION ALL SELECT 'held', id::text, held, holds FROM accounts WHERE held <> holds
@@ -76,6 +89,7 @@ UNION ALL SELECT 'balance_after', id::text, balance_after, amount FROM chain WHE
 UNION ALL SELECT 'captured', id::text, captured, amount FROM charged WHERE captured <> amount
 UNION ALL SELECT 'sum', transaction_id::text, sum(amount), 0 FROM billing_entry
     GROUP BY transaction_id HAVING sum(amount) <> 0
+UNION ALL SELECT 'spending by ' || kind, workspace_id::text, stored, computed FROM spending WHERE stored <> computed
 """
 
 

@@ -44,12 +44,14 @@ _RESERVE = """
 WITH wallet AS MATERIALIZED (
     SELECT id FROM billing_account
     WHERE workspace_id = %(workspace)s AND kind = 'wallet' AND GREATEST(posted - held - owed, 0) >= %(amount)s
+        AND (%(asked)s OR NOT budgeted)
     FOR NO KEY UPDATE
 ), hold AS (
-    INSERT INTO billing_hold (id, workspace_id, account_id, amount, captured, state, description,
-                              run_id, project_id, generation_id, created_at)
-    SELECT %(hold)s, %(workspace)s, wallet.id, %(amount)s, 0, 'open', %(description)s,
-           %(run)s::uuid, %(project)s::uuid, %(generation)s::uuid, %(now)s
+    INSERT INTO billing_hold (id, workspace_id, account_id, amount, captured, state, description, actor_id, token_id,
+                              run_id, workflow_id, project_id, generation_id, model, created_at)
+    SELECT %(hold)s, %(workspace)s, wallet.id, %(amount)s, 0, 'open', %(description)s, %(actor)s::uuid,
+           %(token)s::uuid, %(run)s::uuid, %(workflow)s::uuid, %(project)s::uuid, %(generation)s::uuid,
+           %(model)s::text, %(now)s
     FROM wallet
     ON CONFLICT (id) DO NOTHING
     RETURNING *
@@ -66,11 +68,13 @@ WITH whole AS MATERIALIZED (
     FROM billing_hold AS part JOIN billing_account AS account ON account.id = part.account_id
     WHERE part.id = %(parent)s AND part.state = 'open'
         AND GREATEST(account.posted - account.held - account.owed, 0) + part.amount >= %(amount)s
+        AND (%(asked)s OR NOT account.budgeted)
 ), hold AS (
-    INSERT INTO billing_hold (id, workspace_id, account_id, parent_id, amount, captured, state, description,
-                              run_id, project_id, generation_id, created_at)
+    INSERT INTO billing_hold (id, workspace_id, account_id, parent_id, amount, captured, state, description, actor_id,
+                              token_id, run_id, workflow_id, project_id, generation_id, model, created_at)
     SELECT %(hold)s, whole.workspace_id, whole.account_id, whole.id, %(amount)s, 0, 'open', %(description)s,
-           whole.run_id, whole.project_id, %(generation)s, %(now)s
+           whole.actor_id, whole.token_id, whole.run_id, whole.workflow_id, whole.project_id, %(generation)s,
+           %(model)s, %(now)s
     FROM whole
     ON CONFLICT (id) DO NOTHING
     RETURNING *
@@ -88,7 +92,8 @@ SELECT hold.* FROM hold
 _SETTLE = """
 WITH settled AS (
     UPDATE billing_hold AS hold
-    SET state = %(state)s, captured = LEAST(hold.amount, %(amount)s), settled_at = %(now)s
+    SET state = %(state)s, captured = LEAST(hold.amount, %(amount)s), settled_at = %(now)s,
+        model = COALESCE(%(model)s::text, hold.model)
     WHERE hold.id = %(hold)s AND hold.state = 'open' AND hold.account_id::text = current_setting('billing.wallet', true)
     RETURNING hold.*
 ), parent AS (
@@ -105,10 +110,12 @@ WITH settled AS (
     RETURNING account.id, account.posted, account.last_seq, account.owed
 ), line AS (
     INSERT INTO billing_ledgertransaction (id, workspace_id, kind, source, source_id, description, returned,
-                                           run_id, project_id, generation_id, created_at)
+                                           actor_id, token_id, run_id, workflow_id, project_id, generation_id, model,
+                                           created_at)
     SELECT %(transaction)s, settled.workspace_id, %(kind)s, 'hold', settled.id::text,
            COALESCE(%(description)s::text, settled.description), settled.amount - settled.captured,
-           settled.run_id, settled.project_id, settled.generation_id, %(now)s
+           settled.actor_id, settled.token_id, settled.run_id, settled.workflow_id, settled.project_id,
+           settled.generation_id, settled.model, %(now)s
     FROM settled WHERE %(lines)s > 0
     RETURNING id, workspace_id
 ), revenue AS (
@@ -214,7 +221,10 @@ def _hold(row: dict[str, Any]) -> Hold:
 
 
 def reserve(values: Mapping[str, Any]) -> Hold | None:
-    """A new hold on a workspace's wallet; None: too few credits, no wallet yet, or the id is taken."""
+    """A new hold on a workspace's wallet; None: too few credits, no wallet yet, or the id is taken.
+
+    Also None where there are budgets and nobody ``asked`` them yet, which needs the wallet's lock.
+    """
     with prepared() as cursor:
         cursor.execute(_RESERVE, values)
         row = _row(cursor)
@@ -222,7 +232,10 @@ def reserve(values: Mapping[str, Any]) -> Hold | None:
 
 
 def split(values: Mapping[str, Any]) -> Hold | None:
-    """A new hold out of an open one, the shortage from the wallet; None: too few, not open, or the id is taken."""
+    """A new hold out of an open one, the shortage from the wallet; None: too few, not open, or the id is taken.
+
+    Also None where there are budgets that were not ``asked``.
+    """
     row = _locked(_LOCK_OF_PARENT, _SPLIT, values)
     return None if row is None else _hold(row)
 

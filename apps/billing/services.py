@@ -13,8 +13,9 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from apps.billing import ledger
+from apps.billing import ledger, spending
 from apps.billing.audit import ledger_audit as ledger_audit
+from apps.billing.budgets import budget_reach, budget_refusal
 from apps.billing.models import SYSTEM_ACCOUNTS, Account, AccountKind, Hold, HoldState, TransactionKind
 from apps.billing.postings import FreezeMissing as FreezeMissing
 from apps.billing.postings import ReplayMismatch as ReplayMismatch
@@ -25,6 +26,7 @@ from apps.billing.postings import credits_grant as credits_grant
 from apps.billing.postings import credits_topup as credits_topup
 from apps.billing.postings import credits_unfreeze as credits_unfreeze
 from apps.billing.postings import debt_collect
+from apps.billing.refusal import CreditsRefused as CreditsRefused
 from apps.billing.wallet import Balance as Balance
 from apps.billing.wallet import InsufficientCredits as InsufficientCredits
 from apps.billing.wallet import amount_check, balance_of
@@ -52,11 +54,17 @@ def credits_hold(
     description: str,
     project_id: UUID | None = None,
     run_id: UUID | None = None,
+    workflow_id: UUID | None = None,
+    actor_id: UUID | None = None,
+    token_id: UUID | None = None,
+    model: str = "",
+    of_generation: bool = False,
 ) -> Hold:
     """Set ``amount`` aside; a repeat with the same ``hold_id`` answers the first hold, settled or not.
 
-    A hold without ``run_id`` belongs to one generation and has its id. Raises InsufficientCredits with nothing
-    changed, ReplayMismatch when the id was used for something else.
+    A hold without ``run_id`` belongs to one generation and has its id; with ``of_generation`` it does so within a run
+    that holds nothing. Who, for what and with which token is what budgets and the usage page go by. Raises
+    InsufficientCredits or BudgetExceeded with nothing changed, ReplayMismatch when the id was used for something else.
     """
     amount_check(amount)
     values = {
@@ -64,9 +72,14 @@ def credits_hold(
         "hold": hold_id,
         "amount": amount,
         "description": description[:300],
+        "actor": actor_id,
+        "token": token_id,
         "run": run_id,
+        "workflow": workflow_id,
         "project": project_id,
-        "generation": hold_id if run_id is None else None,
+        "generation": hold_id if run_id is None or of_generation else None,
+        "model": model,
+        "asked": False,
         "now": timezone.now(),
     }
     hold = ledger.reserve(values) or _hold_again(values)
@@ -75,28 +88,34 @@ def credits_hold(
 
 
 def _hold_again(values: dict[str, Any]) -> Hold:
-    """The statement refused. Under the wallet's lock nothing moves: try once more, then say exactly why."""
+    """The statement refused. Under the wallet's lock nothing moves: ask the budgets, try again, or say exactly why."""
     workspace_id = values["workspace"]
-    refused: InsufficientCredits | None = None
+    refused: CreditsRefused | None = None
     with transaction.atomic(savepoint=False):
         wallet = ledger.wallet_lock(workspace_id)
-        hold = ledger.reserve(values) or _hold_find(values["hold"])
+        over = budget_refusal(wallet, values)
+        hold = None if over else ledger.reserve({**values, "asked": True})
+        hold = hold or _hold_find(values["hold"])
         if hold is None:
             balance = balance_of(wallet)
-            refused = InsufficientCredits(needed=values["amount"], available=balance.available, owed=balance.debt)
+            short = InsufficientCredits(needed=values["amount"], available=balance.available, owed=balance.debt)
+            refused = over or short
     # Raised out here: an exception through the block would spoil the caller's transaction for good.
     if refused:
         raise refused
     return _same(hold, workspace_id=workspace_id, parent_id=None, run_id=values["run"])
 
 
-def hold_split(*, parent_id: UUID, hold_id: UUID, amount: int, description: str, of_run: bool = False) -> Hold:
+def hold_split(
+    *, parent_id: UUID, hold_id: UUID, amount: int, description: str, of_run: bool = False, model: str = ""
+) -> Hold:
     """Move ``amount`` from a run's open hold to a new hold of one generation; the wallet covers a shortage.
 
-    ``of_run``: the new hold is not a generation's but that of a run within the run. Its ledger lines stay the outer's.
+    ``of_run``: the new hold is not a generation's but that of a run within the run. Its ledger lines stay the outer's,
+    and what is spent counts for whoever started that.
 
     A repeat with the same ``hold_id`` answers the first. Raises InsufficientCredits (``available`` counts what the
-    run still holds), HoldSettled when the run's hold is closed, HoldMissing, ReplayMismatch.
+    run still holds), BudgetExceeded, HoldSettled when the run's hold is closed, HoldMissing, ReplayMismatch.
     """
     amount_check(amount)
     values = {
@@ -105,6 +124,8 @@ def hold_split(*, parent_id: UUID, hold_id: UUID, amount: int, description: str,
         "amount": amount,
         "description": description[:300],
         "generation": None if of_run else hold_id,
+        "model": model,
+        "asked": False,
         "now": timezone.now(),
     }
     hold = ledger.split(values) or _split_again(values)
@@ -117,30 +138,38 @@ def _split_again(values: dict[str, Any]) -> Hold:
     whole = _hold_get(values["parent"])
     with transaction.atomic(savepoint=False):
         wallet = ledger.wallet_lock(whole.workspace_id)
-        hold = ledger.split(values) or _hold_find(values["hold"])
+        whole = _hold_get(values["parent"])
+        over = budget_refusal(wallet, values, whole)
+        hold = None if over else ledger.split({**values, "asked": True})
+        hold = hold or _hold_find(values["hold"])
         if hold is None:
-            whole = _hold_get(values["parent"])
-            refused = _too_few(values["amount"], wallet, whole)
+            refused = _too_few(values["amount"], wallet, whole, over)
     if refused:
         raise refused
     return _same(hold, workspace_id=whole.workspace_id, parent_id=whole.id, run_id=whole.run_id)
 
 
-def _too_few(needed: int, wallet: Account, whole: Hold) -> Exception:
+def _too_few(needed: int, wallet: Account, whole: Hold, over: CreditsRefused | None) -> Exception:
     if whole.state != HoldState.OPEN:
         return _settled()
     balance = balance_of(wallet)
-    return InsufficientCredits(needed=needed, available=balance.available + whole.amount, owed=balance.debt)
+    short = InsufficientCredits(needed=needed, available=balance.available + whole.amount, owed=balance.debt)
+    return over or short
 
 
-def hold_capture(*, hold_id: UUID, amount: int, description: str) -> None:
+def hold_capture(*, hold_id: UUID, amount: int, description: str, model: str | None = None) -> None:
     """Charge min(``amount``, hold), once; the rest goes back to the run's hold while it is open, else to the wallet.
 
-    Capturing again changes nothing. Raises HoldSettled when it was released before, HoldMissing.
+    ``model`` is the one that answered, where that is not the one that was asked. Capturing again changes nothing.
+    Raises HoldSettled when it was released before, HoldMissing.
     """
     amount_check(amount)
     values = _settlement(hold_id, state=HoldState.CAPTURED, kind=TransactionKind.CAPTURE, amount=amount)
-    settled = ledger.settle({**values, "description": description[:300]})
+    with transaction.atomic(savepoint=False):
+        settled = ledger.settle({**values, "description": description[:300], "model": model})
+        if settled is not None and settled.hold.captured:
+            spending.add(settled.hold)
+            budget_reach(settled.hold)
     if settled is None:
         if _hold_get(hold_id).state != HoldState.CAPTURED:
             raise _settled()
@@ -198,6 +227,7 @@ def _settlement(hold_id: UUID, *, state: HoldState, kind: TransactionKind, amoun
         "state": state.value,
         "kind": kind.value,
         "amount": amount,
+        "model": None,
         "lines": 1,
         "revenue": SYSTEM_ACCOUNTS[AccountKind.REVENUE],
     }

@@ -66,6 +66,13 @@ def spent_lately(workspace_id: UUID, now: datetime) -> int:
     return -(rows.aggregate(total=Sum("amount"))["total"] or 0)
 
 
+def limit_suggested(workspace_id: UUID, now: datetime) -> int:
+    """Credits a month that leave room: half as much again as the last 30 days cost, rounded up; 100 for a newcomer."""
+    wanted = -(-spent_lately(workspace_id, now) * 3 // (2 * MICRO))
+    size = 10 ** max(0, len(str(wanted)) - 2)
+    return -(-wanted // size) * size if wanted else 100
+
+
 def holds_open(workspace_id: UUID) -> list[Hold]:
     """What is held at this moment, the newest first; at most 20."""
     rows = Hold.objects.for_workspace(workspace_id).filter(state=HoldState.OPEN, amount__gt=0)
@@ -116,26 +123,27 @@ def csv_rows(rows: QuerySet[Entry]) -> Iterator[list[str]]:
             str(line.seq),
             line.created_at.isoformat(),
             made.get_kind_display(),
-            _cell(made.description),
-            _decimal(line.amount),
-            _decimal(line.balance_after or 0),
+            cell(made.description),
+            decimal(line.amount),
+            decimal(line.balance_after or 0),
             str(made.run_id or ""),
             str(made.generation_id or ""),
             str(made.project_id or ""),
-            _decimal(made.returned),
-            ", ".join(f"{kind} {_decimal(amount)}" for kind, amount in paid_from(line)),
-            _cell(getattr(line, "by", None) or ""),
-            _cell(f"{made.source} {made.source_id}"),
+            decimal(made.returned),
+            ", ".join(f"{kind} {decimal(amount)}" for kind, amount in paid_from(line)),
+            cell(getattr(line, "by", None) or ""),
+            cell(f"{made.source} {made.source_id}"),
         ]
 
 
-def _decimal(micro: int) -> str:
+def decimal(micro: int) -> str:
+    """Micro-credits as credits with all six decimals, for a spreadsheet."""
     sign = "-" if micro < 0 else ""
     whole, rest = divmod(abs(micro), MICRO)
     return f"{sign}{whole}.{rest:06d}"
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """A prompt may begin like a formula; a quote keeps the spreadsheet from running it."""
     return f"'{text}" if text[:1] in tuple("=+-@\t\r") else text
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
+from apps.billing.budget_list import budget_rows
 from apps.billing.forms import LineFilterForm
 from apps.billing.fragments import balance_render
 from apps.billing.services import balance_get
@@ -39,6 +40,7 @@ def ledger(request: MemberRequest) -> HttpResponse:
         "holds": holds_open(workspace_id),
         "lots": lots_open(workspace_id),
         "disputed": disputed(workspace_id),
+        "budgets": [row for row in budget_rows(workspace_id, timezone.now()) if row.state in ("near", "full")],
     }
     return render(request, "billing/ledger.html", context)
 
@@ -56,11 +58,16 @@ def balance(request: MemberRequest) -> HttpResponse:
 def ledger_csv(request: MemberRequest) -> StreamingHttpResponse:
     """Every line that the same filters show, as CSV."""
     rows = lines(request.workspace.id, LineFilterForm(request.GET).chosen())
-    name = f"millrace-{request.workspace.slug}-{timezone.localdate().isoformat()}.csv"
+    return csv_response(csv_rows(rows), f"millrace-{request.workspace.slug}")
+
+
+def csv_response(rows: Iterator[list[str]], name: str) -> StreamingHttpResponse:
+    """A table as a file named for today."""
+    filename = f"{name}-{timezone.localdate().isoformat()}.csv"
     return StreamingHttpResponse(
-        _csv(csv_rows(rows)),
+        _csv(rows),
         content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        headers={"Content-Disposition": f'attachment; filename="{filename}"'},
     )
 
 

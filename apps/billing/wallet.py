@@ -8,6 +8,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from apps.billing.models import AMOUNT_MAX, Account, AccountKind
+from apps.billing.refusal import CreditsRefused
 from apps.common.money import credits_text
 from apps.common.problems import Problem
 
@@ -31,8 +32,10 @@ class Balance:
         return max(0, self.owed + self.held - self.posted)
 
 
-class InsufficientCredits(Exception):
+class InsufficientCredits(CreditsRefused):
     """Too few credits are available. All amounts in micro-credits; the message is for people."""
+
+    code = "insufficient-credits"
 
     def __init__(self, *, needed: int, available: int, owed: int = 0) -> None:
         self.needed = needed
@@ -58,7 +61,7 @@ class InsufficientCredits(Exception):
     def problem(self) -> Problem:
         """The API's answer: 402 with the amounts."""
         return Problem(
-            "insufficient-credits",
+            self.code,
             402,
             _("Not enough credits"),
             str(self),

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from ninja import Field, Query, Router, Schema, Status
 
 from apps.assets.models import Asset
-from apps.billing.services import InsufficientCredits
+from apps.billing.services import CreditsRefused
 from apps.common.bodies import Body, Id, JsonObject
 from apps.common.paging import LIMIT_DEFAULT
 from apps.common.problems import Problem, not_found
@@ -372,7 +372,7 @@ def _as_problems() -> Iterator[None]:
         yield
     except InvalidGeneration as error:
         raise Problem("invalid-generation", 422, _("Invalid request"), str(error), fields=error.fields) from error
-    except InsufficientCredits as error:
+    except CreditsRefused as error:
         raise error.problem() from error
 
 
@@ -386,5 +386,6 @@ def _started(request: ApiRequest, body: GenerationIn, key: str) -> Generation:
             inputs={name: _reference(given) for name, given in body.inputs.items()},
             fallbacks=body.fallbacks,
             actor_id=request.user.id,
+            token_id=request.token.id if request.token else None,
             idempotency_key=f"api:{key}"[:255] if key else "",
         )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -49,6 +50,13 @@ class GenerationNotUnclear(Exception):
     """Only a generation whose answer was lost can be given up."""
 
 
+class Billed(NamedTuple):
+    """The run and the workflow that what a call costs is told by, where no hold of theirs says so."""
+
+    run_id: UUID | None
+    workflow_id: UUID | None
+
+
 def generation_start(
     *,
     workspace_id: UUID,
@@ -63,6 +71,8 @@ def generation_start(
     attempt: int = 1,
     parent_hold_id: UUID | None = None,
     actor_id: UUID | None = None,
+    token_id: UUID | None = None,
+    billed: Billed | None = None,
     idempotency_key: str = "",
     fallbacks: Sequence[str] = (),
     comparison_id: UUID | None = None,
@@ -72,9 +82,10 @@ def generation_start(
 
     ``inputs`` are asset references by name; a plain value among them counts as a parameter. ``fallbacks`` are models
     that are asked in turn where a vendor is busy or ill; the hold is for the dearest. ``differs`` is what tells it
-    from the others of its comparison. Repeating a call with the
-    same (run, node, item, attempt) or idempotency key returns the first row. Raises InvalidGeneration, and
-    InsufficientCredits (from billing) before anything is written.
+    from the others of its comparison. Repeating a call with the same (run, node, item, attempt) or idempotency key
+    returns the first row. ``token_id`` is the API token that asked, ``billed`` what the cost counts for where it is not
+    this run. Raises InvalidGeneration, and InsufficientCredits or BudgetExceeded (from billing) before anything is
+    written.
     """
     found, settings, references = _settings(workspace_id, model, params, inputs or {})
     try:
@@ -105,7 +116,8 @@ def generation_start(
         **_request(found, settings, references),
         **_times(now),
     )
-    return _prepare(generation, parent_hold_id)
+    billed = billed or Billed(run_id, workflow_id)
+    return _prepare(generation, partial(_hold, generation, parent_hold_id, token_id, billed))
 
 
 def generation_cancel(*, workspace_id: UUID, generation_id: UUID) -> Generation:
@@ -222,13 +234,13 @@ def _times(now: datetime) -> dict[str, datetime]:
     return {"created_at": now, "poll_after": now, "deadline_at": now + timing.QUEUE_LIMIT}
 
 
-def _prepare(generation: Generation, parent_hold_id: UUID | None) -> Generation:
+def _prepare(generation: Generation, hold: Callable[[], None]) -> Generation:
     """Row and hold in one transaction; the first row when this call was made before."""
     generation.id = generation.hold_id = uuid7()
     try:
         with transaction.atomic():
             generation.save(force_insert=True)
-            _hold(generation, parent_hold_id)
+            hold()
             transaction.on_commit(submissions_call, robust=True)
             events.progressed(generation)
     except IntegrityError:
@@ -239,11 +251,17 @@ def _prepare(generation: Generation, parent_hold_id: UUID | None) -> Generation:
     return generation
 
 
-def _hold(generation: Generation, parent_hold_id: UUID | None) -> None:
+def _hold(generation: Generation, parent_hold_id: UUID | None, token_id: UUID | None, billed: Billed) -> None:
     description = f"{generation.model}: {generation.prompt[:80]}" if generation.prompt else generation.model
     amount = generation.price_high
     if parent_hold_id is not None:
-        hold_split(parent_id=parent_hold_id, hold_id=generation.hold_id, amount=amount, description=description)
+        hold_split(
+            parent_id=parent_hold_id,
+            hold_id=generation.hold_id,
+            amount=amount,
+            description=description,
+            model=generation.model,
+        )
     else:
         credits_hold(
             workspace_id=generation.workspace_id,
@@ -251,6 +269,12 @@ def _hold(generation: Generation, parent_hold_id: UUID | None) -> None:
             amount=amount,
             description=description,
             project_id=generation.project_id,
+            run_id=billed.run_id,
+            workflow_id=billed.workflow_id,
+            actor_id=generation.actor_id,
+            token_id=token_id,
+            model=generation.model,
+            of_generation=True,
         )
 
 

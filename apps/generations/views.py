@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django_htmx.http import HttpResponseClientRedirect
 
 from apps.assets.palette import swatches
-from apps.billing.services import InsufficientCredits, balance_get
+from apps.billing.services import CreditsRefused, balance_get
 from apps.common.paging import page_size
 from apps.common.problems import Problem
 from apps.generations import services
@@ -276,7 +276,7 @@ def _start(request: MemberRequest, form: Any, model: Model, source: Generation |
         )
     except services.InvalidGeneration as error:
         problems_show(form, error.fields)
-    except InsufficientCredits as error:
+    except CreditsRefused as error:
         form.add_error(None, f"{error} " + _("Nothing was sent."))
     return None
 

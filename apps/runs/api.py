@@ -204,6 +204,7 @@ def run_create(request: ApiRequest, workflow_id: UUID, body: schemas.RunIn | Non
             run = services.run_start(
                 workflow=workflow,
                 actor_id=request.user.id,
+                token_id=request.token.id if request.token else None,
                 document=_versioned(workflow, body),
                 version=body.version,
                 variables=body.variables,
@@ -298,7 +299,8 @@ def run_retry(request: ApiRequest, run_id: UUID, body: NoBody | None = None) -> 
         if answer.known:
             return answer.response()
         with as_problems():
-            run = services.run_retry(run=_run(run_id), actor_id=request.user.id)
+            token_id = request.token.id if request.token else None
+            run = services.run_retry(run=_run(run_id), actor_id=request.user.id, token_id=token_id)
         return answer.keep(202, {"id": run.id, "state": run.state, **run_links(request.workspace.slug, run)})
 
 

@@ -65,6 +65,8 @@ class Lease:
     overrides: dict[str, dict[str, Any]]
     # The run that this one is a step of.
     parent_id: UUID | None
+    # The API token that it, or the run it is a part of, was started with.
+    token_id: UUID | None
     # The workflow's last finished run before this one.
     previous_id: UUID | None
     # When reuse was forbidden: by node, "" for the whole workflow or workspace.
@@ -96,7 +98,8 @@ def _take(run_id: UUID, *, last: bool = False) -> Lease | None:
                 AND (lease_until IS NULL OR lease_until < statement_timestamp()) AND {admission.MAY_BEGIN}
             RETURNING id, workspace_id, workflow_id, project_id, graph_id, actor_id, fence, wakes, state,
                 started_at IS NOT NULL, variables::text, targets::text, price_high, cancel_requested_at, created_at,
-                cost, max_credits, dry_run, from_run_id, from_node, overrides::text, parent_id, {PAST_SQL}
+                cost, max_credits, dry_run, from_run_id, from_node, overrides::text, parent_id,
+                token_id, {PAST_SQL}
             """,  # noqa: S608 (a constant of ours)
             {
                 "run": run_id,
@@ -111,7 +114,7 @@ def _take(run_id: UUID, *, last: bool = False) -> Lease | None:
 
 def _lease(row: tuple[Any, ...]) -> Lease:
     variables, targets = json_read(row[10]), json_read(row[11] or "null")
-    return Lease(*[*row[:10], variables, targets, *row[12:20], json_read(row[20]), row[21], *past_read(row[22:])])
+    return Lease(*[*row[:10], variables, targets, *row[12:20], json_read(row[20]), *row[21:23], *past_read(row[23:])])
 
 
 def lease_release(lease: Lease, *, wakes: int, state: str, wake_at: datetime | None) -> bool:

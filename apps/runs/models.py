@@ -86,6 +86,8 @@ class Run(TenantModel):
     parent_item = models.IntegerField(null=True)
     parent_attempt = models.PositiveSmallIntegerField(null=True)
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    # The API token it was started with; a plain id, which the budgets of tokens go by.
+    token_id = models.UUIDField(null=True)
     variables = models.JSONField(default=dict)
     targets = models.JSONField(null=True)
     state = models.CharField(max_length=10, choices=RunState.choices, default=RunState.PENDING)

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from apps.billing.services import InsufficientCredits as InsufficientCredits
+from apps.billing.services import CreditsRefused as CreditsRefused
 from apps.billing.services import credits_hold
 from apps.common.live import poke
 from apps.common.statements import row_insert
@@ -166,6 +166,7 @@ def run_start(
     *,
     workflow: Workflow,
     actor_id: UUID | None,
+    token_id: UUID | None = None,
     document: Mapping[str, Any] | None = None,
     version: int | None = None,
     variables: Mapping[str, Any] | None = None,
@@ -175,9 +176,9 @@ def run_start(
 ) -> Run:
     """Freeze the graph, hold its highest price (``max_credits`` at most), and queue the run.
 
-    ``document`` defaults to the workflow's own. Raises :class:`InvalidGraph`, :class:`DocumentError`,
-    :class:`NoSuchNode`, :class:`NoSuchRun`, :class:`NoEarlierRun`, :class:`InsufficientCredits` (nothing was
-    submitted or held then).
+    ``document`` defaults to the workflow's own; ``token_id`` is the API token that asked. Raises
+    :class:`InvalidGraph`, :class:`DocumentError`, :class:`NoSuchNode`, :class:`NoSuchRun`, :class:`NoEarlierRun`,
+    :class:`CreditsRefused` (too few, or a budget; nothing was submitted or held then).
     """
     plan, digest, document = _freeze(workflow, document, part.targets)
     part = part_resolve(workflow, plan, part)
@@ -190,6 +191,7 @@ def run_start(
         from_node=part.from_node,
         overrides={node: dict(ports) for node, ports in part.inputs.items()},
         actor_id=actor_id,
+        token_id=token_id,
         variables=dict(variables or {}),
         targets=part.targets,
         max_credits=max_credits,
@@ -228,6 +230,9 @@ def _queue(run: Run, name: str, document: Mapping[str, Any] | None, digest: byte
                 description=_("Run of %(workflow)s") % {"workflow": name},
                 project_id=run.project_id,
                 run_id=run.id,
+                workflow_id=run.workflow_id,
+                actor_id=run.actor_id,
+                token_id=run.token_id,
             )
         poke(f"workspace.{run.workspace_id}", run=run.id)
         advance_run.delay_on_commit(run_id=str(run.id), at=time.time())
@@ -243,16 +248,17 @@ def run_cancel(*, run: Run) -> Run:
     return run
 
 
-def run_retry(*, run: Run, actor_id: UUID | None) -> Run:
+def run_retry(*, run: Run, actor_id: UUID | None, token_id: UUID | None = None) -> Run:
     """A new run of the same graph that takes what succeeded from ``run`` and does the rest again."""
     if run.state not in (RunState.FAILED, RunState.CANCELLED):
         raise RunNotFailed(_("Only a run that failed or was cancelled can be retried."))
     if run.parent_id is not None:
         raise RunNotFailed(_("This run is a step of another run. Retry that one; what is done is reused."))
-    return run_repeat(run=run, actor_id=actor_id, part=Part(run.targets, run.id, "", run.overrides))
+    part = Part(run.targets, run.id, "", run.overrides)
+    return run_repeat(run=run, actor_id=actor_id, token_id=token_id, part=part)
 
 
-def run_repeat(*, run: Run, actor_id: UUID | None, part: Part | None = None) -> Run:
+def run_repeat(*, run: Run, actor_id: UUID | None, token_id: UUID | None = None, part: Part | None = None) -> Run:
     """A new run of the same graph with the same values and limits; of the same part, unless another is given.
 
     Raises :class:`WorkflowTrashed`, and what :func:`run_start` raises.
@@ -260,6 +266,7 @@ def run_repeat(*, run: Run, actor_id: UUID | None, part: Part | None = None) -> 
     return run_start(
         workflow=workflow_of(run),
         actor_id=actor_id,
+        token_id=token_id,
         document=run.graph.document,
         version=run.version,
         variables=run.variables,
@@ -288,9 +295,9 @@ def cache_clear(*, workspace_id: UUID, workflow: Workflow | None = None, node: s
 
 
 __all__ = [
+    "CreditsRefused",
     "DocumentError",
     "Estimate",
-    "InsufficientCredits",
     "InvalidGraph",
     "NoEarlierRun",
     "NoSuchNode",

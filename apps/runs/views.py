@@ -32,7 +32,7 @@ CHOICES = 200
 STARTING = (
     services.RunNotFailed,
     services.WorkflowTrashed,
-    services.InsufficientCredits,
+    services.CreditsRefused,
     services.InvalidGraph,
     services.NoSuchNode,
     services.NoSuchRun,
@@ -167,7 +167,7 @@ def version_run(request: MemberRequest, workflow_id: UUID, number: int) -> HttpR
         run = services.run_start(
             workflow=version.workflow, actor_id=request.user.id, document=version.document, version=number
         )
-    except (services.InsufficientCredits, services.InvalidGraph) as error:
+    except (services.CreditsRefused, services.InvalidGraph) as error:
         refusal = render(request, "runs/refused.html", {"sentence": str(error)}, status=422)
         refusal["HX-Reswap"] = "afterbegin"
         return refusal

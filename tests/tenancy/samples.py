@@ -152,6 +152,13 @@ def _export(place: Place) -> Any:
     return export_start(workspace_id=place.workspace.id, version=place.made["the frozen"], kind="jsonl").id
 
 
+def _budget(place: Place) -> Any:
+    from apps.billing.budgets import budget_create
+
+    values: dict[str, Any] = {"scope": "workspace", "target_id": None, "period": "total", "limit": 10**12}
+    return budget_create(workspace_id=place.workspace.id, **values).id
+
+
 GRAPH: dict[str, Any] = {
     "format": "millrace/1",
     "nodes": [
@@ -193,6 +200,8 @@ SAMPLES: dict[str, Callable[[Place], Any]] = {
     "dataset_id": _dataset,
     "version": lambda place: 1,
     "export_id": _export,
+    "budget_id": _budget,
+    "budget": _budget,
     "index": lambda place: 0,
     "side": lambda place: 512,
     "starter": lambda place: "postcard",
@@ -205,6 +214,7 @@ BODIES: dict[str, Any] = {
     "PUT /providers/{name}/key": {"key": "sk-a-sample-of-a-key"},
     "POST w/<slug:workspace>/settings/providers/<slug:provider>/key/": {"key": "sk-a-sample-of-a-key"},
     "POST /projects": {"name": "A"},
+    "POST /budgets": {"scope": "workspace", "period": "month", "limit": 1000000},
     "PATCH /projects/{project_id}": {"name": "A"},
     "POST /projects/{project_id}/workflows": {"name": "A"},
     "PATCH /workflows/{workflow_id}": {"name": "A"},

@@ -1,7 +1,16 @@
-"""The tables of money: the ledger. Import from here."""
+"""The tables of money: the ledger, and budgets over it. Import from here."""
 
 from __future__ import annotations
 
+from apps.billing.models.budgets import (
+    TARGETED,
+    Budget,
+    BudgetAlert,
+    BudgetPeriod,
+    BudgetScope,
+    Spending,
+    SpendingKind,
+)
 from apps.billing.models.ledger import (
     AMOUNT_MAX,
     SYSTEM_ACCOUNTS,
@@ -20,9 +29,14 @@ __all__ = [
     "AMOUNT_MAX",
     "BURN_ORDER",
     "SYSTEM_ACCOUNTS",
+    "TARGETED",
     "WORKSPACE_KINDS",
     "Account",
     "AccountKind",
+    "Budget",
+    "BudgetAlert",
+    "BudgetPeriod",
+    "BudgetScope",
     "Entry",
     "Hold",
     "HoldState",
@@ -30,5 +44,7 @@ __all__ = [
     "Lot",
     "LotEntry",
     "LotPriority",
+    "Spending",
+    "SpendingKind",
     "TransactionKind",
 ]

@@ -69,6 +69,8 @@ class Account(models.Model):
     held = models.BigIntegerField(default=0)
     owed = models.BigIntegerField(default=0, db_default=0)
     last_seq = models.BigIntegerField(default=0)
+    # Whether any budget is on: then a hold is asked about before it is made (``budgets``). Set under the wallet's lock.
+    budgeted = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = TenantManager()
@@ -139,9 +141,12 @@ class LedgerTransaction(TenantModel):
     returned = models.BigIntegerField(default=0)
     asked = models.BigIntegerField(null=True)
     actor_id = models.UUIDField(null=True)
+    token_id = models.UUIDField(null=True)
     run_id = models.UUIDField(null=True)
+    workflow_id = models.UUIDField(null=True)
     project_id = models.UUIDField(null=True)
     generation_id = models.UUIDField(null=True)
+    model = models.CharField(max_length=120, blank=True, default="", db_default="")
 
     class Meta:
         constraints = [
@@ -214,9 +219,13 @@ class Hold(TenantModel):
     captured = models.BigIntegerField(default=0)
     state = models.CharField(max_length=10, choices=HoldState.choices, default=HoldState.OPEN)
     description = models.CharField(max_length=300)
+    actor_id = models.UUIDField(null=True)
+    token_id = models.UUIDField(null=True)
     run_id = models.UUIDField(null=True)
+    workflow_id = models.UUIDField(null=True)
     project_id = models.UUIDField(null=True)
     generation_id = models.UUIDField(null=True)
+    model = models.CharField(max_length=120, blank=True, default="", db_default="")
     settled_at = models.DateTimeField(null=True)
 
     class Meta:
