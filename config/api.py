@@ -19,6 +19,7 @@ from ninja.responses import NinjaJSONEncoder
 
 from apps.assets.api import router as assets
 from apps.billing.api import router as billing
+from apps.billing.purchase_api import router as purchases
 from apps.common.problems import Problem, not_found, problem_response
 from apps.datasets.api import router as datasets
 from apps.generations.api import router as generations
@@ -85,7 +86,19 @@ class _Parser(Parser):
 api = _Api(
     parser=_Parser(), renderer=_Renderer(), title="Millrace", version="1", docs_url="/docs", openapi_url="/openapi.json"
 )
-for router in (workspaces, projects, runs, answers, generations, providers, boards, datasets, assets, billing):
+for router in (
+    workspaces,
+    projects,
+    runs,
+    answers,
+    generations,
+    providers,
+    boards,
+    datasets,
+    assets,
+    billing,
+    purchases,
+):
     api.add_router("", router)
 
 

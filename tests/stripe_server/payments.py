@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from tests.stripe_server.state import Refusal, State, Thing
 
 # Tokens of Stripe's own test cards, and how a payment with each goes.
@@ -22,24 +21,27 @@ class Payments(State):
         kept = {name: given.get(name) for name in ("name", "email", "metadata")}
         return self.make("customer", "cus", **kept, invoice_settings=_invoice_settings(None))
 
-    def get_customers_customer(self, given: Thing, id: str) -> Thing:
-        return self.get("customer", id)
+    def get_customers_customer(self, given: Thing, which: str) -> Thing:
+        return self.get("customer", which)
 
-    def post_customers_customer(self, given: Thing, id: str) -> Thing:
-        customer = self.get("customer", id)
+    def post_customers_customer(self, given: Thing, which: str) -> Thing:
+        customer = self.get("customer", which)
         method = given.get("invoice_settings", {}).get("default_payment_method")
         if method:
             customer["invoice_settings"] = _invoice_settings(self.get("payment_method", method)["id"])
         return customer | {"name": given.get("name", customer["name"])}
 
-    def get_customers_customer_payment_methods(self, given: Thing, id: str) -> Thing:
-        return self.page("payment_method", given, f"/v1/customers/{id}/payment_methods", customer=id)
+    def get_customers_customer_payment_methods(self, given: Thing, which: str) -> Thing:
+        return self.page("payment_method", given, f"/v1/customers/{which}/payment_methods", customer=which)
 
-    def get_payment_methods_payment_method(self, given: Thing, id: str) -> Thing:
-        return self.get("payment_method", id)
+    def get_payment_methods_payment_method(self, given: Thing, which: str) -> Thing:
+        return self.get("payment_method", which)
 
-    def post_payment_methods_payment_method_attach(self, given: Thing, id: str) -> Thing:
-        return self.card_make(id, given["customer"])
+    def get_setup_intents_intent(self, given: Thing, which: str) -> Thing:
+        return self.get("setup_intent", which)
+
+    def post_payment_methods_payment_method_attach(self, given: Thing, which: str) -> Thing:
+        return self.card_make(which, given["customer"])
 
     def card_make(self, token: str, customer: str | None) -> Thing:
         """A card; ``token`` names how payments with it go."""
@@ -74,8 +76,8 @@ class Payments(State):
         self.intent_succeed(paid)
         return paid
 
-    def get_payment_intents_intent(self, given: Thing, id: str) -> Thing:
-        return self.get("payment_intent", id)
+    def get_payment_intents_intent(self, given: Thing, which: str) -> Thing:
+        return self.get("payment_intent", which)
 
     def get_payment_intents(self, given: Thing) -> Thing:
         return self.page("payment_intent", given, "/v1/payment_intents", customer=given.get("customer"))
@@ -108,8 +110,8 @@ class Payments(State):
 
     # --- Charges, refunds, disputes --------------------------------------------------------------------------------
 
-    def get_charges_charge(self, given: Thing, id: str) -> Thing:
-        return self.get("charge", id)
+    def get_charges_charge(self, given: Thing, which: str) -> Thing:
+        return self.get("charge", which)
 
     def post_refunds(self, given: Thing) -> Thing:
         if "charge" in given:
@@ -138,10 +140,10 @@ class Payments(State):
     def get_refunds(self, given: Thing) -> Thing:
         return self.page("refund", given, "/v1/refunds", charge=given.get("charge"))
 
-    def refund_fail(self, id: str) -> Thing:
+    def refund_fail(self, which: str) -> Thing:
         """The bank sends a refund back: what was refunded is so no more."""
-        refund = self.get("refund", id) | {"status": "failed", "failure_reason": "expired_or_canceled_card"}
-        self.objects[id] = refund
+        refund = self.get("refund", which) | {"status": "failed", "failure_reason": "expired_or_canceled_card"}
+        self.objects[which] = refund
         charge = self.get("charge", refund["charge"])
         charge["amount_refunded"] -= refund["amount"]
         charge["refunded"] = False
@@ -159,15 +161,15 @@ class Payments(State):
         self.tell("charge.dispute.created", made)
         return made
 
-    def dispute_close(self, id: str, *, won: bool) -> Thing:
+    def dispute_close(self, which: str, *, won: bool) -> Thing:
         """The bank has decided."""
-        dispute = self.get("dispute", id)
+        dispute = self.get("dispute", which)
         dispute["status"] = "won" if won else "lost"
         self.tell("charge.dispute.closed", dispute)
         return dispute
 
-    def get_disputes_dispute(self, given: Thing, id: str) -> Thing:
-        return self.get("dispute", id)
+    def get_disputes_dispute(self, given: Thing, which: str) -> Thing:
+        return self.get("dispute", which)
 
     def get_disputes(self, given: Thing) -> Thing:
         return self.page("dispute", given, "/v1/disputes", charge=given.get("charge"))

@@ -19,7 +19,7 @@ Replay = tuple[str, int, bytes]
 
 
 class StripeServer(Checkout):
-    """Listens on a free port until :meth:`stop`. ``script``: "", "cut" (done, and the connection cut), "500", "slow"."""
+    """Listens on a free port until :meth:`stop`. ``script``: "", "cut" (done, and no answer), "500"."""
 
     name = "stripe"
 
@@ -80,11 +80,11 @@ class StripeServer(Checkout):
             raise Refusal(400, "invalid_request_error", problems[0])
         handler = getattr(self, self._name_of(said["operationId"]), None)
         if handler is None:
-            raise Refusal(501, "api_error", f"This server does not know {request.method} {spelled}.")
+            self.drifted.append(f"no such call yet: {request.method} {spelled}")
+            raise Refusal(501, "api_error", self.drifted[-1])
         made = handler(given, *self._ids(spelled, request.path))
-        made = self._expanded(made, given.get("expand", []))
         self._answer_check(said, made)
-        return answer_json(made)
+        return answer_json(self._expanded(made, given.get("expand", [])))
 
     def _answer_check(self, said: Any, made: dict[str, Any]) -> None:
         schema = said["responses"]["200"]["content"]["application/json"]["schema"]
@@ -115,6 +115,7 @@ class StripeServer(Checkout):
                 for one in targets:
                     if isinstance(one.get(name), str) and one[name] in self.objects:
                         one[name] = json.loads(json.dumps(self.objects[one[name]]))
+                        self.drifted += answer_problems(one[name]["object"], one[name])
                 targets = [inner for one in targets for inner in _each(one.get(name))]
         return made
 

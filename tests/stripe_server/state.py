@@ -60,11 +60,11 @@ class State(ContractServer):
         self.objects[thing["id"]] = thing
         return thing
 
-    def get(self, kind: str, id: str) -> Thing:
+    def get(self, kind: str, which: str) -> Thing:
         """The object, or Stripe's 404."""
-        found = self.objects.get(id)
+        found = self.objects.get(which)
         if found is None or found["object"] != kind:
-            raise Refusal(404, "invalid_request_error", f"No such {kind}: '{id}'", code="resource_missing")
+            raise Refusal(404, "invalid_request_error", f"No such {kind}: '{which}'", code="resource_missing")
         return found
 
     def every(self, kind: str) -> list[Thing]:
@@ -94,7 +94,7 @@ class State(ContractServer):
             "id": f"evt_{secrets.token_hex(12)}", "type": kind, "created": int(time.time()), "livemode": False,
             "api_version": API_VERSION, "data": {"object": json.loads(json.dumps(thing))}, "pending_webhooks": 1,
         }  # fmt: skip
-        self.drifted += answer_problems("event", event)
+        self.drifted += answer_problems("event", event) + answer_problems(thing["object"], thing)
         self.events.append(event)
         self.objects[event["id"]] = event
         if self.auto and self.webhook:
@@ -110,8 +110,8 @@ class State(ContractServer):
                 "Stripe-Signature": signature(secret or self.secret, body, at=at),
                 "Content-Type": "application/json",
             }
-            for _ in range(times):
-                statuses.append(httpx.post(self.webhook, content=body, headers=header, timeout=30).status_code)
+            answers = [httpx.post(self.webhook, content=body, headers=header, timeout=30) for _ in range(times)]
+            statuses += [answer.status_code for answer in answers]
         return statuses
 
     def told(self, *kinds: str) -> list[Thing]:

@@ -25,6 +25,9 @@ class Subscriptions(Payments):
         found["data"] = [one for one in found["data"] if keys is None or one["lookup_key"] in keys]
         return found
 
+    def get_prices_price(self, given: Thing, which: str) -> Thing:
+        return self.get("price", which)
+
     def post_prices(self, given: Thing) -> Thing:
         key = given.get("lookup_key")
         if key and any(one["lookup_key"] == key for one in self.every("price")):
@@ -41,9 +44,10 @@ class Subscriptions(Payments):
             "trial_period_days": None,
         }
         return self.make(
-            "price", "price", currency=given["currency"], unit_amount=given["unit_amount"], active=True, type="recurring",
-            lookup_key=key, metadata=given.get("metadata", {}), product=product["id"], billing_scheme="per_unit",
-            recurring=recurring, unit_amount_decimal=str(given["unit_amount"]), tax_behavior="unspecified",
+            "price", "price", currency=given["currency"], unit_amount=given["unit_amount"], active=True,
+            type="recurring", lookup_key=key, metadata=given.get("metadata", {}), product=product["id"],
+            billing_scheme="per_unit", recurring=recurring,
+            unit_amount_decimal=str(given["unit_amount"]), tax_behavior="unspecified",
         )  # fmt: skip
 
     # --- Promotion codes -------------------------------------------------------------------------------------------
@@ -76,7 +80,8 @@ class Subscriptions(Payments):
             current_period_start=now, current_period_end=now + MONTH_S, tax_rates=[],
         )  # fmt: skip
         made["items"] = {
-            "object": "list", "data": [item], "has_more": False, "url": f"/v1/subscription_items?subscription={made['id']}",
+            "object": "list", "data": [item], "has_more": False,
+            "url": f"/v1/subscription_items?subscription={made['id']}",
         }  # fmt: skip
         self.tell("customer.subscription.created", made)
         self.invoice_pay(made, "subscription_create")
@@ -153,9 +158,9 @@ class Subscriptions(Payments):
         }
         return line
 
-    def period_pass(self, id: str, *, fails: bool = False) -> Thing:
+    def period_pass(self, which: str, *, fails: bool = False) -> Thing:
         """A month later: the next period's invoice, or the end of a subscription that was cancelled."""
-        subscription = self.get("subscription", id)
+        subscription = self.get("subscription", which)
         item = subscription["items"]["data"][0]
         if subscription["cancel_at_period_end"]:
             subscription |= {"status": "canceled", "ended_at": int(time.time())}
@@ -169,11 +174,11 @@ class Subscriptions(Payments):
     def get_subscriptions(self, given: Thing) -> Thing:
         return self.page("subscription", given, "/v1/subscriptions", customer=given.get("customer"))
 
-    def get_subscriptions_subscription_exposed_id(self, given: Thing, id: str) -> Thing:
-        return self.get("subscription", id)
+    def get_subscriptions_subscription_exposed_id(self, given: Thing, which: str) -> Thing:
+        return self.get("subscription", which)
 
-    def post_subscriptions_subscription_exposed_id(self, given: Thing, id: str) -> Thing:
-        subscription = self.get("subscription", id)
+    def post_subscriptions_subscription_exposed_id(self, given: Thing, which: str) -> Thing:
+        subscription = self.get("subscription", which)
         for changed in given.get("items", []):
             item = self.get("subscription_item", changed["id"])
             item["price"] = self.get("price", changed["price"])
@@ -191,8 +196,8 @@ class Subscriptions(Payments):
         wanted = {name: given.get(name) for name in ("customer", "status")}
         return self.page("invoice", given, "/v1/invoices", **wanted)
 
-    def get_invoices_invoice(self, given: Thing, id: str) -> Thing:
-        return self.get("invoice", id)
+    def get_invoices_invoice(self, given: Thing, which: str) -> Thing:
+        return self.get("invoice", which)
 
     # --- The portal ------------------------------------------------------------------------------------------------
 

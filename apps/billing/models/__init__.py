@@ -1,7 +1,8 @@
-"""The tables of money: the ledger. Import from here."""
+"""The tables of money: the ledger, what was bought, and what Stripe told. Import from here."""
 
 from __future__ import annotations
 
+from apps.billing.models.inbox import InboxEvent, InboxState, Reconciliation
 from apps.billing.models.ledger import (
     AMOUNT_MAX,
     SYSTEM_ACCOUNTS,
@@ -15,20 +16,41 @@ from apps.billing.models.ledger import (
     TransactionKind,
 )
 from apps.billing.models.lots import BURN_ORDER, Lot, LotEntry, LotPriority
+from apps.billing.models.purchases import (
+    WAITING,
+    Dispute,
+    Purchase,
+    PurchaseKind,
+    PurchaseState,
+    StripeCustomer,
+    Subscription,
+    TopupRule,
+)
 
 __all__ = [
     "AMOUNT_MAX",
     "BURN_ORDER",
     "SYSTEM_ACCOUNTS",
+    "WAITING",
     "WORKSPACE_KINDS",
     "Account",
     "AccountKind",
+    "Dispute",
     "Entry",
     "Hold",
     "HoldState",
+    "InboxEvent",
+    "InboxState",
     "LedgerTransaction",
     "Lot",
     "LotEntry",
     "LotPriority",
+    "Purchase",
+    "PurchaseKind",
+    "PurchaseState",
+    "Reconciliation",
+    "StripeCustomer",
+    "Subscription",
+    "TopupRule",
     "TransactionKind",
 ]
