@@ -14,7 +14,7 @@ NAMES = (
     "chain", "first_step", "live", "page", "island", "memory", "up",
     "fan", "layers", "rerun", "growth", "small", "small_http", "bytes", "crash",
     "fair", "branches", "cancel", "sleepers", "waiting", "replay", "scale", "media_memory",
-    "search", "export", "motion", "ledger",
+    "search", "export", "motion", "ledger", "webhook", "grant_once",
 )  # fmt: skip
 
 
@@ -71,6 +71,7 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
         ledger,
         media,
         pages,
+        payments,
         processes,
         replay,
         runs,
@@ -109,6 +110,8 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
         "export": datasets.bench_export,
         "motion": datasets.bench_motion,
         "ledger": ledger.bench_ledger,
+        "webhook": payments.bench_webhook,
+        "grant_once": payments.bench_grant_once,
     }
 
 
