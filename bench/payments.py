@@ -24,6 +24,12 @@ AT_ONCE = 20
 
 @contextmanager
 def _stripe(site: Site) -> Iterator[StripeServer]:
+    from apps.billing.models import StripeCustomer
+    from apps.common.tenancy import unscoped
+
+    # Each server begins with nothing: what the site knows of an earlier one is not there any more.
+    with unscoped("the bench has a site of its own"):
+        StripeCustomer.objects.all().delete()
     port = int(STRIPE["STRIPE_API_BASE"].rsplit(":", 1)[1])
     server = StripeServer(STRIPE["STRIPE_SECRET_KEY"], STRIPE["STRIPE_WEBHOOK_SECRET"], port)
     server.webhook = f"{site.url}/hooks/stripe/"
@@ -42,23 +48,24 @@ def _paid(site: Site, server: StripeServer) -> dict[str, Any]:
 
 def bench_webhook(site: Site) -> list[Figure]:
     """How long a signed event takes to be answered: verified, kept, handed to a worker."""
-    with _stripe(site) as server:
+    with _stripe(site) as server, httpx.Client(timeout=30) as client:
         event = _paid(site, server)
 
         def one(number: int) -> float:
             body = json.dumps(event | {"id": f"evt_{secrets.token_hex(8)}"}).encode()
             headers = {"Stripe-Signature": signature(server.secret, body), "Content-Type": "application/json"}
             begun = time.perf_counter()
-            answer = httpx.post(server.webhook, content=body, headers=headers, timeout=30)
+            answer = client.post(server.webhook, content=body, headers=headers)
             took = (time.perf_counter() - begun) * 1000
             answer.raise_for_status()
             return took
 
-        one(0)
+        for number in range(20):  # imports, connections
+            one(number)
         with ThreadPoolExecutor(CLIENTS) as pool:
             took = list(pool.map(one, range(EVENTS)))
         _quiet()
-    how = f"{EVENTS} signed events of their own ids by {CLIENTS} clients at once, a connection each, loopback HTTP"
+    how = f"{EVENTS} signed events of their own ids by {CLIENTS} clients at once, loopback HTTP"
     parts = {"median": percentile(took, 50), "max": max(took)}
     return [Figure("webhook", "a webhook answered, p95", percentile(took, 95), 100, "ms", how, parts=parts)]
 

@@ -7,6 +7,7 @@ import re
 import secrets
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -33,7 +34,11 @@ class StripeServer(Checkout):
         super().__init__(port)
 
     def answer(self, request: Request) -> Answer | None:
-        """The API under /v1, pages for people elsewhere."""
+        """The API under /v1, pages for people elsewhere. A connection ends with its answer, so none outlives us."""
+        said = self._said(request)
+        return said and replace(said, headers={**said.headers, "Connection": "close"})
+
+    def _said(self, request: Request) -> Answer | None:
         self.seen.append(request)
         if not request.path.startswith("/v1/"):
             with self._lock:
