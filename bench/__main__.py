@@ -14,7 +14,7 @@ NAMES = (
     "chain", "first_step", "live", "page", "island", "memory", "up",
     "fan", "layers", "rerun", "growth", "small", "small_http", "bytes", "crash",
     "fair", "branches", "cancel", "sleepers", "waiting", "replay", "scale", "media_memory",
-    "search", "export", "motion", "bucket", "ledger", "budgets",
+    "search", "export", "motion", "bucket", "ledger", "budgets", "webhook", "grant_once",
 )  # fmt: skip
 
 
@@ -73,6 +73,7 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
         ledger,
         media,
         pages,
+        payments,
         processes,
         replay,
         runs,
@@ -113,6 +114,8 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
         "bucket": buckets.bench_bucket,
         "ledger": ledger.bench_ledger,
         "budgets": budgets.bench_budgets,
+        "webhook": payments.bench_webhook,
+        "grant_once": payments.bench_grant_once,
     }
 
 

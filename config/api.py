@@ -20,6 +20,7 @@ from ninja.responses import NinjaJSONEncoder
 from apps.assets.api import router as assets
 from apps.billing.api import router as billing
 from apps.billing.budget_api import router as budgets
+from apps.billing.purchase_api import router as purchases
 from apps.common.problems import Problem, not_found, problem_response
 from apps.datasets.api import router as datasets
 from apps.generations.api import router as generations
@@ -104,6 +105,7 @@ for router in (
     assets,
     billing,
     budgets,
+    purchases,
 ):
     api.add_router("", router)
 

@@ -329,6 +329,17 @@ PROVIDERS: dict[str, dict[str, str]] = {
 PROVIDER_RATES: dict[str, float] = {
     name: float(text(f"{name.upper()}_RATE", default)) for name, default in dict.fromkeys(VENDORS, "10").items()
 }
+# Selling credits by Stripe. Without a key nothing can be bought here; a key of test mode never touches real money.
+STRIPE_SECRET_KEY = text("STRIPE_SECRET_KEY", "")
+# What Stripe signs its webhooks with; while a secret is being replaced, both, separated by a comma.
+STRIPE_WEBHOOK_SECRET = words("STRIPE_WEBHOOK_SECRET", "")
+# Stripe itself unless told otherwise.
+STRIPE_API_BASE = text("STRIPE_API_BASE", "")
+# Let Stripe add tax to prices; the account must be set up for it there.
+STRIPE_TAX = flag("STRIPE_TAX", False)
+BILLING_CURRENCY = text("BILLING_CURRENCY", "usd").lower()
+# Price of one credit in micro-units of the currency (10,000 are a cent), where no pack makes it cheaper.
+CREDIT_PRICE_MICRO = number("CREDIT_PRICE_MICRO", 10_000)
 # Where a provider reaches our webhooks.
 WEBHOOK_URL = text("WEBHOOK_URL", f"http://127.0.0.1:{PORT}")
 # Largest file a person may upload, bytes.

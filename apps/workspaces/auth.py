@@ -52,7 +52,7 @@ def _forbidden(needed: str) -> Problem:
 
 
 def role_scopes(role: Role) -> frozenset[str]:
-    """What a signed-in member may do over the API: viewers read, editors write, admins keep keys and budgets."""
+    """What a signed-in member may do over the API: viewers read, editors write, admins keep keys and money."""
     if role.includes(Role.ADMIN):
         return frozenset(TokenScope.values)
     editor = frozenset(TokenScope.values) - {TokenScope.KEYS_WRITE.value, TokenScope.BILLING_WRITE.value}

@@ -175,7 +175,21 @@ GRAPH: dict[str, Any] = {
     "variables": {},
 }
 
+
 # By the name of the argument. One that has no sample fails the matrix.
+def _purchase(place: Place) -> Any:
+    from apps.billing.models import Purchase
+
+    return (
+        Purchase.objects.for_workspace(place.workspace.id)
+        .create(
+            workspace=place.workspace, kind="pack", description="Sample", credits=1, amount=1, currency="usd",
+            livemode=False, state="failed",
+        )
+        .id
+    )  # fmt: skip
+
+
 SAMPLES: dict[str, Callable[[Place], Any]] = {
     "user": _user,
     "invitation": _invitation,
@@ -205,6 +219,8 @@ SAMPLES: dict[str, Callable[[Place], Any]] = {
     "index": lambda place: 0,
     "side": lambda place: 512,
     "starter": lambda place: "postcard",
+    "purchase": _purchase,
+    "purchase_id": _purchase,
     "provider": lambda place: "openai",
     "name": lambda place: "openai",
 }
@@ -213,6 +229,7 @@ SAMPLES: dict[str, Callable[[Place], Any]] = {
 BODIES: dict[str, Any] = {
     "PUT /providers/{name}/key": {"key": "sk-a-sample-of-a-key"},
     "POST w/<slug:workspace>/settings/providers/<slug:provider>/key/": {"key": "sk-a-sample-of-a-key"},
+    "POST /credits/purchases": {"pack": "small"},
     "POST /projects": {"name": "A"},
     "POST /budgets": {"scope": "workspace", "period": "month", "limit": 1000000},
     "PATCH /projects/{project_id}": {"name": "A"},

@@ -1,4 +1,4 @@
-"""The tables of money: the ledger, and budgets over it. Import from here."""
+"""The tables of money: the ledger, budgets over it, what was bought, and what Stripe told. Import from here."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from apps.billing.models.budgets import (
     Spending,
     SpendingKind,
 )
+from apps.billing.models.inbox import InboxEvent, InboxState, Reconciliation
 from apps.billing.models.ledger import (
     AMOUNT_MAX,
     SYSTEM_ACCOUNTS,
@@ -24,12 +25,23 @@ from apps.billing.models.ledger import (
     TransactionKind,
 )
 from apps.billing.models.lots import BURN_ORDER, Lot, LotEntry, LotPriority
+from apps.billing.models.purchases import (
+    WAITING,
+    Dispute,
+    Purchase,
+    PurchaseKind,
+    PurchaseState,
+    StripeCustomer,
+    Subscription,
+    TopupRule,
+)
 
 __all__ = [
     "AMOUNT_MAX",
     "BURN_ORDER",
     "SYSTEM_ACCOUNTS",
     "TARGETED",
+    "WAITING",
     "WORKSPACE_KINDS",
     "Account",
     "AccountKind",
@@ -37,14 +49,24 @@ __all__ = [
     "BudgetAlert",
     "BudgetPeriod",
     "BudgetScope",
+    "Dispute",
     "Entry",
     "Hold",
     "HoldState",
+    "InboxEvent",
+    "InboxState",
     "LedgerTransaction",
     "Lot",
     "LotEntry",
     "LotPriority",
+    "Purchase",
+    "PurchaseKind",
+    "PurchaseState",
+    "Reconciliation",
     "Spending",
     "SpendingKind",
+    "StripeCustomer",
+    "Subscription",
+    "TopupRule",
     "TransactionKind",
 ]

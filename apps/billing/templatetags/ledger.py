@@ -6,6 +6,7 @@ from django import template
 
 from apps.billing import statement
 from apps.billing.models import Entry, TransactionKind
+from apps.billing.offers import money_text
 from apps.common.money import credits_number
 
 register = template.Library()
@@ -37,3 +38,9 @@ def short(line: Entry) -> int:
     if made.kind not in (TransactionKind.REFUND, TransactionKind.DISPUTE):
         return 0
     return int(made.asked or 0) + line.amount
+
+
+@register.filter
+def money(cents: int, currency: str) -> str:
+    """Cents as people write them: ``{{ purchase.paid|money:purchase.currency }}`` → "12.50 USD"."""
+    return money_text(cents, currency)

@@ -14,6 +14,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='apitoken',
             name='scopes',
-            field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('read', 'Read everything'), ('projects:write', 'Change projects and workflows'), ('runs:write', 'Start and cancel runs'), ('assets:write', 'Upload and delete assets'), ('generations:write', 'Start and cancel generations'), ('monitor:write', 'Report runs from elsewhere'), ('keys:write', 'Set keys with providers (admins)'), ('billing:write', 'Set budgets (admins)')], max_length=40), size=None),
+            field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('read', 'Read everything'), ('projects:write', 'Change projects and workflows'), ('runs:write', 'Start and cancel runs'), ('assets:write', 'Upload and delete assets'), ('generations:write', 'Start and cancel generations'), ('monitor:write', 'Report runs from elsewhere'), ('keys:write', 'Set keys with providers (admins)'), ('billing:write', 'Set budgets and buy credits (admins)')], max_length=40), size=None),
         ),
     ]
