@@ -22,6 +22,8 @@ SECRETS_KEYS = text("SECRETS_KEYS", "")
 ALLOWED_HOSTS = words("ALLOWED_HOSTS", "127.0.0.1,localhost")
 PUBLIC_URL = text("PUBLIC_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS", PUBLIC_URL)
+# So many proxies of our own stand before the site; each adds the address it was called from to X-Forwarded-For.
+TRUSTED_PROXIES = number("TRUSTED_PROXIES", 0)
 SITE_ID = 1
 
 INSTALLED_APPS = [
@@ -68,6 +70,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "apps.common.toasts.ToastsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "apps.common.origin.OriginMiddleware",
     "apps.common.tenancy.TenancyMiddleware",
     "config.refusals.method_refusals",
 ]

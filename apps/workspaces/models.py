@@ -14,6 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.common.ids import uuid7
 from apps.common.models import TenantModel, TenantRow
+from apps.workspaces.audit_entries import AuditEntry as AuditEntry
+from apps.workspaces.audit_entries import AuditHead as AuditHead
 from apps.workspaces.plans import PlanName
 
 

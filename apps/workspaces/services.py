@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.common.tenancy import unscoped
+from apps.workspaces.audit import audit_record
 from apps.workspaces.invitations import SALT
 from apps.workspaces.models import ApiToken, Invitation, Membership, Role, TokenScope, Workspace
 from apps.workspaces.signals import workspace_created
@@ -62,9 +63,20 @@ def workspace_create(*, name: str, owner_id: UUID, slug: str = "") -> Workspace:
     raise WorkspaceError(_("That address is taken. Choose another."))
 
 
+@transaction.atomic
 def workspace_rename(*, workspace_id: UUID, name: str) -> None:
     """Change the name; the address stays, links keep working."""
-    Workspace.objects.filter(id=workspace_id).update(name=name.strip()[:100])
+    workspace = Workspace.objects.select_for_update().get(id=workspace_id)
+    old, workspace.name = workspace.name, name.strip()[:100]
+    workspace.save(update_fields=["name"])
+    audit_record(
+        workspace_id=workspace_id,
+        action="workspace_rename",
+        target=old,
+        target_id=workspace_id,
+        before={"name": old},
+        after={"name": workspace.name},
+    )
 
 
 # --- Members -------------------------------------------------------------------------------------------------------
