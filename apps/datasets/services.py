@@ -19,6 +19,7 @@ from apps.datasets.models import Change, ChangeKind, Consent, Dataset, Export, E
 from apps.datasets.selection import Selection
 from apps.datasets.tasks import export_make
 from apps.generations.models import Generation
+from apps.workspaces.audit import audit_record, audit_row
 
 # So many generations may be frozen at once.
 ROWS_MAX = 1_000_000
@@ -64,6 +65,13 @@ def workspace_consent_set(*, workspace_id: UUID, allowed: bool, actor_id: UUID |
         if workspace_allows(workspace_id) == allowed:
             return
         Consent.objects.create(workspace_id=workspace_id, allowed=allowed, actor_id=actor_id)
+        audit_record(
+            workspace_id=workspace_id,
+            action="workspace_consent_set",
+            before={"allowed": not allowed},
+            after={"allowed": allowed},
+            actor_id=actor_id,
+        )
         recheck_want(workspace_id)
 
 
@@ -76,6 +84,14 @@ def generation_consent_set(
         if row is None:
             raise GenerationMissing(GenerationMissing.__doc__)
         if row.consent != allowed:
+            audit_record(
+                workspace_id=workspace_id,
+                action="generation_consent_set",
+                target_id=generation_id,
+                before={"allowed": row.consent},
+                after={"allowed": allowed},
+                actor_id=actor_id,
+            )
             row.consent = allowed
             row.save(update_fields=["consent"])
             Consent.objects.create(
@@ -89,6 +105,15 @@ def licence_set(*, workspace_id: UUID, model: str, text: str, actor_id: UUID | N
     """Name the licence of what a model makes ("" for all others); an empty text takes it back. TooManyLicences."""
     with scope(workspace_id), transaction.atomic():
         rows = Licence.objects.filter(model=model)
+        before = rows.values_list("text", flat=True).first() or ""
+        audit_record(
+            workspace_id=workspace_id,
+            action="licence_set",
+            target=model,
+            before={"text": before},
+            after={"text": text},
+            actor_id=actor_id,
+        )
         if not text:
             rows.delete()
         elif not rows.update(text=text, actor_id=actor_id):
@@ -99,10 +124,11 @@ def licence_set(*, workspace_id: UUID, model: str, text: str, actor_id: UUID | N
 
 def dataset_create(*, workspace_id: UUID, name: str, description: str = "", actor_id: UUID | None = None) -> Dataset:
     """A dataset without a version yet."""
-    with scope(workspace_id):
+    with scope(workspace_id), transaction.atomic():
         made: Dataset = Dataset.objects.create(
             workspace_id=workspace_id, name=name, description=description, created_by_id=actor_id
         )
+        audit_row("dataset_create", made, actor_id)
     return made
 
 
@@ -134,6 +160,7 @@ def version_freeze(
         version.save(update_fields=["rows"])
         told: dict[str, Any] = {"kind": ChangeKind.FROZEN, "count": version.rows, "created_at": version.created_at}
         Change.objects.create(workspace_id=workspace_id, version=version, **told)
+        audit_row("dataset_freeze", dataset, actor_id, after={"version": version.number, "rows": version.rows})
         # What somebody agreed to may have lost a file before: then the changelog says so from the start.
         return version_reconcile(workspace_id, version.id, timezone.now())
 
@@ -170,6 +197,8 @@ def export_start(
             total=locked.rows - locked.removed,
             created_by_id=actor_id,
         )
+        told = {"version": locked.number, "format": kind, "partition": partition, "rows": export.total}
+        audit_row("dataset_export", locked.dataset, actor_id, after=told)
         export_make.delay_on_commit(workspace_id=str(workspace_id), export_id=str(export.id))
         poke(f"workspace.{workspace_id}", export=export.id)
     return export

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.apps import AppConfig
@@ -12,9 +13,16 @@ class WorkspacesConfig(AppConfig):
 
     def ready(self) -> None:
         """Everybody who signs up gets a workspace of their own."""
-        from allauth.account.signals import user_signed_up
+        from allauth.account import signals
 
-        user_signed_up.connect(_make_workspace, dispatch_uid="workspaces.make_workspace")
+        signals.user_signed_up.connect(_make_workspace, dispatch_uid="workspaces.make_workspace")
+        for signal, action in (
+            (signals.user_logged_in, "session_begin"),
+            (signals.password_changed, "password_change"),
+            (signals.password_reset, "password_reset"),
+        ):
+            receiver = partial(_audit_person, action=action)
+            signal.connect(receiver, weak=False, dispatch_uid=f"workspaces.audit.{action}")
 
 
 def _make_workspace(sender: Any, user: Any, **kwargs: Any) -> None:
@@ -22,3 +30,9 @@ def _make_workspace(sender: Any, user: Any, **kwargs: Any) -> None:
 
     name = _("%(name)s's studio") % {"name": user.get_full_name()[:80]}
     workspace_create(name=name, owner_id=user.id, slug="")
+
+
+def _audit_person(sender: Any, user: Any, action: str, **kwargs: Any) -> None:
+    from apps.workspaces.services import person_audit
+
+    person_audit(user=user, action=action)

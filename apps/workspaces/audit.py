@@ -17,6 +17,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from apps.accounts.models import User
+from apps.common.models import TenantModel
 from apps.common.origin import Origin, current_origin
 from apps.common.tenancy import unscoped
 from apps.workspaces.audit_entries import ActorKind, AuditEntry
@@ -44,10 +45,13 @@ def audit_record(
     """Write down one act, in the caller's transaction.
 
     ``action`` is the service's ``noun_verb``; ``target`` is what it was done to, as it is called now. Of ``before``
-    and ``after`` only what differs is kept, secrets (``SECRETS``) without their value. Who and from where is the
+    and ``after`` only what differs is kept, secrets (``SECRETS``) without their value; where both are given and
+    nothing differs, nothing was done. Who and from where is the
     request's; ``actor_id`` names another person, and a task that acts for nobody is the system.
     """
     old, new = _changes(_plain(before or {}), _plain(after or {}))
+    if before and after and not old and not new:
+        return
     entry = AuditEntry(
         workspace_id=workspace_id,
         created_at=timezone.now(),
@@ -66,6 +70,26 @@ def audit_record(
     entry.subject_seal = commitment(bytes(entry.subject_salt or b""), entry.subject)
     entry.digest = entry_digest(entry)
     entry.save(force_insert=True)
+
+
+def audit_row(
+    action: str,
+    row: TenantModel,
+    actor_id: UUID | None = None,
+    *,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> None:
+    """Write down an act on a row of a workspace, which is called as it calls itself."""
+    audit_record(
+        workspace_id=row.workspace_id,
+        action=action,
+        target=str(row),
+        target_id=row.pk,
+        before=before,
+        after=after,
+        actor_id=actor_id,
+    )
 
 
 def person_forget(*, user_id: UUID, email: str) -> int:

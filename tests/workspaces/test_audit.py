@@ -185,3 +185,8 @@ def test_a_page_names_the_person_and_the_browser(workspace: Workspace, ada: User
     (entry,) = [entry for entry in entries(workspace) if entry.action == "workspace_rename"]
     assert (entry.actor["email"], entry.actor["agent"], entry.actor["address"]) == (ada.email, "Lynx", "127.0.0.1")
     assert (entry.before, entry.after) == ({"name": "Mill"}, {"name": "Moulin"})
+
+
+def test_nothing_changed_is_nothing_told(workspace: Workspace) -> None:
+    audit_record(workspace_id=workspace.id, action="odd_act", before={"name": "a"}, after={"name": "a"})
+    assert entries(workspace) == []
