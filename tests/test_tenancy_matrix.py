@@ -170,7 +170,9 @@ def test_operations_by_session(line: Line, place: Place, people: dict[Role, User
         assert ask(client_of(charlie), line, method, url, slug)[0] == 404, "outsider"
         for role, person in people.items():
             status, text = ask(client_of(person), line, method, url, slug)
-            least = {"read": Role.VIEWER, "keys:write": Role.ADMIN}.get(line.need, Role.EDITOR)
+            least = {"read": Role.VIEWER, "keys:write": Role.ADMIN, "audit:read": Role.ADMIN}.get(
+                line.need, Role.EDITOR
+            )
             if role.includes(least):
                 assert allows(line, status), f"{role} {status} {text[:300]}"
             else:

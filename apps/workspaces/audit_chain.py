@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
+import structlog
 from django.utils import timezone
 
 from apps.common.tenancy import scope
 from apps.workspaces.audit import chain_hash, commitment, entry_digest
 from apps.workspaces.models import AuditEntry, AuditHead, Workspace
 
+log = structlog.get_logger(__name__)
 _AT_ONCE = 500
 
 
@@ -68,8 +70,12 @@ def chain_verify(workspace_id: UUID, *, anchor: Anchor | None = None, after: int
 def chain_check(workspace_id: UUID, *, whole: bool) -> ChainReport:
     """Verify, and keep what was found for people to see. Not ``whole``: only what came since the last time."""
     head = head_get(workspace_id)
+    if head.seq == 0:
+        return ChainReport(workspace_id, 0, b"")
     after = 0 if whole or head.broken else head.verified_seq
     report = chain_verify(workspace_id, after=after)
+    if report.broken and report.broken != head.broken:
+        log.error("audit log broken", action="chain_check", workspace=str(workspace_id), found=report.broken)
     AuditHead.objects.for_workspace(workspace_id).update(
         verified_seq=report.seq, verified_at=timezone.now(), broken=report.broken[:300]
     )

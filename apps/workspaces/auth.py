@@ -50,10 +50,10 @@ def _forbidden(needed: str) -> Problem:
 
 
 def role_scopes(role: Role) -> frozenset[str]:
-    """What a signed-in member may do over the API: viewers read, editors write, admins keep keys."""
+    """What a signed-in member may do over the API: viewers read, editors write, admins keep keys and the log."""
     if role.includes(Role.ADMIN):
         return frozenset(TokenScope.values)
-    editor = frozenset(TokenScope.values) - {TokenScope.KEYS_WRITE.value}
+    editor = frozenset(TokenScope.values) - {TokenScope.KEYS_WRITE.value, TokenScope.AUDIT_READ.value}
     return editor if role.includes(Role.EDITOR) else frozenset({TokenScope.READ.value})
 
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.common.ids import uuid7
 from apps.common.models import TenantModel, TenantRow
+from apps.workspaces.audit_entries import ActorKind as ActorKind
 from apps.workspaces.audit_entries import AuditEntry as AuditEntry
 from apps.workspaces.audit_entries import AuditHead as AuditHead
 from apps.workspaces.plans import PlanName
@@ -38,7 +39,7 @@ class Role(models.TextChoices):
 
 
 class TokenScope(models.TextChoices):
-    """What an API token may do. ``read`` covers every GET."""
+    """What an API token may do. ``read`` covers every GET but those of the audit log."""
 
     READ = "read", _("Read everything")
     PROJECTS_WRITE = "projects:write", _("Change projects and workflows")
@@ -47,6 +48,7 @@ class TokenScope(models.TextChoices):
     GENERATIONS_WRITE = "generations:write", _("Start and cancel generations")
     MONITOR_WRITE = "monitor:write", _("Report runs from elsewhere")
     KEYS_WRITE = "keys:write", _("Set keys with providers (admins)")
+    AUDIT_READ = "audit:read", _("Read the audit log (admins)")
 
 
 class Workspace(models.Model):

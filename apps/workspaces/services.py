@@ -22,6 +22,7 @@ from apps.workspaces.audit import audit_record, audit_row
 from apps.workspaces.invitations import SALT
 from apps.workspaces.models import ApiToken, Invitation, Membership, Role, TokenScope, Workspace
 from apps.workspaces.signals import workspace_created
+from apps.workspaces.tasks import audit_verify as verify_log
 from apps.workspaces.tasks import invitation_mail
 
 log = structlog.get_logger(__name__)
@@ -289,3 +290,8 @@ def person_audit(*, user: User, action: str) -> None:
         Membership.objects.filter(user=user).order_by("workspace_id").values_list("workspace_id", flat=True)
     ):
         audit_record(workspace_id=workspace_id, action=action, target=user.email, target_id=user.pk, actor_id=user.pk)
+
+
+def audit_verify(*, workspace_id: UUID) -> None:
+    """Have a workspace's audit log recomputed from its beginning."""
+    verify_log.delay_on_commit(workspace_id=str(workspace_id))

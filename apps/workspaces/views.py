@@ -41,6 +41,7 @@ PAGES = (
     ("datasets:workspace_consent", "handshake", gettext_noop("Consent and licences")),
     ("workspaces:members", "users", gettext_noop("Members")),
     ("workspaces:tokens", "key-round", gettext_noop("API tokens")),
+    ("workspaces:audit", "scroll-text", gettext_noop("Audit log")),
 )
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.test import RequestFactory
 
 from apps.accounts.models import User
@@ -29,13 +30,13 @@ def entries(workspace: Workspace) -> list[AuditEntry]:
 
 
 @contextmanager
-def by_force() -> Iterator[None]:
+def by_force() -> Iterator[CursorWrapper]:
     """What only the owner of the tables can do: triggers off."""
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         for table in ("workspaces_auditentry", "workspaces_audithead"):
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
-        yield
+        yield cursor
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
         for table in ("workspaces_auditentry", "workspaces_audithead"):
@@ -123,7 +124,7 @@ def test_no_entry_can_be_changed(statement: str, workspace: Workspace, alice: Us
 )
 def test_a_change_by_force_is_found(statement: str, where: str, workspace: Workspace, alice: User) -> None:
     three(workspace, alice)
-    with by_force(), connection.cursor() as cursor:
+    with by_force() as cursor:
         cursor.execute(statement)
     report = chain_check(workspace.id, whole=True)
     assert where in report.broken
@@ -136,7 +137,7 @@ def test_a_chain_made_anew_is_found_by_its_anchor(workspace: Workspace, alice: U
     three(workspace, alice)
     call_command("audit_verify", anchors_out=tmp_path / "anchors")
     call_command("audit_verify", anchors=tmp_path / "anchors")
-    with by_force(), connection.cursor() as cursor:
+    with by_force() as cursor:
         cursor.execute("DELETE FROM workspaces_auditentry")
         cursor.execute("DELETE FROM workspaces_audithead")
     three(workspace, alice)
@@ -161,7 +162,7 @@ def test_a_person_is_forgotten_and_the_chain_holds(workspace: Workspace, alice: 
 def test_a_later_check_begins_where_the_last_one_ended(workspace: Workspace, alice: User) -> None:
     three(workspace, alice)
     chain_check(workspace.id, whole=False)
-    with by_force(), connection.cursor() as cursor:
+    with by_force() as cursor:
         cursor.execute("UPDATE workspaces_auditentry SET action = 'x' WHERE seq = 2")
     audit_record(workspace_id=workspace.id, action="late_act")
     entries(workspace)
