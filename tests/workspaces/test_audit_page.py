@@ -94,7 +94,7 @@ def test_exports_are_whole_and_told(log: Workspace, ada_client: Client) -> None:
 
 def test_pages_follow_the_numbers(workspace: Workspace, ada_client: Client) -> None:
     for number in range(120):
-        audit_record(workspace_id=workspace.id, action="odd_act", target_id=number)
+        audit_record(workspace_id=workspace.id, action="odd_act", target_id=str(number))
     entries(workspace)
     seen, url = [], reverse("workspaces:audit", args=[workspace.slug])
     query: dict[str, str] = {}

@@ -1,0 +1,17 @@
+"""The second wall: each row shows itself to its own workspace only."""
+
+from __future__ import annotations
+
+from django.db import migrations
+
+from apps.common.policies import tenant_policy
+
+
+class Migration(migrations.Migration):
+    dependencies = [("generations", "0012_search_functions")]
+
+    operations = [
+        tenant_policy("generations_generation"),
+        tenant_policy("generations_generationoutput"),
+        tenant_policy("generations_providerkey"),
+    ]

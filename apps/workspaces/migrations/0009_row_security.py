@@ -1,0 +1,15 @@
+"""The second wall: each row shows itself to its own workspace only."""
+
+from __future__ import annotations
+
+from django.db import migrations
+
+from apps.common.policies import tenant_policy
+
+
+class Migration(migrations.Migration):
+    dependencies = [("workspaces", "0008_audit_scope")]
+
+    operations = [
+        tenant_policy("workspaces_datakey"),
+    ]
