@@ -163,8 +163,6 @@ def _clear() -> None:
 def _query(text: str) -> list[Any]:
     from django.db import connection
 
-    from apps.common.tenancy import unscoped
-
-    with unscoped("a benchmark counts and clears its rows"), connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         cursor.execute(text)
         return cursor.fetchall() if cursor.description else []

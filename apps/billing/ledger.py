@@ -16,14 +16,12 @@ hide the rules from this tree.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, models, transaction
 
 from apps.billing.models import Account, AccountKind, Hold
-from apps.common.tenancy import scope, scope_or_unscoped
 
 _LOCK_OF_WORKSPACE = """
 SELECT id FROM billing_account WHERE workspace_id = %(workspace)s AND kind = 'wallet' FOR NO KEY UPDATE
@@ -148,15 +146,8 @@ SELECT id FROM line
 """
 
 
-def _place(values: Mapping[str, Any]) -> AbstractContextManager[None]:
-    """The scope of a statement: the workspace it names, else what a hold's id tells."""
-    if "workspace" in values:
-        return scope(values["workspace"])
-    return scope_or_unscoped("a hold's id is what tells the workspace")
-
-
 def _one(statement: str, values: Mapping[str, Any]) -> dict[str, Any] | None:
-    with _place(values), connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         cursor.execute(statement, values)
         row = cursor.fetchone()
         return None if row is None else dict(zip((column.name for column in cursor.description), row, strict=True))
@@ -185,7 +176,7 @@ def reserve(values: Mapping[str, Any]) -> Hold | None:
         wallet = row.pop("wallet")
         if row["id"] is not None:
             return _hold(row)
-        with _place(values), connection.cursor() as cursor:
+        with connection.cursor() as cursor:
             cursor.execute(_UNRESERVE, {**values, "wallet": wallet})
         return None
 

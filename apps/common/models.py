@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Self
 from uuid import UUID
 
@@ -10,7 +9,7 @@ from django.db import models
 from django.utils import timezone
 
 from apps.common.ids import uuid7
-from apps.common.tenancy import current_workspace_id, is_open, scope, scope_key
+from apps.common.tenancy import current_workspace_id, scope
 
 
 class TenantQuerySet(models.QuerySet[Any]):
@@ -29,8 +28,6 @@ class TenantManager(models.Manager.from_queryset(TenantQuerySet)):  # type: igno
     def get_queryset(self) -> TenantQuerySet:
         workspace_id = current_workspace_id()
         rows: TenantQuerySet = super().get_queryset()
-        # The database's own wall is told the same, whenever the rows are read (apps.common.postgresql).
-        rows.query.tenant_scope = scope_key()  # type: ignore[attr-defined]
         return rows if workspace_id is None else rows.filter(workspace_id=workspace_id)
 
     def for_workspace(self, workspace_id: UUID) -> TenantQuerySet:
@@ -48,26 +45,6 @@ class TenantRow(models.Model):
 
     class Meta:
         abstract = True
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """As Django does. The row names its workspace, where no scope is open."""
-        with self._own_scope():
-            super().save(*args, **kwargs)
-
-    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        """As Django does, in its own workspace."""
-        with self._own_scope():
-            return super().delete(*args, **kwargs)
-
-    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
-        """As Django does, in its own workspace."""
-        with self._own_scope():
-            super().refresh_from_db(*args, **kwargs)
-
-    def _own_scope(self) -> AbstractContextManager[None]:
-        # Asked of the instance's values: the column itself may be what is to be read.
-        workspace_id = self.__dict__.get("workspace_id")
-        return nullcontext() if is_open() or workspace_id is None else scope(workspace_id)
 
 
 class TenantModel(TenantRow):

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection
 from django.http import HttpRequest
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils import timezone
@@ -25,7 +24,7 @@ _USED_EVERY = timedelta(minutes=1)
 
 _CALLER = """
     SELECT token.id, token.scopes, token.last_used_at, workspace.id, workspace.slug, workspace.name,
-        person.id, person.email, member.role, set_config('app.workspace_id', workspace.id::text, false)
+        person.id, person.email, member.role
     FROM workspaces_apitoken AS token
     JOIN workspaces_workspace AS workspace ON workspace.id = token.workspace_id
     JOIN accounts_user AS person ON person.id = token.created_by_id AND person.is_active
@@ -68,10 +67,7 @@ def _token_read(digest: bytes, now: datetime) -> tuple[ApiToken, Role] | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    token_id, scopes, last_used_at, workspace_id, slug, name, person_id, email, role, scope_now = row
-    # The same round trip has told the session its scope, which is opened next; should it not be, the next statement
-    # takes it back.
-    connection.scope_known(scope_now)  # type: ignore[attr-defined]
+    token_id, scopes, last_used_at, workspace_id, slug, name, person_id, email, role = row
     token = row_partial(
         ApiToken,
         id=token_id,

@@ -91,8 +91,7 @@ def test_hold_capture_charges_and_returns_the_rest(workspace: Workspace) -> None
     assert balance_get(workspace_id=workspace.id) == Balance(93 * C, 0)
     assert state(hold_id, workspace) == (HoldState.CAPTURED, 10 * C, 7 * C)
     assert lines(workspace)[1:] == [("capture", -7 * C, 93 * C)]
-    rows = Entry.objects.for_workspace(workspace.id).select_related("transaction")
-    revenue = rows.get(account__kind=AccountKind.REVENUE)
+    revenue = Entry.objects.for_workspace(workspace.id).get(account__kind=AccountKind.REVENUE)
     assert (revenue.amount, revenue.transaction.returned, revenue.transaction.generation_id) == (7 * C, 3 * C, hold_id)
 
 

@@ -7,7 +7,6 @@ from uuid import UUID
 import structlog
 from django.utils import timezone
 
-from apps.common.tenancy import scoped
 from apps.generations.accounts import provider_of
 from apps.generations.execution.following import Next, following
 from apps.generations.models import POLLED, Generation
@@ -16,7 +15,6 @@ from apps.providers.base import ProviderError
 log = structlog.get_logger(__name__)
 
 
-@scoped
 def send_cancel(*, workspace_id: UUID, generation_id: UUID) -> Next | None:
     """Ask the provider to cancel, then look at once.
 

@@ -17,7 +17,6 @@ from django.utils.translation import gettext as _
 from apps.assets.models import Asset
 from apps.assets.services import Refused, asset_local, asset_store
 from apps.common.heartbeat import heartbeat
-from apps.common.tenancy import scoped
 from apps.engine.types import kind_title
 from apps.generations.accounts import provider_of
 from apps.generations.execution import timing
@@ -36,7 +35,6 @@ class BadOutput(Exception):
     """The delivered file is not what was asked for."""
 
 
-@scoped
 def collect(*, workspace_id: UUID, generation_id: UUID) -> None:
     """Copy, check and settle. Safe to repeat: what is already copied is remembered, settling happens once."""
     generation = _claim(workspace_id, generation_id)

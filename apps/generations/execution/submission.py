@@ -15,7 +15,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.common.heartbeat import heartbeat
-from apps.common.tenancy import scoped
 from apps.generations import events
 from apps.generations.accounts import account_of
 from apps.generations.adapters import InputMissing, submission_build
@@ -35,7 +34,6 @@ log = structlog.get_logger(__name__)
 STATE = GenerationState
 
 
-@scoped
 def submit(*, workspace_id: UUID, generation_id: UUID) -> Next | None:
     """Send one prepared generation; nothing happens when somebody else has it."""
     generation = _claim(workspace_id, generation_id, timezone.now())
