@@ -33,7 +33,7 @@ OPERATIONS = [line for line in lines() if line.kind == "api"]
 SOCKETS = [line for line in lines() if line.kind == "socket"]
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # Who may do over a session what a token needs this permission for; else editors.
-LEAST = {"read": Role.VIEWER, "keys:write": Role.ADMIN, "billing:write": Role.ADMIN}
+LEAST = {"read": Role.VIEWER, "keys:write": Role.ADMIN, "billing:write": Role.ADMIN, "audit:read": Role.ADMIN}
 # A refusal on other grounds than who asks: a form with mistakes, a state that does not allow it, no credits.
 ALLOWED = {200, 201, 202, 204, 302, 303, 400, 402, 409, 410, 422}
 

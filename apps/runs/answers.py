@@ -17,6 +17,7 @@ from apps.engine.states import StepState
 from apps.runs.models import Run, Step
 from apps.runs.tasks import advance_run
 from apps.runs.waits import APPROVAL, CALLBACK, place_of, wait_settle
+from apps.workspaces.audit import audit_record
 from apps.workspaces.models import Membership, Role
 
 Decision = Literal["approve", "reject"]
@@ -126,6 +127,14 @@ def _approval_settle(step: Step, who: Person, decision: Decision, comment: str, 
     }
     value = (step.inputs or {}).get("value")
     _settle(step, {_PORTS[decision]: value, "decision": made})
+    audit_record(
+        workspace_id=step.workspace_id,
+        action="approval_answer",
+        target=step.node,
+        target_id=step.run_id,
+        after={"decision": decision, "how": how, "item": step.item, "person": who.email},
+        actor_id=None if who.user is None else who.user.pk,
+    )
     return made
 
 

@@ -51,11 +51,14 @@ def _forbidden(needed: str) -> Problem:
     return Problem("forbidden", 403, _("Not allowed"), detail)
 
 
+_ADMIN_SCOPES = {TokenScope.KEYS_WRITE.value, TokenScope.BILLING_WRITE.value, TokenScope.AUDIT_READ.value}
+
+
 def role_scopes(role: Role) -> frozenset[str]:
-    """What a signed-in member may do over the API: viewers read, editors write, admins keep keys and money."""
+    """What a signed-in member may do over the API: viewers read, editors write, admins do the rest."""
     if role.includes(Role.ADMIN):
         return frozenset(TokenScope.values)
-    editor = frozenset(TokenScope.values) - {TokenScope.KEYS_WRITE.value, TokenScope.BILLING_WRITE.value}
+    editor = frozenset(TokenScope.values) - _ADMIN_SCOPES
     return editor if role.includes(Role.EDITOR) else frozenset({TokenScope.READ.value})
 
 

@@ -7,6 +7,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from apps.workspaces.audit_log import AuditFilter
+from apps.workspaces.audit_words import ACTIONS
 from apps.workspaces.models import Role, SingleSignOn, TokenScope
 from apps.workspaces.services import TOKEN_DAYS
 
@@ -94,3 +96,30 @@ class SingleSignOnForm(forms.Form):
         if wanted and not self.may_require:
             raise forms.ValidationError(_("Sign in through it once yourself; then you can require it of all."))
         return wanted
+
+
+def _acts() -> list[tuple[str, Any]]:
+    return [("", _("Everything")), *sorted(ACTIONS.items(), key=lambda known: str(known[1]))]
+
+
+class AuditFilterForm(forms.Form):
+    """What of the audit log to show. Everything is optional."""
+
+    words = forms.CharField(label=_("Contains"), required=False, max_length=100)
+    person = forms.CharField(label=_("Person"), required=False, max_length=100)
+    action = forms.ChoiceField(label=_("Act"), required=False, choices=_acts)
+    since = forms.DateField(label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    until = forms.DateField(label=_("To"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    target = forms.CharField(required=False, max_length=100, widget=forms.HiddenInput)
+
+    def clean(self) -> dict[str, Any]:
+        """A range the wrong way round is said, not shown as an empty log."""
+        given: dict[str, Any] = super().clean() or {}
+        if given.get("since") and given.get("until") and given["since"] > given["until"]:
+            self.add_error("until", _("This day lies before the first one."))
+        return given
+
+    def chosen(self) -> AuditFilter:
+        """The filter; of an invalid form, nothing is filtered by the field that is wrong."""
+        self.is_valid()
+        return AuditFilter(**{name: value for name, value in self.cleaned_data.items() if value})

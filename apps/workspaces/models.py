@@ -15,6 +15,9 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.common.ids import uuid7
 from apps.common.models import TenantModel, TenantRow
+from apps.workspaces.audit_entries import ActorKind as ActorKind
+from apps.workspaces.audit_entries import AuditEntry as AuditEntry
+from apps.workspaces.audit_entries import AuditHead as AuditHead
 from apps.workspaces.plans import PlanName
 
 SIGN_ON_PREFIX = "sso-"
@@ -39,7 +42,7 @@ class Role(models.TextChoices):
 
 
 class TokenScope(models.TextChoices):
-    """What an API token may do. ``read`` covers every GET."""
+    """What an API token may do. ``read`` covers every GET but those of the audit log."""
 
     READ = "read", _("Read everything")
     PROJECTS_WRITE = "projects:write", _("Change projects and workflows")
@@ -49,6 +52,7 @@ class TokenScope(models.TextChoices):
     MONITOR_WRITE = "monitor:write", _("Report runs from elsewhere")
     KEYS_WRITE = "keys:write", _("Set keys with providers (admins)")
     BILLING_WRITE = "billing:write", _("Set budgets and buy credits (admins)")
+    AUDIT_READ = "audit:read", _("Read the audit log (admins)")
 
 
 class Workspace(models.Model):

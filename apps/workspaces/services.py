@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -17,9 +18,11 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.common.tenancy import unscoped
+from apps.workspaces.audit import audit_record, audit_row
 from apps.workspaces.invitations import SALT
 from apps.workspaces.models import ApiToken, Invitation, Membership, Role, TokenScope, Workspace
 from apps.workspaces.signals import workspace_created
+from apps.workspaces.tasks import audit_verify as verify_log
 from apps.workspaces.tasks import invitation_mail
 
 log = structlog.get_logger(__name__)
@@ -55,6 +58,13 @@ def workspace_create(*, name: str, owner_id: UUID, slug: str = "") -> Workspace:
                 workspace = Workspace.objects.create(slug=candidate, name=name.strip()[:100])
                 Membership.objects.create(workspace=workspace, user_id=owner_id, role=Role.OWNER)
                 workspace_created.send(sender=Workspace, workspace_id=workspace.id, owner_id=owner_id)
+                audit_record(
+                    workspace_id=workspace.id,
+                    action="workspace_create",
+                    target=workspace.name,
+                    target_id=workspace.id,
+                    actor_id=owner_id,
+                )
                 return workspace
         except IntegrityError:
             if not Workspace.objects.filter(slug=candidate).exists():
@@ -62,9 +72,20 @@ def workspace_create(*, name: str, owner_id: UUID, slug: str = "") -> Workspace:
     raise WorkspaceError(_("That address is taken. Choose another."))
 
 
+@transaction.atomic
 def workspace_rename(*, workspace_id: UUID, name: str) -> None:
     """Change the name; the address stays, links keep working."""
-    Workspace.objects.filter(id=workspace_id).update(name=name.strip()[:100])
+    workspace = Workspace.objects.select_for_update().get(id=workspace_id)
+    old, workspace.name = workspace.name, name.strip()[:100]
+    workspace.save(update_fields=["name"])
+    audit_record(
+        workspace_id=workspace_id,
+        action="workspace_rename",
+        target=old,
+        target_id=workspace_id,
+        before={"name": old},
+        after={"name": workspace.name},
+    )
 
 
 # --- Members -------------------------------------------------------------------------------------------------------
@@ -95,8 +116,9 @@ def member_change_role(*, actor: Membership, user_id: UUID, role: Role) -> Membe
     _check_may_touch(actor, Role(member.role))
     if role is not Role.OWNER:
         _check_owner_remains(member)
-    member.role = role
+    before, member.role = member.role, role
     member.save(update_fields=["role"])
+    _audit_member(member, "member_change_role", actor.user_id, before={"role": before}, after={"role": role.value})
     return member
 
 
@@ -113,8 +135,22 @@ def member_remove(*, actor: Membership, user_id: UUID) -> Membership:
     ApiToken.objects.for_workspace(actor.workspace_id).filter(created_by=member.user, revoked_at=None).update(
         revoked_at=now
     )
+    action = "member_leave" if member.id == actor.id else "member_remove"
+    _audit_member(member, action, actor.user_id, before={"role": member.role})
     log.info("member removed", action="member_remove", workspace=str(actor.workspace_id), user=str(member.user_id))
     return member
+
+
+def _audit_member(member: Membership, action: str, actor_id: UUID, **changed: Any) -> None:
+    user = member.user
+    audit_record(
+        workspace_id=member.workspace_id,
+        action=action,
+        target=user.email,
+        target_id=user.pk,
+        actor_id=actor_id,
+        **changed,
+    )
 
 
 # --- Invitations ---------------------------------------------------------------------------------------------------
@@ -138,14 +174,19 @@ def member_invite(*, actor: Membership, email: str, role: Role) -> Invitation:
         invited_by_id=actor.user_id,
         expires_at=now + timedelta(days=INVITATION_DAYS),
     )
+    audit_row("member_invite", invitation, actor.user_id, after={"role": role.value})
     invitation_mail.delay_on_commit(invitation_id=str(invitation.id), language=get_language() or "en")
     return invitation
 
 
+@transaction.atomic
 def invitation_revoke(*, workspace_id: UUID, invitation_id: UUID) -> None:
     """Take an open invitation back; its link then says so."""
     rows = Invitation.objects.for_workspace(workspace_id).filter(id=invitation_id, accepted_at=None, revoked_at=None)
-    rows.update(revoked_at=timezone.now())
+    for invitation in rows.select_for_update():
+        invitation.revoked_at = timezone.now()
+        invitation.save(update_fields=["revoked_at"])
+        audit_row("invitation_revoke", invitation)
 
 
 def invitation_by_token(token: str) -> Invitation | None:
@@ -197,12 +238,14 @@ def invitation_accept(*, invitation_id: UUID, user: User) -> Membership:
     )
     invitation.accepted_at = timezone.now()
     invitation.save(update_fields=["accepted_at"])
+    audit_row("invitation_accept", invitation, user.pk, after={"role": membership.role})
     return membership
 
 
 # --- API tokens ----------------------------------------------------------------------------------------------------
 
 
+@transaction.atomic
 def token_issue(
     *, workspace_id: UUID, created_by_id: UUID, name: str, scopes: Iterable[str], days: int
 ) -> tuple[ApiToken, str]:
@@ -220,10 +263,35 @@ def token_issue(
         scopes=wanted,
         expires_at=timezone.now() + timedelta(days=days),
     )
+    audit_row("token_issue", token, created_by_id, after={"scopes": wanted, "days": days, "hint": token.hint})
     return token, secret
 
 
+@transaction.atomic
 def token_revoke(*, workspace_id: UUID, token_id: UUID) -> bool:
     """Stop a token; False when there was no such live token."""
     rows = ApiToken.objects.for_workspace(workspace_id).filter(id=token_id, revoked_at=None)
-    return bool(rows.update(revoked_at=timezone.now()))
+    token: ApiToken | None = rows.select_for_update().first()
+    if token is None:
+        return False
+    token.revoked_at = timezone.now()
+    token.save(update_fields=["revoked_at"])
+    audit_row("token_revoke", token)
+    return True
+
+
+# --- What members do with their own sign-in ------------------------------------------------------------------------
+
+
+@transaction.atomic
+def person_audit(*, user: User, action: str) -> None:
+    """Tell the admins of every workspace of a person what they did: signed in, changed their password."""
+    for workspace_id in (
+        Membership.objects.filter(user=user).order_by("workspace_id").values_list("workspace_id", flat=True)
+    ):
+        audit_record(workspace_id=workspace_id, action=action, target=user.email, target_id=user.pk, actor_id=user.pk)
+
+
+def audit_verify(*, workspace_id: UUID) -> None:
+    """Have a workspace's audit log recomputed from its beginning."""
+    verify_log.delay_on_commit(workspace_id=str(workspace_id))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from celery.schedules import crontab
 from django.utils import timezone
 
 from apps.common.lanes import lane_task
 from apps.common.tenancy import unscoped
+from apps.workspaces.audit_chain import chain_check, workspaces_audited
 from apps.workspaces.invitations import invitation_send
 from apps.workspaces.models import IdempotentAnswer, Invitation
 
@@ -32,9 +34,32 @@ def answers_forget(**_: object) -> None:
         IdempotentAnswer.objects.filter(created_at__lt=timezone.now() - ANSWER_KEPT).delete()
 
 
+@lane_task("io")
+def audit_verify(*, workspace_id: str, **_: object) -> None:
+    """Recompute one workspace's audit log from its beginning."""
+    chain_check(UUID(workspace_id), whole=True)
+
+
+@lane_task("io")
+def audits_verify(*, whole: bool, **_: object) -> None:
+    """Recompute the audit logs, or only what is new in each."""
+    for workspace_id in workspaces_audited():
+        chain_check(workspace_id, whole=whole)
+
+
 BEAT: dict[str, dict[str, Any]] = {
     "workspaces.answers_forget": {
         "task": "apps.workspaces.tasks.answers_forget",
         "schedule": crontab(hour="3", minute="17"),
+    },
+    "workspaces.audits_verify": {
+        "task": "apps.workspaces.tasks.audits_verify",
+        "schedule": crontab(minute="*/30"),
+        "kwargs": {"whole": False},
+    },
+    "workspaces.audits_verify_whole": {
+        "task": "apps.workspaces.tasks.audits_verify",
+        "schedule": crontab(hour="4", minute="11"),
+        "kwargs": {"whole": True},
     },
 }

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.workspaces import sign_on_views, views
+from apps.workspaces import audit_views, sign_on_views, views
 
 app_name = "workspaces"
 urlpatterns = [
@@ -19,4 +19,8 @@ urlpatterns = [
     path("sign-on/", sign_on_views.sign_on, name="sign_on"),
     path("settings/tokens/", views.tokens, name="tokens"),
     path("settings/tokens/<uuid:token>/revoke/", views.token_revoke, name="token_revoke"),
+    path("settings/audit/", audit_views.audit, name="audit"),
+    path("settings/audit/log.csv", audit_views.audit_csv, name="audit_csv"),
+    path("settings/audit/log.jsonl", audit_views.audit_jsonl, name="audit_jsonl"),
+    path("settings/audit/verify/", audit_views.audit_verify, name="audit_verify"),
 ]

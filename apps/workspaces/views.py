@@ -44,6 +44,7 @@ PAGES = (
     ("workspaces:members", "users", gettext_noop("Members")),
     ("workspaces:tokens", "key-round", gettext_noop("API tokens")),
     ("runs:limits", "gauge", gettext_noop("Limits")),
+    ("workspaces:audit", "scroll-text", gettext_noop("Audit log")),
 )
 
 
