@@ -25,6 +25,7 @@ from apps.generations.api import router as generations
 from apps.generations.board_api import router as boards
 from apps.generations.provider_api import router as providers
 from apps.projects.api import router as projects
+from apps.projects.comment_api import router as comments
 from apps.runs.answer_api import router as answers
 from apps.runs.api import router as runs
 from apps.workspaces.api import router as workspaces
@@ -85,7 +86,19 @@ class _Parser(Parser):
 api = _Api(
     parser=_Parser(), renderer=_Renderer(), title="Millrace", version="1", docs_url="/docs", openapi_url="/openapi.json"
 )
-for router in (workspaces, projects, runs, answers, generations, providers, boards, datasets, assets, billing):
+for router in (
+    workspaces,
+    projects,
+    comments,
+    runs,
+    answers,
+    generations,
+    providers,
+    boards,
+    datasets,
+    assets,
+    billing,
+):
     api.add_router("", router)
 
 

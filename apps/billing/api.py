@@ -10,7 +10,7 @@ from ninja import Router, Schema
 
 from apps.billing.models import Entry, TransactionKind
 from apps.billing.services import balance_get
-from apps.billing.statement import ORDER, LineFilter, lines
+from apps.billing.statement import ORDER, LineFilter, line_told, lines
 from apps.common.paging import LIMIT_DEFAULT, keyset_page
 from apps.workspaces.access import ApiRequest
 from apps.workspaces.auth import api_auth
@@ -108,7 +108,7 @@ def credits_entries(
 
 
 def _entry(row: Entry) -> dict[str, Any]:
-    made = row.transaction
+    made = line_told(row).transaction
     return {
         "id": row.id,
         "at": row.created_at,

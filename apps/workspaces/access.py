@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
+from uuid import UUID
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase
+from django.utils import timezone
 from django_htmx.middleware import HtmxDetails
 
 from apps.accounts.models import User
+from apps.common.live import poke
 from apps.common.tenancy import scope
 from apps.workspaces.models import ApiToken, Membership, Role, Workspace
+from apps.workspaces.sight import MemberReader, role_at
 
 P = ParamSpec("P")
 
@@ -25,14 +30,20 @@ class MemberRequest(HttpRequest):
     htmx: HtmxDetails
     workspace: Workspace
     membership: Membership
+    # In the project that the address names; in the workspace where it names none.
+    role: Role
 
 
 class ApiRequest(HttpRequest):
-    """A request that has passed ``api_auth``. ``token`` is None for a signed-in browser."""
+    """A request that has passed ``api_auth``. ``token`` is None for a signed-in browser.
+
+    ``role`` is the caller's in the project that the address or the body names, else in the workspace.
+    """
 
     user: User
     workspace: Workspace
     role: Role
+    reader: MemberReader
     scopes: frozenset[str]
     token: ApiToken | None
 
@@ -41,16 +52,35 @@ def membership_get(user: User, slug: str) -> Membership | None:
     """The membership of ``user`` in the workspace ``slug``, or None."""
     if not user.is_active:
         return None
-    return Membership.objects.select_related("workspace").filter(user=user, workspace__slug=slug).first()
+    membership = Membership.objects.select_related("workspace").filter(user=user, workspace__slug=slug).first()
+    if membership is None or membership.workspace.erase_at is None:
+        return membership
+    # Only those who can restore it are let in to the end; from then on it is gone for everybody.
+    return membership if membership.workspace.erase_at > timezone.now() else None
+
+
+def access_group(user_id: UUID) -> str:
+    """Where a person's open sockets hear that a role of theirs changed."""
+    return f"access.{user_id}"
+
+
+def access_poke(*user_ids: UUID) -> None:
+    """Have the sockets of these people ask again what they may, when the transaction commits."""
+    for user_id in user_ids:
+        poke(access_group(user_id), access="changed")
 
 
 View = Callable[Concatenate[Any, P], HttpResponseBase]
 
 
-def member_required(role: Role = Role.VIEWER) -> Callable[[View[P]], Callable[..., HttpResponseBase]]:
+def member_required(
+    role: Role = Role.VIEWER, *, while_closing: bool = False
+) -> Callable[[View[P]], Callable[..., HttpResponseBase]]:
     """Turn the URL's ``workspace`` slug into ``request.workspace`` and ``request.membership`` and open the scope.
 
-    Strangers get 404, members of too low a role 403, visitors the sign-in page.
+    ``role`` is needed in the project that the address names, or in the workspace. Strangers get 404, members of too
+    low a role 403, visitors the sign-in page. Guests enter only where ``role`` says so. While a workspace waits to be
+    erased everybody may only look, except ``while_closing``.
     """
 
     def decorate(view: View[P]) -> Callable[..., HttpResponseBase]:
@@ -61,11 +91,15 @@ def member_required(role: Role = Role.VIEWER) -> Callable[[View[P]], Callable[..
             membership = membership_get(request.user, workspace)
             if membership is None:
                 raise Http404
-            if not Role(membership.role).includes(role):
-                raise PermissionDenied
-            request.workspace = membership.workspace
-            request.membership = membership
-            with scope(membership.workspace_id):
+            reader = MemberReader.of(membership)
+            if while_closing:
+                reader = replace(reader, looks_only=False)
+            with scope(membership.workspace_id, reader):
+                request.role = role_at(reader, kwargs)
+                if not request.role.includes(role):
+                    raise PermissionDenied
+                request.workspace = membership.workspace
+                request.membership = membership
                 return view(request, *args, **kwargs)
 
         inner.role = role  # type: ignore[attr-defined]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.workspaces import doors
+from apps.workspaces import doors, ending_views
 
 app_name = "start"
 urlpatterns = [
     path("", doors.landing, name="landing"),
     path("workspaces/new/", doors.workspace_create, name="workspace_create"),
+    path("account/delete/", ending_views.account_close, name="account_close"),
     path("invitations/<str:token>/", doors.invitation, name="invitation"),
 ]

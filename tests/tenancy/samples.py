@@ -14,8 +14,9 @@ from typing import Any
 from uuid import uuid4
 
 from apps.accounts.models import User
+from apps.workspaces.inviting import member_invite
 from apps.workspaces.models import Membership, Role, Workspace
-from apps.workspaces.services import member_invite, token_issue
+from apps.workspaces.services import token_issue
 from tests.conftest import member_make
 
 
@@ -34,7 +35,21 @@ def _user(place: Place) -> Any:
 
 def _invitation(place: Place) -> Any:
     actor = Membership.objects.get(user=place.owner, workspace=place.workspace)
-    return member_invite(actor=actor, email=f"{uuid4().hex[:6]}@example.org", role=Role.EDITOR).id
+    email, project_id = f"{uuid4().hex[:6]}@example.org", place.made.get("project")
+    return member_invite(actor=actor, email=email, role=Role.EDITOR, project_id=project_id).id
+
+
+def _comment(place: Place) -> Any:
+    from apps.projects.comments import comment_add
+
+    return comment_add(workflow=place.made["the workflow"], author_id=place.owner.id, body="A remark").id
+
+
+def _account(place: Place) -> Any:
+    from apps.workspaces.service_accounts import service_account_create
+
+    actor = Membership.objects.get(user=place.owner, workspace=place.workspace)
+    return service_account_create(actor=actor, name="Sample", role=Role.EDITOR).id
 
 
 def _token(place: Place) -> Any:
@@ -44,9 +59,14 @@ def _token(place: Place) -> Any:
 
 
 def _project(place: Place) -> Any:
+    """A project, shared with every guest of the place."""
     from apps.projects.services import project_create
+    from apps.projects.sharing import project_share
 
-    return project_create(workspace_id=place.workspace.id, name="Sample", actor_id=place.owner.id).id
+    project = project_create(workspace_id=place.workspace.id, name="Sample", actor_id=place.owner.id)
+    for guest in Membership.objects.filter(workspace=place.workspace, role=Role.GUEST).select_related("user"):
+        project_share(project=project, membership=guest, role=Role.GUEST)
+    return project.id
 
 
 def _workflow(place: Place) -> Any:
@@ -80,7 +100,7 @@ def _generation(place: Place) -> Any:
     credits_grant(workspace_id=workspace_id, amount=50_000_000, reason="sample", source="test", source_id=uuid4().hex)
     return generation_start(
         workspace_id=workspace_id,
-        project_id=None,
+        project_id=_project(place),
         model="sandbox/image",
         params={"prompt": "a mill"},
         inputs={},
@@ -98,7 +118,12 @@ def _asset(place: Place) -> Any:
         Image.new("RGB", (8, 8), (secrets.randbelow(256), 90, 160)).save(path)
         workspace_id, owner_id = place.workspace.id, place.owner.id
         return asset_store(
-            workspace_id=workspace_id, path=path, filename=path.name, source="upload", created_by_id=owner_id
+            workspace_id=workspace_id,
+            path=path,
+            filename=path.name,
+            source="upload",
+            created_by_id=owner_id,
+            project_id=_project(place),
         ).id
 
 
@@ -162,8 +187,11 @@ GRAPH: dict[str, Any] = {
 # By the name of the argument. One that has no sample fails the matrix.
 SAMPLES: dict[str, Callable[[Place], Any]] = {
     "user": _user,
+    "member_id": _user,
     "invitation": _invitation,
     "token": _token,
+    "comment": _comment,
+    "account": _account,
     "project_id": _project,
     "project": _project,
     "workflow_id": _workflow,
@@ -193,6 +221,12 @@ SAMPLES: dict[str, Callable[[Place], Any]] = {
 BODIES: dict[str, Any] = {
     "PUT /providers/{name}/key": {"key": "sk-a-sample-of-a-key"},
     "POST w/<slug:workspace>/settings/providers/<slug:provider>/key/": {"key": "sk-a-sample-of-a-key"},
+    "PATCH /members/{member_id}": {"role": "editor"},
+    "POST /invitations": {"email": "sample@example.org", "role": "editor"},
+    "POST /service-accounts": {"name": "A", "role": "editor"},
+    "POST /service-accounts/{account}/tokens": {"name": "A", "scopes": ["read"]},
+    "POST /workflows/{workflow_id}/comments": {"body": "A"},
+    "PATCH /workflows/{workflow_id}/comments/{comment}": {"body": "A"},
     "POST /projects": {"name": "A"},
     "PATCH /projects/{project_id}": {"name": "A"},
     "POST /projects/{project_id}/workflows": {"name": "A"},
