@@ -26,6 +26,7 @@ from apps.generations.board_api import router as boards
 from apps.generations.provider_api import router as providers
 from apps.projects.api import router as projects
 from apps.projects.comment_api import router as comments
+from apps.projects.sharing_api import router as sharing
 from apps.runs.answer_api import router as answers
 from apps.runs.api import router as runs
 from apps.workspaces.api import router as workspaces
@@ -89,6 +90,7 @@ api = _Api(
 for router in (
     workspaces,
     projects,
+    sharing,
     comments,
     runs,
     answers,

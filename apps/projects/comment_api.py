@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
 from ninja import Router, Schema, Status
 from pydantic import StringConstraints
 
@@ -83,7 +84,7 @@ def _comment(workflow: Workflow, comment_id: UUID) -> Comment:
 
 
 def _refused(error: comments.CommentRefused) -> Problem:
-    return Problem("comment", 422, "Not possible", str(error))
+    return Problem("comment", 422, _("Invalid request"), str(error))
 
 
 @router.get("/workflows/{workflow_id}/comments", auth=read_shared, response=CommentPage)

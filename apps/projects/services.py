@@ -37,22 +37,13 @@ from apps.projects.journal import (
 from apps.projects.merging import clashes, touching
 from apps.projects.models import NAME_MAX, Operation, Project, Workflow, WorkflowVersion
 from apps.projects.sharing import project_found
-from apps.projects.sight import ENOUGH_SQL, enough_params
+from apps.projects.sight import LIVE_SQL, SEEN_SQL, enough_params
 from apps.projects.starters import Starter
 from apps.projects.subflows import graph_problems
 from apps.workspaces.models import Role
 from apps.workspaces.sight import MemberReader
 
 workflow_document = document_read
-
-
-# As Workflow.LIVE, of one workspace.
-_LIVE = """
-    id = %s AND workspace_id = %s AND trashed_at IS NULL
-    AND EXISTS (SELECT FROM projects_project WHERE id = row.project_id AND trashed_at IS NULL)
-"""
-
-_SEEN = f"id = %s AND workspace_id = %s AND trashed_at IS NULL AND {ENOUGH_SQL}"
 
 
 class NameInvalid(ValueError):
@@ -113,9 +104,9 @@ def workflow_get(workflow_id: UUID, *, need: Role = Role.GUEST) -> Workflow | No
     """
     reader, workspace_id = current_reader(), current_workspace_id()
     if not isinstance(reader, MemberReader):
-        return row_read(Workflow, _LIVE, [workflow_id, workspace_id], without=(Workflow.HEAVY,))
+        return row_read(Workflow, LIVE_SQL, [workflow_id, workspace_id], without=(Workflow.HEAVY,))
     params = [workflow_id, workspace_id, *enough_params(reader, need)]
-    return row_read(Workflow, _SEEN, params, without=(Workflow.HEAVY,))
+    return row_read(Workflow, SEEN_SQL, params, without=(Workflow.HEAVY,))
 
 
 def _text_clean(text: str) -> str:

@@ -28,6 +28,13 @@ ENOUGH_SQL = """
     )
 """
 
+# As Workflow.LIVE, of one workspace; and the same for a reader.
+LIVE_SQL = """
+    id = %s AND workspace_id = %s AND trashed_at IS NULL
+    AND EXISTS (SELECT FROM projects_project WHERE id = row.project_id AND trashed_at IS NULL)
+"""
+SEEN_SQL = f"id = %s AND workspace_id = %s AND trashed_at IS NULL AND {ENOUGH_SQL}"
+
 
 def role_decide(held: Role, *, private: bool, listed: Role | None) -> Role | None:
     """A member's role in a project; None for one they do not see. ``held`` is theirs in the workspace."""

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
 from ninja import Router, Schema, Status
 from pydantic import Field, Strict, StringConstraints
 
@@ -131,7 +132,7 @@ class TokenOut(Schema):
 
 
 def _refused(error: services.WorkspaceError) -> Problem:
-    return Problem("members", 422, "Not possible", str(error))
+    return Problem("members", 422, _("Invalid request"), str(error))
 
 
 def _actor(request: ApiRequest) -> Membership:

@@ -6,6 +6,7 @@ Nothing registered means nothing seen: a site without projects has no project to
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
@@ -77,7 +78,9 @@ def role_at(reader: MemberReader, arguments: Mapping[str, Any]) -> Role:
     Where it names none, or none that they see, it is their role in the workspace: the view then says 404.
     """
     for name in project_finders.keys() & arguments.keys():
-        project_id = project_finders[name](UUID(str(arguments[name])))
-        if project_id is not None:
-            return role_in(reader, project_id) or reader.at_most(reader.role)
+        # What cannot be an id names nothing.
+        with suppress(ValueError):
+            project_id = project_finders[name](UUID(str(arguments[name])))
+            if project_id is not None:
+                return role_in(reader, project_id) or reader.at_most(reader.role)
     return reader.at_most(reader.role)

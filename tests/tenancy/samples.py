@@ -14,6 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 from apps.accounts.models import User
+from apps.common.tenancy import scope
 from apps.workspaces.inviting import member_invite
 from apps.workspaces.models import Membership, Role, Workspace
 from apps.workspaces.services import token_issue
@@ -36,7 +37,8 @@ def _user(place: Place) -> Any:
 def _invitation(place: Place) -> Any:
     actor = Membership.objects.get(user=place.owner, workspace=place.workspace)
     email, project_id = f"{uuid4().hex[:6]}@example.org", place.made.get("project")
-    return member_invite(actor=actor, email=email, role=Role.EDITOR, project_id=project_id).id
+    with scope(place.workspace.id):
+        return member_invite(actor=actor, email=email, role=Role.EDITOR, project_id=project_id).id
 
 
 def _comment(place: Place) -> Any:
@@ -226,7 +228,9 @@ BODIES: dict[str, Any] = {
     "POST /service-accounts": {"name": "A", "role": "editor"},
     "POST /service-accounts/{account}/tokens": {"name": "A", "scopes": ["read"]},
     "POST /workflows/{workflow_id}/comments": {"body": "A"},
-    "PATCH /workflows/{workflow_id}/comments/{comment}": {"body": "A"},
+    "PATCH /workflows/{workflow_id}/comments/{comment}": {"resolved": True},
+    "PUT /projects/{project_id}/members/{member_id}": {"role": "viewer"},
+    "PUT /projects/{project_id}/privacy": {"private": True},
     "POST /projects": {"name": "A"},
     "PATCH /projects/{project_id}": {"name": "A"},
     "POST /projects/{project_id}/workflows": {"name": "A"},
@@ -264,5 +268,13 @@ ABSENT_FOR_ALL = frozenset(
         "DELETE /providers/{name}/key",
     }
 )
+# Where more is needed than the scope: the thing is somebody else's, or it is about who sees a project.
+LEAST: dict[str, Role] = {
+    "PATCH /workflows/{workflow_id}/comments/{comment}": Role.EDITOR,
+    "DELETE /workflows/{workflow_id}/comments/{comment}": Role.ADMIN,
+    "PUT /projects/{project_id}/members/{member_id}": Role.ADMIN,
+    "DELETE /projects/{project_id}/members/{member_id}": Role.ADMIN,
+    "PUT /projects/{project_id}/privacy": Role.ADMIN,
+}
 # Arguments that are no ids: nothing foreign can be named by them.
 NO_IDS = frozenset({"starter", "provider", "name"})
