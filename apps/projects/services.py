@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 
 from apps.common.ids import uuid7
 from apps.common.statements import row_read
-from apps.common.tenancy import current_workspace_id, scope
+from apps.common.tenancy import current_reader, current_workspace_id, scope
 from apps.engine.documents import DocumentError, document_parse
 from apps.engine.operations import diff, empty_document, fold
 from apps.engine.validation import GraphProblem
@@ -36,18 +36,15 @@ from apps.projects.journal import (
 )
 from apps.projects.merging import clashes, touching
 from apps.projects.models import NAME_MAX, Operation, Project, Workflow, WorkflowVersion
+from apps.projects.sharing import project_found
+from apps.projects.sight import LIVE_SQL, SEEN_SQL, enough_params
 from apps.projects.starters import Starter
 from apps.projects.subflows import graph_problems
 from apps.workspaces.audit import audit_row
+from apps.workspaces.models import Role
+from apps.workspaces.sight import MemberReader
 
 workflow_document = document_read
-
-
-# As Workflow.LIVE, of one workspace.
-_LIVE = """
-    id = %s AND workspace_id = %s AND trashed_at IS NULL
-    AND EXISTS (SELECT FROM projects_project WHERE id = row.project_id AND trashed_at IS NULL)
-"""
 
 
 class NameInvalid(ValueError):
@@ -101,9 +98,16 @@ class AppliedOperations:
     rows: list[Operation]
 
 
-def workflow_get(workflow_id: UUID) -> Workflow | None:
-    """The workflow of the workspace in scope, without its snapshot; None if it or its project is in the trash."""
-    return row_read(Workflow, _LIVE, [workflow_id, current_workspace_id()], without=(Workflow.HEAVY,))
+def workflow_get(workflow_id: UUID, *, need: Role = Role.GUEST) -> Workflow | None:
+    """The workflow of the workspace in scope, without its snapshot; None if it or its project is in the trash.
+
+    For a reader in scope also None where they do not have the role ``need`` in its project, or do not see it.
+    """
+    reader, workspace_id = current_reader(), current_workspace_id()
+    if not isinstance(reader, MemberReader):
+        return row_read(Workflow, LIVE_SQL, [workflow_id, workspace_id], without=(Workflow.HEAVY,))
+    params = [workflow_id, workspace_id, *enough_params(reader, need)]
+    return row_read(Workflow, SEEN_SQL, params, without=(Workflow.HEAVY,))
 
 
 def _text_clean(text: str) -> str:
@@ -134,13 +138,20 @@ def _saved(action: str, row: Project | Workflow, *fields: str) -> None:
 # --- Projects ------------------------------------------------------------------------------------------------------
 
 
-def project_create(*, workspace_id: UUID, name: str, actor_id: UUID | None, description: str = "") -> Project:
-    """A new, empty project. Raises NameInvalid."""
-    with transaction.atomic():
-        project: Project = Project.objects.for_workspace(workspace_id).create(
-            workspace_id=workspace_id, name=_name_clean(name), description=description, created_by_id=actor_id
-        )
-        audit_row("project_create", project, actor_id)
+@transaction.atomic
+def project_create(
+    *, workspace_id: UUID, name: str, actor_id: UUID | None, description: str = "", private: bool = False
+) -> Project:
+    """A new, empty project, of which the actor is an admin; ``private`` needs one. Raises NameInvalid."""
+    project: Project = Project.objects.for_workspace(workspace_id).create(
+        workspace_id=workspace_id,
+        name=_name_clean(name),
+        description=description,
+        created_by_id=actor_id,
+        private=private,
+    )
+    project_found(project=project, actor_id=actor_id)
+    audit_row("project_create", project, actor_id)
     return project
 
 

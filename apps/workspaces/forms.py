@@ -19,12 +19,20 @@ class NameForm(forms.Form):
     name = forms.CharField(label=_("Name"), max_length=100)
 
 
-class InviteForm(forms.Form):
-    """Whom to invite, as what."""
+class TypedForm(forms.Form):
+    """A name that is typed again, so that nothing is deleted by mistake."""
 
-    email = forms.EmailField(
-        label=_("E-mail address"),
-        widget=forms.EmailInput(attrs={"autocomplete": "off", "placeholder": "ada@example.org"}),
+    typed = forms.CharField(label=_("Your e-mail address"), max_length=254)
+
+
+class InviteForm(forms.Form):
+    """Whom to invite, as what: one address, or many."""
+
+    emails = forms.CharField(
+        label=_("E-mail addresses"),
+        max_length=40_000,
+        widget=forms.Textarea(attrs={"rows": 2, "placeholder": "ada@example.org", "spellcheck": "false"}),
+        help_text=_("One, or many: one to a line, or with commas between."),
     )
     role = forms.ChoiceField(label=_("Role"))
 
@@ -32,6 +40,17 @@ class InviteForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["role"].choices = [(role.value, role.label) for role in roles]  # type: ignore[attr-defined]
         self.fields["role"].initial = Role.EDITOR.value
+
+
+class ServiceAccountForm(forms.Form):
+    """A new service account."""
+
+    name = forms.CharField(label=_("Name"), max_length=100, help_text=_("What it is for, such as “Nightly reports”."))
+    role = forms.ChoiceField(label=_("Role"))
+
+    def __init__(self, *args: Any, roles: list[Role], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["role"].choices = [(role.value, role.label) for role in roles]  # type: ignore[attr-defined]
 
 
 class TokenForm(forms.Form):
@@ -86,7 +105,7 @@ class SingleSignOnForm(forms.Form):
         known = ("name", "issuer", "client_id", "role", "required")
         kwargs["initial"] = {name: getattr(sign_on, name) for name in known} if sign_on else {"role": Role.EDITOR}
         super().__init__(*args, **kwargs)
-        choices = [(role.value, role.label) for role in Role if role is not Role.OWNER]
+        choices = [(role.value, role.label) for role in Role if role not in (Role.GUEST, Role.OWNER)]
         self.fields["role"].choices = choices  # type: ignore[attr-defined]
         self.may_require = may_require or bool(sign_on and sign_on.required)
 

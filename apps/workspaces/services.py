@@ -9,25 +9,20 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from django.core import signing
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.text import slugify
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
-from apps.common.tenancy import unscoped
+from apps.workspaces.access import access_poke
 from apps.workspaces.audit import audit_record, audit_row
-from apps.workspaces.invitations import SALT
-from apps.workspaces.models import ApiToken, Invitation, Membership, Role, TokenScope, Workspace
-from apps.workspaces.signals import workspace_created
+from apps.workspaces.models import ApiToken, Membership, Role, TokenScope, Workspace
+from apps.workspaces.signals import member_leaving, workspace_created
 from apps.workspaces.tasks import audit_verify as verify_log
-from apps.workspaces.tasks import invitation_mail
 
 log = structlog.get_logger(__name__)
 
-INVITATION_DAYS = 14
 TOKEN_DAYS = (7, 30, 90, 365)
 _SLUG_TRIES = 20
 # Words that would read as a page of the site in somebody's address bar.
@@ -36,10 +31,6 @@ _RESERVED_SLUGS = frozenset({"admin", "api", "accounts", "static", "www", "new"}
 
 class WorkspaceError(Exception):
     """A change that the workspace's rules refuse; the message is for the person who asked."""
-
-
-class InvitationError(WorkspaceError):
-    """An invitation that cannot be accepted; the message says why and what to do."""
 
 
 def _slug_candidates(name: str) -> Iterable[str]:
@@ -91,12 +82,14 @@ def workspace_rename(*, workspace_id: UUID, name: str) -> None:
 # --- Members -------------------------------------------------------------------------------------------------------
 
 
-def _lock_members(workspace_id: UUID) -> None:
+def members_lock(workspace_id: UUID) -> None:
+    """Take turns with whoever else changes who is in a workspace, until the transaction ends."""
     # Two owners leaving at once would each see the other; the lock makes them take turns.
     Workspace.objects.select_for_update().get(id=workspace_id)
 
 
-def _check_may_touch(actor: Membership, role: Role) -> None:
+def may_touch_check(actor: Membership, role: Role) -> None:
+    """WorkspaceError unless the actor may give, change or take away this role."""
     if not Role(actor.role).includes(Role.ADMIN) or (role is Role.OWNER and Role(actor.role) is not Role.OWNER):
         raise WorkspaceError(_("Only an owner can make or change owners."))
 
@@ -110,27 +103,30 @@ def _check_owner_remains(member: Membership) -> None:
 @transaction.atomic
 def member_change_role(*, actor: Membership, user_id: UUID, role: Role) -> Membership:
     """Give a member another role. WorkspaceError for the last owner, and for admins who reach for owners."""
-    _lock_members(actor.workspace_id)
+    members_lock(actor.workspace_id)
     member = Membership.objects.select_related("user").get(workspace_id=actor.workspace_id, user_id=user_id)
-    _check_may_touch(actor, role)
-    _check_may_touch(actor, Role(member.role))
+    may_touch_check(actor, role)
+    may_touch_check(actor, Role(member.role))
     if role is not Role.OWNER:
         _check_owner_remains(member)
     before, member.role = member.role, role
     member.save(update_fields=["role"])
     _audit_member(member, "member_change_role", actor.user_id, before={"role": before}, after={"role": role.value})
+    access_poke(member.user_id)
     return member
 
 
 @transaction.atomic
 def member_remove(*, actor: Membership, user_id: UUID) -> Membership:
     """Take a member out, or leave when it is the actor's own. Their tokens stop at once (auth asks the membership)."""
-    _lock_members(actor.workspace_id)
+    members_lock(actor.workspace_id)
     member = Membership.objects.select_related("user").get(workspace_id=actor.workspace_id, user_id=user_id)
     if member.id != actor.id:
-        _check_may_touch(actor, Role(member.role))
+        may_touch_check(actor, Role(member.role))
     _check_owner_remains(member)
+    member_leaving.send(sender=Membership, membership=member)
     Membership.objects.filter(id=member.id).delete()
+    access_poke(member.user_id)
     now = timezone.now()
     ApiToken.objects.for_workspace(actor.workspace_id).filter(created_by=member.user, revoked_at=None).update(
         revoked_at=now
@@ -153,101 +149,18 @@ def _audit_member(member: Membership, action: str, actor_id: UUID, **changed: An
     )
 
 
-# --- Invitations ---------------------------------------------------------------------------------------------------
-
-
-@transaction.atomic
-def member_invite(*, actor: Membership, email: str, role: Role) -> Invitation:
-    """Invite an address by mail. A new invitation replaces an open one to the same address."""
-    _check_may_touch(actor, role)
-    email = User.objects.normalize_email(email.strip())
-    if Membership.objects.filter(workspace_id=actor.workspace_id, user__email__iexact=email).exists():
-        raise WorkspaceError(_("%(email)s is already a member.") % {"email": email})
-    now = timezone.now()
-    _lock_members(actor.workspace_id)
-    invitations = Invitation.objects.for_workspace(actor.workspace_id)
-    invitations.filter(email__iexact=email, accepted_at=None, revoked_at=None).update(revoked_at=now)
-    invitation: Invitation = invitations.create(
-        workspace_id=actor.workspace_id,
-        email=email,
-        role=role,
-        invited_by_id=actor.user_id,
-        expires_at=now + timedelta(days=INVITATION_DAYS),
-    )
-    audit_row("member_invite", invitation, actor.user_id, after={"role": role.value})
-    invitation_mail.delay_on_commit(invitation_id=str(invitation.id), language=get_language() or "en")
-    return invitation
-
-
-@transaction.atomic
-def invitation_revoke(*, workspace_id: UUID, invitation_id: UUID) -> None:
-    """Take an open invitation back; its link then says so."""
-    rows = Invitation.objects.for_workspace(workspace_id).filter(id=invitation_id, accepted_at=None, revoked_at=None)
-    for invitation in rows.select_for_update():
-        invitation.revoked_at = timezone.now()
-        invitation.save(update_fields=["revoked_at"])
-        audit_row("invitation_revoke", invitation)
-
-
-def invitation_by_token(token: str) -> Invitation | None:
-    """The invitation a link names, in whatever state; None when the link is not one of ours."""
-    try:
-        invitation_id = UUID(signing.loads(token, salt=SALT))
-    except (signing.BadSignature, ValueError, TypeError):
-        return None
-    with unscoped("the link is what tells the workspace"):
-        found: Invitation | None = (
-            Invitation.objects.select_related("workspace", "invited_by").filter(id=invitation_id).first()
-        )
-    return found
-
-
-def invitation_problem(invitation: Invitation, user: User | None) -> str:
-    """Why ``user`` cannot accept it, in one sentence with what to do; "" when they can (or nobody is signed in)."""
-    if invitation.accepted_at:
-        return _("This invitation has been used. Sign in and find the workspace in the menu at the top left.")
-    if invitation.revoked_at:
-        return _("This invitation was taken back. Ask %(name)s for a new one.") % {
-            "name": invitation.invited_by.get_full_name()
-        }
-    if invitation.expires_at <= timezone.now():
-        return _("This invitation has expired. Ask %(name)s for a new one.") % {
-            "name": invitation.invited_by.get_full_name()
-        }
-    if user is not None and user.email.lower() != invitation.email.lower():
-        return _(
-            "This invitation is for %(invited)s, and you are signed in as %(email)s. Sign in with that address."
-        ) % {
-            "invited": invitation.email,
-            "email": user.email,
-        }
-    return ""
-
-
-@transaction.atomic
-def invitation_accept(*, invitation_id: UUID, user: User) -> Membership:
-    """Join. InvitationError when used, taken back, expired, or meant for another address."""
-    with unscoped("whoever accepts is not a member yet"):
-        invitation: Invitation = (
-            Invitation.objects.select_for_update(of=("self",)).select_related("invited_by").get(id=invitation_id)
-        )
-    if problem := invitation_problem(invitation, user):
-        raise InvitationError(problem)
-    membership, _made = Membership.objects.get_or_create(
-        workspace_id=invitation.workspace_id, user=user, defaults={"role": invitation.role}
-    )
-    invitation.accepted_at = timezone.now()
-    invitation.save(update_fields=["accepted_at"])
-    audit_row("invitation_accept", invitation, user.pk, after={"role": membership.role})
-    return membership
-
-
 # --- API tokens ----------------------------------------------------------------------------------------------------
 
 
 @transaction.atomic
 def token_issue(
-    *, workspace_id: UUID, created_by_id: UUID, name: str, scopes: Iterable[str], days: int
+    *,
+    workspace_id: UUID,
+    created_by_id: UUID,
+    name: str,
+    scopes: Iterable[str],
+    days: int,
+    issued_by_id: UUID | None = None,
 ) -> tuple[ApiToken, str]:
     """A token and its secret, which is told only here. ``days`` until it expires. WorkspaceError for unknown scopes."""
     wanted = sorted(set(scopes))
@@ -257,6 +170,7 @@ def token_issue(
     token = ApiToken.objects.for_workspace(workspace_id).create(
         workspace_id=workspace_id,
         created_by_id=created_by_id,
+        issued_by_id=issued_by_id or created_by_id,
         name=name.strip()[:100],
         digest=ApiToken.digest_of(secret),
         hint=secret[: len(ApiToken.PREFIX) + 6],

@@ -12,6 +12,8 @@ from django.utils import timezone
 from apps.common.lanes import lane_task
 from apps.common.tenancy import unscoped
 from apps.workspaces.audit_chain import chain_check, workspaces_audited
+from apps.workspaces.erasure import workspace_erase, workspaces_due
+from apps.workspaces.forgetting import people_due, person_erase
 from apps.workspaces.invitations import invitation_send
 from apps.workspaces.models import IdempotentAnswer, Invitation
 
@@ -47,6 +49,21 @@ def audits_verify(*, whole: bool, **_: object) -> None:
         chain_check(workspace_id, whole=whole)
 
 
+@lane_task("control")
+def erasures_begin(**_: object) -> None:
+    """Hand out the workspaces and people whose days are over."""
+    for workspace_id in workspaces_due():
+        erase_workspace.delay(workspace_id=str(workspace_id))
+    for user_id in people_due():
+        person_erase(user_id)
+
+
+@lane_task("io")
+def erase_workspace(*, workspace_id: str, **_: object) -> None:
+    """Erase one workspace; begun again where a worker was lost."""
+    workspace_erase(UUID(workspace_id))
+
+
 BEAT: dict[str, dict[str, Any]] = {
     "workspaces.answers_forget": {
         "task": "apps.workspaces.tasks.answers_forget",
@@ -61,5 +78,9 @@ BEAT: dict[str, dict[str, Any]] = {
         "task": "apps.workspaces.tasks.audits_verify",
         "schedule": crontab(hour="4", minute="11"),
         "kwargs": {"whole": True},
+    },
+    "workspaces.erasures_begin": {
+        "task": "apps.workspaces.tasks.erasures_begin",
+        "schedule": crontab(minute="23"),
     },
 }
