@@ -15,6 +15,7 @@ from apps.billing.fragments import balance_send
 from apps.common.sockets import socket_language
 from apps.workspaces.access import membership_get
 from apps.workspaces.models import Role, Workspace
+from apps.workspaces.single_sign_on import session_suffices
 
 log = structlog.get_logger(__name__)
 NOT_FOUND = 4404
@@ -89,5 +90,7 @@ class BalanceConsumer(AsyncWebsocketConsumer):
         slug = self.scope["url_route"]["kwargs"]["workspace"]
         membership = membership_get(user, slug) if user.is_authenticated else None
         if membership is None or not Role(membership.role).includes(Role.VIEWER):
+            return None
+        if not session_suffices(membership, self.scope.get("session", {})):
             return None
         return membership.workspace

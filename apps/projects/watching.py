@@ -12,6 +12,7 @@ from apps.projects.journal import row_json, rows_after
 from apps.projects.models import Workflow
 from apps.workspaces.models import Membership, Role
 from apps.workspaces.sight import MemberReader, role_at
+from apps.workspaces.single_sign_on import session_suffices
 
 BATCH_ROWS = 200
 # A frame stays well below what servers and browsers take in one piece.
@@ -55,9 +56,9 @@ def watch_find(session: Any, user_id: UUID, slug: str, workflow_id: UUID) -> Wat
     """Find and authorise in one call. None when it is not theirs, not there, in the trash, or they signed out."""
     if session is not None and session.session_key and not session.exists(session.session_key):
         return None
-    members = Membership.objects.select_related("user", "workspace")
+    members = Membership.objects.select_related("user", "workspace__single_sign_on")
     membership = members.filter(user_id=user_id, user__is_active=True, workspace__slug=slug).first()
-    if membership is None:
+    if membership is None or (session is not None and not session_suffices(membership, session)):
         return None
     reader = MemberReader.of(membership)
     with scope(membership.workspace_id, reader):

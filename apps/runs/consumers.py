@@ -21,6 +21,7 @@ from apps.runs.models import Run
 from apps.runs.watch import RECHECK_S
 from apps.workspaces.access import access_group, membership_get
 from apps.workspaces.sight import MemberReader
+from apps.workspaces.single_sign_on import session_suffices
 
 log = structlog.get_logger(__name__)
 NOT_FOUND = 4404
@@ -57,7 +58,7 @@ class RunConsumer(AsyncWebsocketConsumer):
     def _authorise(self) -> UUID | None:
         user: Any = self.scope["user"]
         membership = membership_get(user, self.slug) if user.is_authenticated else None
-        if membership is None:
+        if membership is None or not session_suffices(membership, self.scope.get("session", {})):
             return None
         with scope(membership.workspace_id, MemberReader.of(membership)):
             return membership.workspace_id if Run.objects.filter(id=self.run_id).exists() else None

@@ -29,7 +29,7 @@ BATCH = 2000
 OBJECTS_BATCH = 1000
 # What outlives a workspace, by app or by table.
 KEPT_APPS = frozenset({"billing"})
-KEPT_TABLES = frozenset({"workspaces_auditentry", "workspaces_auditevent"})
+KEPT_TABLES = frozenset({"workspaces_auditentry", "workspaces_audithead"})
 
 
 def workspaces_due() -> list[UUID]:

@@ -20,6 +20,7 @@ from apps.common.problems import Problem
 from apps.workspaces import inviting, services
 from apps.workspaces.access import MemberRequest, member_required
 from apps.workspaces.forms import InviteForm, ServiceAccountForm, TokenForm
+from apps.workspaces.limits import INVITATION_BURST, INVITATION_RATE, key_limit
 from apps.workspaces.models import ApiToken, Invitation, Membership, Role, ServiceAccount
 from apps.workspaces.service_accounts import (
     ROLES,
@@ -76,6 +77,12 @@ def member_invite(request: MemberRequest) -> HttpResponse:
     """Send invitations to the addresses of a pasted text; what is wrong with a line is said beside it."""
     form = InviteForm(request.POST, roles=invitable(request.role))
     if not form.is_valid():
+        return _members_page(request, form, status=422)
+    try:
+        key = f"{{{request.workspace.id}}}:invitations"
+        key_limit(request, key, "invitations", rate=INVITATION_RATE, burst=INVITATION_BURST)
+    except Problem as error:
+        form.add_error("emails", str(error))
         return _members_page(request, form, status=422)
     role = Role(form.cleaned_data["role"])
     answers = inviting.members_invite(actor=request.membership, text=form.cleaned_data["emails"], role=role)

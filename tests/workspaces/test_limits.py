@@ -187,9 +187,9 @@ def test_signing_in_is_limited(client: Client, alice: User) -> None:
 
 
 def test_invitations_are_limited(alice_client: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("apps.workspaces.views.INVITATION_BURST", 2)
+    monkeypatch.setattr("apps.workspaces.member_views.INVITATION_BURST", 2)
     url = f"/w/{workspace.slug}/settings/members/invite/"
-    answers = [alice_client.post(url, {"email": f"p{n}@example.org", "role": "editor"}) for n in range(3)]
+    answers = [alice_client.post(url, {"emails": f"p{n}@example.org", "role": "editor"}) for n in range(3)]
     assert [answer.status_code for answer in answers] == [302, 302, 422]
     assert b"p2@example.org" in answers[-1].content  # what was typed is kept
     assert Invitation.objects.for_workspace(workspace.id).count() == 2
