@@ -121,6 +121,7 @@ def test_estimate_is_the_price_per_node(alice_api: Client, make_workflow: Make) 
         "low": 4_000_000,
         "high": 4_000_000,
         "per_item": False,
+        "own_keys": [],
         "steps": [
             {
                 "node": "words",
@@ -132,6 +133,7 @@ def test_estimate_is_the_price_per_node(alice_api: Client, make_workflow: Make) 
                 "reason": "First run of this node",
                 "would": None,
                 "per_item": False,
+                "own_keys": [],
             },
             {
                 "node": "img",
@@ -143,6 +145,7 @@ def test_estimate_is_the_price_per_node(alice_api: Client, make_workflow: Make) 
                 "reason": "First run of this node",
                 "would": None,
                 "per_item": False,
+                "own_keys": [],
             },
         ],
     }
