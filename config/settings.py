@@ -93,6 +93,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "apps.workspaces.context.workspace",
+                "apps.console.banners.banners",
             ],
         },
     }
@@ -179,6 +180,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
+ACCOUNT_ADAPTER = "apps.workspaces.sign_up.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]  # the field can show what was typed, so it is asked once
 ACCOUNT_FORMS = {
@@ -209,6 +211,8 @@ MFA_TOTP_ISSUER = "Millrace"
 MFA_TOTP_TOLERANCE = 1  # phones' clocks are off by some seconds
 # Browsers know passkeys on https only, and on this machine itself.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PUBLIC_URL.startswith("https")
+# Staff look at the site as somebody else: superusers as people who are no staff.
+HIJACK_PERMISSION_CHECK = "apps.console.impersonation.may_impersonate"
 USERSESSIONS_ADAPTER = "allauth.usersessions.adapter.DefaultUserSessionsAdapter"
 
 # Other ways in. Google and GitHub appear where their keys are set; they vouch for the addresses they hand over.

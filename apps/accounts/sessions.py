@@ -8,13 +8,20 @@ from typing import Any
 
 from allauth.usersessions.models import UserSession
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.http import HttpResponse
+
+from apps.accounts.impersonation import is_impersonated, refusal
+from apps.accounts.models import User
 
 NOTED_EVERY_S = 300
 _NOTED = "session_noted_at"
 
 
 class SessionMiddleware:
-    """Notes address, browser and time of a signed-in session; a page that lists them reads ``UserSession``."""
+    """Notes address, browser and time of a signed-in session; a page that lists them reads ``UserSession``.
+
+    Staff who look as somebody else are refused here what is not theirs (apps.accounts.impersonation).
+    """
 
     sync_capable = True
     async_capable = True
@@ -28,13 +35,26 @@ class SessionMiddleware:
     def __call__(self, request: Any) -> Any:
         if self._is_async:
             return self._async(request)
-        _note(request)
-        return self.get_response(request)
+        return _refused_or_noted(request) or self.get_response(request)
 
     async def _async(self, request: Any) -> Any:
-        if request.COOKIES:
-            await sync_to_async(_note)(request)
-        return await self.get_response(request)
+        refused = await sync_to_async(_refused_or_noted)(request) if request.COOKIES else None
+        return refused or await self.get_response(request)
+
+
+def _refused_or_noted(request: Any) -> HttpResponse | None:
+    if request.COOKIES and is_impersonated(request):
+        return refusal(request)  # and not noted: it is not the person's browser
+    _note(request)
+    return None
+
+
+def sessions_end(*, user: User) -> int:
+    """Sign a person out of every browser; how many there were."""
+    rows = list(UserSession.objects.filter(user=user))
+    for row in rows:
+        row.end()
+    return len(rows)
 
 
 def _note(request: Any) -> None:

@@ -29,6 +29,8 @@ from apps.runs.plans import document_digest, graph_keep, plan_of, workflow_plan
 from apps.runs.preview import StepPreview, past_of, preview
 from apps.runs.subruns import cancel_ask
 from apps.runs.tasks import advance_run
+from apps.workspaces.switches import SwitchedOff as SwitchedOff
+from apps.workspaces.switches import SwitchName, switch_require
 
 log = structlog.get_logger(__name__)
 
@@ -154,9 +156,10 @@ def run_start(
     """Freeze the graph, hold its highest price (``max_credits`` at most), and queue the run.
 
     ``document`` defaults to the workflow's own. Raises :class:`InvalidGraph`, :class:`DocumentError`,
-    :class:`NoSuchNode`, :class:`NoSuchRun`, :class:`NoEarlierRun`, :class:`InsufficientCredits` (nothing was
-    submitted or held then).
+    :class:`NoSuchNode`, :class:`NoSuchRun`, :class:`NoEarlierRun`, :class:`InsufficientCredits`,
+    :class:`SwitchedOff` (nothing was submitted or held then).
     """
+    switch_require(SwitchName.RUNS, workflow.workspace_id)
     plan, digest, document = _freeze(workflow, document, part.targets)
     part = part_resolve(workflow, plan, part)
     run = Run(
@@ -221,6 +224,11 @@ def run_cancel(*, run: Run) -> Run:
     return run
 
 
+def run_wake(*, run: Run) -> None:
+    """Have a driver look at a run now, whatever was sent before. One that is driven already is left alone."""
+    advance_run.delay_on_commit(run_id=str(run.id))
+
+
 def run_retry(*, run: Run, actor_id: UUID | None) -> Run:
     """A new run of the same graph that takes what succeeded from ``run`` and does the rest again."""
     if run.state not in (RunState.FAILED, RunState.CANCELLED):
@@ -275,6 +283,7 @@ __all__ = [
     "NoSuchRun",
     "Part",
     "RunNotFailed",
+    "SwitchedOff",
     "WorkflowTrashed",
     "cache_clear",
     "document_read",
@@ -283,5 +292,6 @@ __all__ = [
     "run_repeat",
     "run_retry",
     "run_start",
+    "run_wake",
     "workflow_of",
 ]

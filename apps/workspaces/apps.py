@@ -14,10 +14,16 @@ class WorkspacesConfig(AppConfig):
         """Everybody who signs up gets a workspace of their own; who comes through one's own sign-in is in that one."""
         from allauth.account.signals import user_logged_in, user_signed_up
         from allauth.socialaccount.signals import social_account_added, social_account_updated
+        from celery.signals import task_prerun
+        from django.core.signals import request_started
+
+        from apps.workspaces.switches import SWITCHES
 
         for signal in (user_logged_in, social_account_added, social_account_updated):
             signal.connect(_came_through, dispatch_uid="workspaces.came_through")
         user_signed_up.connect(_make_workspace, dispatch_uid="workspaces.make_workspace")
+        for moment in (request_started, task_prerun):
+            moment.connect(SWITCHES.sync, dispatch_uid="workspaces.switches")
 
 
 def _make_workspace(sender: Any, user: Any, **kwargs: Any) -> None:

@@ -11,6 +11,7 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from apps.accounts.impersonation import API_SCOPES, is_impersonated
 from apps.accounts.models import User
 from apps.common.problems import Problem, not_found
 from apps.common.statements import prepared, row_partial
@@ -113,6 +114,8 @@ def _by_session(request: Any) -> None:
     request.workspace = membership.workspace
     request.role = Role(membership.role)
     request.scopes = role_scopes(request.role)
+    if is_impersonated(request):
+        request.scopes &= API_SCOPES
 
 
 def access_holds(request: ApiRequest) -> bool:

@@ -19,6 +19,7 @@ from apps.accounts.models import User
 from apps.common.tenancy import unscoped
 from apps.workspaces.invitations import SALT
 from apps.workspaces.models import ApiToken, Invitation, Membership, Role, TokenScope, Workspace
+from apps.workspaces.plans import PlanName
 from apps.workspaces.signals import workspace_created
 from apps.workspaces.tasks import invitation_mail
 
@@ -121,6 +122,14 @@ def member_remove(*, actor: Membership, user_id: UUID) -> Membership:
 
 
 @transaction.atomic
+@transaction.atomic
+def workspace_plan_set(*, workspace_id: UUID, plan: PlanName) -> bool:
+    """Put a workspace on another plan; False when it was on that one already."""
+    changed = Workspace.objects.filter(id=workspace_id).exclude(plan=plan).update(plan=plan)
+    log.info("plan set", action="workspace_plan_set", workspace=str(workspace_id), plan=plan)
+    return bool(changed)
+
+
 def member_invite(*, actor: Membership, email: str, role: Role) -> Invitation:
     """Invite an address by mail. A new invitation replaces an open one to the same address."""
     _check_may_touch(actor, role)
