@@ -14,7 +14,7 @@ NAMES = (
     "chain", "first_step", "live", "page", "island", "memory", "up",
     "fan", "layers", "rerun", "growth", "small", "small_http", "bytes", "crash",
     "fair", "branches", "cancel", "sleepers", "waiting", "replay", "scale", "media_memory",
-    "search", "export", "motion",
+    "search", "export", "motion", "bucket", "ledger", "budgets", "webhook", "grant_once",
 )  # fmt: skip
 
 
@@ -64,12 +64,16 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
     django.setup()
     from apps.common.logs import configure
     from bench import (
+        buckets,
+        budgets,
         crash,
         datasets,
         engine,
         lanes,
+        ledger,
         media,
         pages,
+        payments,
         processes,
         replay,
         runs,
@@ -107,6 +111,11 @@ def _benches() -> dict[str, Callable[[Site], list[Figure]]]:
         "search": search.bench_search,
         "export": datasets.bench_export,
         "motion": datasets.bench_motion,
+        "bucket": buckets.bench_bucket,
+        "ledger": ledger.bench_ledger,
+        "budgets": budgets.bench_budgets,
+        "webhook": payments.bench_webhook,
+        "grant_once": payments.bench_grant_once,
     }
 
 

@@ -24,12 +24,20 @@ POKE_LOST_S = 0.5
 # What names another database, queue or store: the bench is for the embedded stack and must not touch those.
 FOREIGN = ("DATABASE_URL", "REDIS_URL", "S3_ENDPOINT_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY", "S3_BUCKET")
 
+# Where the bench of payments has the tests' stand-in for Stripe.
+STRIPE = {
+    "STRIPE_SECRET_KEY": "sk_test_bench",
+    "STRIPE_WEBHOOK_SECRET": "whsec_bench",
+    "STRIPE_API_BASE": f"http://127.0.0.1:{int(PORT) + 1}",
+}
+
 
 def prepare_environment(var: Path = VAR, port: str = PORT) -> None:
     """Point this process, and those it starts, to a stack of their own."""
     for name in FOREIGN:
         os.environ.pop(name, None)
-    os.environ.update({"MILLRACE_VAR": str(var), "PORT": port, "DJANGO_SETTINGS_MODULE": "config.settings"})
+    own = {"MILLRACE_VAR": str(var), "PORT": port, "DJANGO_SETTINGS_MODULE": "config.settings"}
+    os.environ.update(own | STRIPE)
 
 
 def stack(command: str, *options: str) -> float:

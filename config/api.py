@@ -19,14 +19,19 @@ from ninja.responses import NinjaJSONEncoder
 
 from apps.assets.api import router as assets
 from apps.billing.api import router as billing
+from apps.billing.budget_api import router as budgets
+from apps.billing.purchase_api import router as purchases
 from apps.common.problems import Problem, not_found, problem_response
 from apps.datasets.api import router as datasets
 from apps.generations.api import router as generations
 from apps.generations.board_api import router as boards
+from apps.generations.comparison_api import router as comparisons
 from apps.generations.provider_api import router as providers
 from apps.projects.api import router as projects
 from apps.runs.answer_api import router as answers
 from apps.runs.api import router as runs
+from apps.runs.compare_api import router as variants
+from apps.runs.limit_api import router as limits
 from apps.workspaces.api import router as workspaces
 
 
@@ -85,7 +90,23 @@ class _Parser(Parser):
 api = _Api(
     parser=_Parser(), renderer=_Renderer(), title="Millrace", version="1", docs_url="/docs", openapi_url="/openapi.json"
 )
-for router in (workspaces, projects, runs, answers, generations, providers, boards, datasets, assets, billing):
+for router in (
+    workspaces,
+    limits,
+    projects,
+    runs,
+    answers,
+    variants,
+    generations,
+    comparisons,
+    providers,
+    boards,
+    datasets,
+    assets,
+    billing,
+    budgets,
+    purchases,
+):
     api.add_router("", router)
 
 

@@ -43,7 +43,7 @@ app.conf.update(
     task_retry_on_worker_lost=True,
     task_ignore_result=True,
     task_default_queue="control",
-    task_queues=[Queue(name) for name in ("control", "io", "work", "io-steps", "work-steps")],
+    task_queues=[Queue(name) for name in ("control", "io", "work", "io-steps", "io-submits", "work-steps")],
     task_soft_time_limit=270,
     task_time_limit=300,
     task_serializer="json",

@@ -75,6 +75,7 @@ MIDDLEWARE = [
     "apps.common.toasts.ToastsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "apps.accounts.sessions.SessionMiddleware",
+    "apps.workspaces.limits.limit_headers",
     "apps.common.tenancy.TenancyMiddleware",
     "config.refusals.method_refusals",
 ]
@@ -294,6 +295,13 @@ STEP_LEASE_S = 12
 # threads: where one workspace waits for slow hosts, there is room for others and for what is no step.
 WORKSPACE_IO_STEPS = number("WORKSPACE_IO_STEPS", 24)
 WORKSPACE_WORK_STEPS = number("WORKSPACE_WORK_STEPS", 16)
+# Where token buckets are kept, and what their keys begin with. They may be lost at any time: then all are full.
+LIMITS_REDIS_URL = text("LIMITS_REDIS_URL", REDIS_URL)
+LIMITS_PREFIX = "millrace:limit"
+# How many proxies stand before the site, each of which adds the address it heard from to X-Forwarded-For. With one too
+# many, people could make their address up; with one too few, all of them would share the proxy's limits. allauth reads
+# it too: sign-in, sign-up and forgotten passwords have limits of their own there.
+TRUSTED_PROXY_COUNT = ALLAUTH_TRUSTED_PROXY_COUNT = number("TRUSTED_PROXY_COUNT", 0)
 # Address and key of the sandbox vendor; it is served by this same site unless told otherwise.
 SANDBOX_URL = text("SANDBOX_URL", f"http://127.0.0.1:{PORT}")
 SANDBOX_KEY = text("SANDBOX_KEY", SECRET_KEY)
@@ -320,6 +328,22 @@ PROVIDERS: dict[str, dict[str, str]] = {
     }
     for name in VENDORS
 } | {"sandbox": {"key": SANDBOX_KEY, "base_url": SANDBOX_URL}}
+# How fast calls are sent to a vendor with one account: calls a second (twice as many at once), and the rest wait. Below
+# what the vendors allow by default; without an entry there is no pace.
+PROVIDER_RATES: dict[str, float] = {
+    name: float(text(f"{name.upper()}_RATE", default)) for name, default in dict.fromkeys(VENDORS, "10").items()
+}
+# Selling credits by Stripe. Without a key nothing can be bought here; a key of test mode never touches real money.
+STRIPE_SECRET_KEY = text("STRIPE_SECRET_KEY", "")
+# What Stripe signs its webhooks with; while a secret is being replaced, both, separated by a comma.
+STRIPE_WEBHOOK_SECRET = words("STRIPE_WEBHOOK_SECRET", "")
+# Stripe itself unless told otherwise.
+STRIPE_API_BASE = text("STRIPE_API_BASE", "")
+# Let Stripe add tax to prices; the account must be set up for it there.
+STRIPE_TAX = flag("STRIPE_TAX", False)
+BILLING_CURRENCY = text("BILLING_CURRENCY", "usd").lower()
+# Price of one credit in micro-units of the currency (10,000 are a cent), where no pack makes it cheaper.
+CREDIT_PRICE_MICRO = number("CREDIT_PRICE_MICRO", 10_000)
 # Where a provider reaches our webhooks.
 WEBHOOK_URL = text("WEBHOOK_URL", f"http://127.0.0.1:{PORT}")
 # Largest file a person may upload, bytes.

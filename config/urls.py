@@ -36,6 +36,7 @@ urlpatterns = [
     path("i18n/catalog.js", JavaScriptCatalog.as_view(domain="djangojs"), name="javascript_catalog"),
     path("sandbox/", include("apps.sandbox.urls")),
     path("hooks/", include("apps.generations.hooks")),
+    path("hooks/", include("apps.billing.webhooks")),
     path("hooks/", include("apps.runs.webhooks")),
     path("approvals/", include("apps.runs.approval_links")),
     path("healthz", healthz, name="healthz"),

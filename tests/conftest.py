@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import hypothesis
 import pytest
@@ -53,6 +54,12 @@ def client_of(user: User) -> Client:
 # A busy machine is no fault of the code under test: timing goals live in the benchmarks.
 hypothesis.settings.register_profile("calm", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("calm")
+
+
+@pytest.fixture(autouse=True)
+def fresh_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has used up anything yet: all tests come from one address."""
+    monkeypatch.setattr(settings, "LIMITS_PREFIX", f"test:{uuid4()}")
 
 
 @pytest.fixture

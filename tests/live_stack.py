@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,6 +19,20 @@ import psutil
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+# The Stripe that the site is told of. Whoever needs one listens there (tests/stripe_server).
+STRIPE = {
+    "STRIPE_SECRET_KEY": "sk_test_millrace",
+    "STRIPE_WEBHOOK_SECRET": "whsec_millrace",
+    "STRIPE_API_BASE": f"http://127.0.0.1:{_free_port()}",
+}
 
 
 @dataclass(frozen=True)
@@ -112,6 +127,7 @@ def _environment() -> dict[str, str]:
         "DATABASE_URL": urlunsplit(database),
         "MILLRACE_VAR": str(Path(os.environ["MILLRACE_VAR"]) / "live"),
         "DATABASE_POOL": "8",
+        **STRIPE,
     }
 
 

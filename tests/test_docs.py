@@ -62,7 +62,8 @@ def test_every_page_is_reachable_from_the_readme() -> None:
 
 
 def test_pictures_are_small_and_shown() -> None:
-    shown = {(ROOT / link).resolve() for link in _links(ROOT / "README.md") if link.endswith(".png")}
+    pages = [ROOT / "README.md", *PAGES]
+    shown = {(page.parent / link).resolve() for page in pages for link in _links(page) if link.endswith(".png")}
     for picture in (ROOT / "docs" / "images").glob("*.png"):
         assert picture in shown, f"{picture.name} is shown nowhere"
         assert picture.stat().st_size <= 250_000, f"{picture.name} is larger than 250 kB"

@@ -32,6 +32,8 @@ PERSONAL = [line for line in lines() if line.kind == "person"]
 OPERATIONS = [line for line in lines() if line.kind == "api"]
 SOCKETS = [line for line in lines() if line.kind == "socket"]
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+# Who may do over a session what a token needs this permission for; else editors.
+LEAST = {"read": Role.VIEWER, "keys:write": Role.ADMIN, "billing:write": Role.ADMIN}
 # A refusal on other grounds than who asks: a form with mistakes, a state that does not allow it, no credits.
 ALLOWED = {200, 201, 202, 204, 302, 303, 400, 402, 409, 410, 422}
 
@@ -170,7 +172,7 @@ def test_operations_by_session(line: Line, place: Place, people: dict[Role, User
         assert ask(client_of(charlie), line, method, url, slug)[0] == 404, "outsider"
         for role, person in people.items():
             status, text = ask(client_of(person), line, method, url, slug)
-            least = {"read": Role.VIEWER, "keys:write": Role.ADMIN}.get(line.need, Role.EDITOR)
+            least = LEAST.get(line.need, Role.EDITOR)
             if role.includes(least):
                 assert allows(line, status), f"{role} {status} {text[:300]}"
             else:

@@ -129,7 +129,10 @@ def _refusals() -> Iterator[None]:
         raise _problem_of(error) from error
 
 
-@router.post("/assets/uploads", auth=api_auth("assets:write"), response={201: UploadOut, 200: UploadOut})
+begin = api_auth("assets:write", more="uploads")
+
+
+@router.post("/assets/uploads", auth=begin, response={201: UploadOut, 200: UploadOut})
 def upload_begin(request: HttpRequest, body: UploadIn) -> Status[dict[str, Any]]:
     """Begin an upload: an S3 POST policy for exactly this file, good for ten minutes."""
     caller = _caller(request)

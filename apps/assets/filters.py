@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet, Value
+from django.db.models.functions import Upper
 from django.http import QueryDict
 
 from apps.assets.models import Asset, AssetState, Kind, Source, asset_rows
@@ -34,7 +35,7 @@ def assets_filtered(
     if colour:
         rows = rows.filter(blob__colours__overlap=colours_near(colour))
     for word in q.replace("\0", " ").split():
-        rows = rows.filter(Q(filename__icontains=word) | Q(title__icontains=word))
+        rows = rows.filter(naming__contains=Upper(Value(word)))
     return rows
 
 

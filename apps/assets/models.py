@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
+from django.db.models.functions import Concat, Upper
 from django.utils.translation import gettext_lazy as _
 
 from apps.common.models import TenantModel
@@ -109,6 +110,12 @@ class Asset(TenantModel):
     # What a node had opened when it made this, and in which run: plain columns, they outlive both.
     made_from = ArrayField(models.UUIDField(), default=list, blank=True, db_default=[])
     made_in = models.UUIDField(null=True, blank=True)
+    # What the gallery's search by name looks into.
+    naming = models.GeneratedField(
+        expression=Upper(Concat("filename", models.Value(" "), "title")),
+        output_field=models.TextField(),
+        db_persist=True,
+    )
 
     class Meta:
         constraints = [
@@ -138,6 +145,7 @@ class Asset(TenantModel):
                 name="assets_asset_unsettled",
             ),
             GinIndex(fields=["made_from"], condition=~models.Q(made_from=[]), name="assets_asset_made_from"),
+            GinIndex(fields=["naming"], opclasses=["gin_trgm_ops"], name="assets_asset_naming"),
         ]
 
     def __str__(self) -> str:

@@ -18,7 +18,7 @@ from apps.assets.measures.media import media_open
 from apps.assets.models import Asset, Blob, Kind, PreviewState
 from apps.assets.palette import colours_of
 from apps.common.live import poke
-from apps.common.tenancy import scope
+from apps.common.tenancy import scope, unscoped
 
 log = logging.getLogger(__name__)
 # Longest side in pixels: the grid's cell, and the large view.
@@ -41,6 +41,27 @@ def preview_draw(*, workspace_id: UUID, blob_id: UUID) -> None:
             _save(blob, PreviewState.FAILED, {}, {}, [])
             return
         _save(blob, PreviewState.READY, previews, meta, colours)
+
+
+def colours_fill(after: UUID | None, *, count: int) -> UUID | None:
+    """Give colours to the next ``count`` pictures that were drawn before colours were kept, by their small previews.
+
+    ``after`` is where to go on: what this answers; None when there are no more. Repeating it is harmless.
+    """
+    with unscoped("pictures of every workspace"):
+        rows = Blob.objects.filter(preview_state=PreviewState.READY, colours=[], kind__in=[Kind.IMAGE, Kind.VIDEO])
+        if after is not None:
+            rows = rows.filter(id__gt=after)
+        found = list(rows.order_by("id")[:count])
+    for blob in found:
+        try:
+            with storage.object_local(blob.previews[str(min(SIDES))]) as (path, _sha256), Image.open(path) as picture:
+                colours = colours_of(picture)
+        except (OSError, ValueError, KeyError, SyntaxError) as error:
+            log.warning("colours not read", exc_info=error, extra={"action": "colours_fill", "blob": str(blob.id)})
+            continue
+        Blob.objects.for_workspace(blob.workspace_id).filter(id=blob.id).update(colours=colours)
+    return found[-1].id if len(found) == count else None
 
 
 def _save(blob: Blob, state: PreviewState, previews: dict[str, str], meta: dict[str, Any], colours: list[int]) -> None:

@@ -6,11 +6,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.utils import timezone
 from ninja import Router, Schema
 
-from apps.billing.models import Entry, TransactionKind
+from apps.billing.budget_api import BudgetOut
+from apps.billing.budget_list import budget_json, budget_rows
+from apps.billing.models import Entry, Lot, LotPriority, TransactionKind
 from apps.billing.services import balance_get
-from apps.billing.statement import ORDER, LineFilter, lines
+from apps.billing.statement import ORDER, LineFilter, disputed, lines, lots_open
 from apps.common.paging import LIMIT_DEFAULT, keyset_page
 from apps.workspaces.access import ApiRequest
 from apps.workspaces.auth import api_auth
@@ -42,13 +45,38 @@ class MeOut(Schema):
     held: int
 
 
+class LotOut(Schema):
+    """Credits that came together, and what is left of them; nothing is left after ``expires_at``."""
+
+    id: UUID
+    kind: str
+    amount: int
+    remaining: int
+    expires_at: datetime | None
+
+
+class PartOut(Schema):
+    """What a line took from a lot, or put into it."""
+
+    lot: UUID
+    kind: str
+    amount: int
+
+
 class CreditsOut(Schema):
-    """``available = balance - held`` is what can be spent. ``budgets`` is empty until there are some."""
+    """``available`` is what can be spent: ``balance - held - owed``, and never less than nothing.
+
+    ``disputed`` is set aside and not part of the balance. ``lots`` burn in their order. ``budgets`` are those of the
+    workspace, as ``/budgets``.
+    """
 
     balance: int
     held: int
     available: int
-    budgets: list[dict[str, Any]]
+    owed: int
+    disputed: int
+    lots: list[LotOut]
+    budgets: list[BudgetOut]
 
 
 class EntryOut(Schema):
@@ -60,6 +88,9 @@ class EntryOut(Schema):
     amount: int
     balance_after: int
     returned: int
+    asked: int | None
+    lots: list[PartOut]
+    actor: UUID | None
     description: str
     run: UUID | None
     generation: UUID | None
@@ -89,8 +120,17 @@ def me(request: ApiRequest) -> dict[str, Any]:
 @router.get("/credits", auth=read, response=CreditsOut, summary="Balance, held, budgets")
 def credits_show(request: ApiRequest) -> dict[str, Any]:
     """The workspace's wallet."""
-    balance = balance_get(workspace_id=request.workspace.id)
-    return {"balance": balance.posted, "held": balance.held, "available": balance.available, "budgets": []}
+    workspace_id = request.workspace.id
+    balance = balance_get(workspace_id=workspace_id)
+    return {
+        "balance": balance.posted,
+        "held": balance.held,
+        "available": balance.available,
+        "owed": balance.owed,
+        "disputed": disputed(workspace_id),
+        "lots": [_lot(lot) for lot in lots_open(workspace_id)],
+        "budgets": [budget_json(row) for row in budget_rows(workspace_id, timezone.now())],
+    }
 
 
 @router.get("/credits/entries", auth=read, response=EntriesOut, summary="The ledger")
@@ -116,8 +156,25 @@ def _entry(row: Entry) -> dict[str, Any]:
         "amount": row.amount,
         "balance_after": row.balance_after,
         "returned": made.returned,
+        "asked": made.asked,
+        "lots": [{"lot": part.lot_id, "kind": _kind(part.lot), "amount": part.amount} for part in made.lots.all()],
+        "actor": made.actor_id,
         "description": made.description,
         "run": made.run_id,
         "generation": made.generation_id,
         "project": made.project_id,
     }
+
+
+def _lot(lot: Lot) -> dict[str, Any]:
+    return {
+        "id": lot.id,
+        "kind": _kind(lot),
+        "amount": lot.amount,
+        "remaining": lot.remaining,
+        "expires_at": lot.expires_at,
+    }
+
+
+def _kind(lot: Lot) -> str:
+    return LotPriority(lot.priority).name.lower()

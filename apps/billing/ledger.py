@@ -1,12 +1,14 @@
 """The statements that move money. The lock order is always account, hold, entries.
 
-Reserving and settling are one statement each: a conditional update of the row that is guarded, and relative updates
-that follow from what it returned. PostgreSQL evaluates both on the newest version of a row it had to wait for.
-Splitting and granting compare rows with one another, so they lock the wallet in a statement of its own first; the
-next one starts with a fresh snapshot in which nothing of this wallet can move any more. Locks are ``NO KEY UPDATE``:
-foreign key checks of others pass.
+Reserving is one statement: a conditional update of the row that is guarded, and relative updates that follow from what
+it returned. PostgreSQL evaluates both on the newest version of a row it had to wait for. The others compare rows with
+one another (a split a hold with the wallet, a charge the lots it burns), so they lock the wallet in a statement of
+their own first; the next one starts with a fresh snapshot in which nothing of this wallet can move any more. Locks are
+``NO KEY UPDATE``: foreign key checks of others pass.
 
 Each answers the hold it made or settled, or None when its guard refused; ``services`` finds out why.
+
+Holds and settlements are most of the work: they are prepared, and a settlement goes out together with its lock.
 
 Paths not taken: a split in one statement. Rows beside the one that was waited for come from the older snapshot; under
 50 threads a split counted credits that were gone (the check constraint refused it). Stored procedures: they would
@@ -16,15 +18,22 @@ hide the rules from this tree.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from django.db import connection, models, transaction
+from django.db.backends.utils import CursorWrapper
 
-from apps.billing.models import Account, AccountKind, Hold
+from apps.billing.models import SYSTEM_ACCOUNTS, WORKSPACE_KINDS, Account, AccountKind, Hold
+from apps.common.statements import prepared
 
-_LOCK_OF_WORKSPACE = """
-SELECT id FROM billing_account WHERE workspace_id = %(workspace)s AND kind = 'wallet' FOR NO KEY UPDATE
+# The setting, gone with the transaction, tells the next statement which wallet is locked: a hold that was committed
+# between the two is not settled unlocked.
+_LOCK_OF_HOLD = """
+SELECT set_config('billing.wallet', id::text, true) FROM billing_account
+WHERE id = (SELECT account_id FROM billing_hold WHERE id = %(hold)s)
+FOR NO KEY UPDATE
 """
 _LOCK_OF_PARENT = """
 SELECT id FROM billing_account WHERE id = (SELECT account_id FROM billing_hold WHERE id = %(parent)s)
@@ -32,34 +41,40 @@ FOR NO KEY UPDATE
 """
 
 _RESERVE = """
-WITH wallet AS (
-    UPDATE billing_account SET held = held + %(amount)s
-    WHERE workspace_id = %(workspace)s AND kind = 'wallet' AND posted - held >= %(amount)s
-    RETURNING id
+WITH wallet AS MATERIALIZED (
+    SELECT id FROM billing_account
+    WHERE workspace_id = %(workspace)s AND kind = 'wallet' AND GREATEST(posted - held - owed, 0) >= %(amount)s
+        AND (%(asked)s OR NOT budgeted)
+    FOR NO KEY UPDATE
 ), hold AS (
-    INSERT INTO billing_hold (id, workspace_id, account_id, amount, captured, state, description,
-                              run_id, project_id, generation_id, created_at)
-    SELECT %(hold)s, %(workspace)s, wallet.id, %(amount)s, 0, 'open', %(description)s,
-           %(run)s, %(project)s, %(generation)s, %(now)s
+    INSERT INTO billing_hold (id, workspace_id, account_id, amount, captured, state, description, actor_id, token_id,
+                              run_id, workflow_id, project_id, generation_id, model, created_at)
+    SELECT %(hold)s, %(workspace)s, wallet.id, %(amount)s, 0, 'open', %(description)s, %(actor)s::uuid,
+           %(token)s::uuid, %(run)s::uuid, %(workflow)s::uuid, %(project)s::uuid, %(generation)s::uuid,
+           %(model)s::text, %(now)s
     FROM wallet
     ON CONFLICT (id) DO NOTHING
     RETURNING *
+), reserved AS (
+    UPDATE billing_account AS account SET held = account.held + hold.amount
+    FROM hold WHERE account.id = hold.account_id
 )
-SELECT wallet.id AS wallet, hold.* FROM wallet LEFT JOIN hold ON true
+SELECT * FROM hold
 """
-_UNRESERVE = "UPDATE billing_account SET held = held - %(amount)s WHERE id = %(wallet)s"
 
 _SPLIT = """
 WITH whole AS MATERIALIZED (
     SELECT part.*, LEAST(part.amount, %(amount)s) AS taken
     FROM billing_hold AS part JOIN billing_account AS account ON account.id = part.account_id
     WHERE part.id = %(parent)s AND part.state = 'open'
-        AND account.posted - account.held + part.amount >= %(amount)s
+        AND GREATEST(account.posted - account.held - account.owed, 0) + part.amount >= %(amount)s
+        AND (%(asked)s OR NOT account.budgeted)
 ), hold AS (
-    INSERT INTO billing_hold (id, workspace_id, account_id, parent_id, amount, captured, state, description,
-                              run_id, project_id, generation_id, created_at)
+    INSERT INTO billing_hold (id, workspace_id, account_id, parent_id, amount, captured, state, description, actor_id,
+                              token_id, run_id, workflow_id, project_id, generation_id, model, created_at)
     SELECT %(hold)s, whole.workspace_id, whole.account_id, whole.id, %(amount)s, 0, 'open', %(description)s,
-           whole.run_id, whole.project_id, %(generation)s, %(now)s
+           whole.actor_id, whole.token_id, whole.run_id, whole.workflow_id, whole.project_id, %(generation)s,
+           %(model)s, %(now)s
     FROM whole
     ON CONFLICT (id) DO NOTHING
     RETURNING *
@@ -75,15 +90,11 @@ SELECT hold.* FROM hold
 """
 
 _SETTLE = """
-WITH wallet AS MATERIALIZED (
-    SELECT id FROM billing_account
-    WHERE id = (SELECT account_id FROM billing_hold WHERE id = %(hold)s)
-    FOR NO KEY UPDATE
-), settled AS (
+WITH settled AS (
     UPDATE billing_hold AS hold
-    SET state = %(state)s, captured = LEAST(hold.amount, %(amount)s), settled_at = %(now)s
-    FROM wallet
-    WHERE hold.id = %(hold)s AND hold.account_id = wallet.id AND hold.state = 'open'
+    SET state = %(state)s, captured = LEAST(hold.amount, %(amount)s), settled_at = %(now)s,
+        model = COALESCE(%(model)s::text, hold.model)
+    WHERE hold.id = %(hold)s AND hold.state = 'open' AND hold.account_id::text = current_setting('billing.wallet', true)
     RETURNING hold.*
 ), parent AS (
     UPDATE billing_hold AS parent SET amount = parent.amount + settled.amount - settled.captured
@@ -96,18 +107,20 @@ WITH wallet AS MATERIALIZED (
         last_seq = account.last_seq + %(lines)s
     FROM settled LEFT JOIN parent ON true
     WHERE account.id = settled.account_id
-    RETURNING account.id, account.posted, account.last_seq
+    RETURNING account.id, account.posted, account.last_seq, account.owed
 ), line AS (
     INSERT INTO billing_ledgertransaction (id, workspace_id, kind, source, source_id, description, returned,
-                                           run_id, project_id, generation_id, created_at)
+                                           actor_id, token_id, run_id, workflow_id, project_id, generation_id, model,
+                                           created_at)
     SELECT %(transaction)s, settled.workspace_id, %(kind)s, 'hold', settled.id::text,
-           COALESCE(%(description)s, settled.description), settled.amount - settled.captured,
-           settled.run_id, settled.project_id, settled.generation_id, %(now)s
+           COALESCE(%(description)s::text, settled.description), settled.amount - settled.captured,
+           settled.actor_id, settled.token_id, settled.run_id, settled.workflow_id, settled.project_id,
+           settled.generation_id, settled.model, %(now)s
     FROM settled WHERE %(lines)s > 0
     RETURNING id, workspace_id
 ), revenue AS (
-    INSERT INTO billing_account (id, kind, posted, held, last_seq, created_at)
-    SELECT %(revenue)s, 'revenue', 0, 0, 0, %(now)s FROM settled WHERE settled.captured > 0
+    INSERT INTO billing_account (id, kind, posted, held, owed, last_seq, created_at)
+    SELECT %(revenue)s, 'revenue', 0, 0, 0, 0, %(now)s FROM settled WHERE settled.captured > 0
     ON CONFLICT DO NOTHING
 ), entries AS (
     INSERT INTO billing_entry (id, workspace_id, transaction_id, account_id, amount, seq, balance_after, created_at)
@@ -116,31 +129,69 @@ WITH wallet AS MATERIALIZED (
     UNION ALL
     SELECT %(counter_entry)s, line.workspace_id, line.id, %(revenue)s, settled.captured, NULL, NULL, %(now)s
     FROM line, settled WHERE settled.captured > 0
+), burnt AS MATERIALIZED (
+    SELECT lot.id, LEAST(lot.remaining, settled.captured - lot.earlier) AS amount
+    FROM settled CROSS JOIN LATERAL (
+        SELECT lot.id, lot.remaining, sum(lot.remaining) OVER burns - lot.remaining AS earlier
+        FROM billing_lot AS lot WHERE lot.account_id = settled.account_id AND lot.is_open
+        WINDOW burns AS (ORDER BY lot.priority, lot.expires_at, lot.id)
+    ) AS lot
+    WHERE lot.earlier < settled.captured
+), lots AS (
+    UPDATE billing_lot AS lot SET remaining = lot.remaining - burnt.amount FROM burnt WHERE lot.id = burnt.id
+), parts AS (
+    INSERT INTO billing_lotentry (workspace_id, transaction_id, lot_id, amount)
+    SELECT line.workspace_id, line.id, burnt.id, -burnt.amount FROM line, burnt
 )
-SELECT settled.* FROM settled
+SELECT posted.owed, settled.* FROM settled, posted
 """
 
-_GRANT = """
+_POST = """
 WITH line AS (
-    INSERT INTO billing_ledgertransaction (id, workspace_id, kind, source, source_id, description, returned,
+    INSERT INTO billing_ledgertransaction (id, workspace_id, kind, source, source_id, description, returned, asked,
                                            actor_id, created_at)
-    VALUES (%(transaction)s, %(workspace)s, 'grant', %(source)s, %(source_id)s, %(description)s, 0, %(actor)s, %(now)s)
+    VALUES (%(transaction)s, %(workspace)s, %(kind)s, %(source)s, %(source_id)s, %(description)s, 0, %(asked)s,
+            %(actor)s, %(now)s)
     ON CONFLICT (kind, source, source_id) DO NOTHING
     RETURNING id, workspace_id
 ), posted AS (
-    UPDATE billing_account AS account SET posted = account.posted + %(amount)s, last_seq = account.last_seq + 1
+    UPDATE billing_account AS account
+    SET posted = account.posted + %(amount)s, owed = account.owed - %(receivable)s, last_seq = account.last_seq + 1
     FROM line WHERE account.id = %(wallet)s
     RETURNING account.id, account.posted, account.last_seq
-), grants AS (
-    INSERT INTO billing_account (id, kind, posted, held, last_seq, created_at)
-    SELECT %(grants)s, 'grants', 0, 0, 0, %(now)s FROM line
+), sides AS MATERIALIZED (
+    SELECT side.* FROM line, unnest(%(kinds)s::text[], %(accounts)s::uuid[], %(amounts)s::bigint[])
+        AS side (kind, account, amount)
+), ours AS (
+    INSERT INTO billing_account (id, kind, posted, held, owed, last_seq, created_at)
+    SELECT account, kind, 0, 0, 0, 0, %(now)s FROM sides WHERE NOT kind = ANY(%(workspace_kinds)s)
     ON CONFLICT DO NOTHING
+), theirs AS (
+    UPDATE billing_account AS account SET posted = account.posted + sides.amount
+    FROM sides WHERE account.id = sides.account AND account.workspace_id IS NOT NULL
 ), entries AS (
     INSERT INTO billing_entry (id, workspace_id, transaction_id, account_id, amount, seq, balance_after, created_at)
     SELECT %(entry)s, line.workspace_id, line.id, posted.id, %(amount)s, posted.last_seq, posted.posted, %(now)s
     FROM line, posted
     UNION ALL
-    SELECT %(counter_entry)s, line.workspace_id, line.id, %(grants)s, -%(amount)s, NULL, NULL, %(now)s FROM line
+    SELECT gen_random_uuid(), line.workspace_id, line.id, sides.account, sides.amount, NULL, NULL, %(now)s
+    FROM line, sides
+), lot AS (
+    INSERT INTO billing_lot (id, workspace_id, account_id, transaction_id, priority, amount, remaining, expires_at,
+                             created_at)
+    SELECT %(entry)s, line.workspace_id, %(wallet)s, line.id, %(priority)s, %(amount)s, %(amount)s, %(expires_at)s,
+           %(now)s
+    FROM line WHERE %(priority)s IS NOT NULL
+    RETURNING id, amount
+), moved AS MATERIALIZED (
+    SELECT part.* FROM line, unnest(%(lots)s::uuid[], %(parts)s::bigint[]) AS part (lot, amount)
+), lots AS (
+    UPDATE billing_lot AS lot SET remaining = lot.remaining + moved.amount FROM moved WHERE lot.id = moved.lot
+), parts AS (
+    INSERT INTO billing_lotentry (workspace_id, transaction_id, lot_id, amount)
+    SELECT line.workspace_id, line.id, lot.id, lot.amount FROM line, lot
+    UNION ALL
+    SELECT line.workspace_id, line.id, moved.lot, moved.amount FROM line, moved
 )
 SELECT id FROM line
 """
@@ -149,8 +200,12 @@ SELECT id FROM line
 def _one(statement: str, values: Mapping[str, Any]) -> dict[str, Any] | None:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
-        row = cursor.fetchone()
-        return None if row is None else dict(zip((column.name for column in cursor.description), row, strict=True))
+        return _row(cursor)
+
+
+def _row(cursor: CursorWrapper) -> dict[str, Any] | None:
+    row = cursor.fetchone()
+    return None if row is None else dict(zip((column.name for column in cursor.description), row, strict=True))
 
 
 def _locked(lock: str, statement: str, values: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -160,40 +215,85 @@ def _locked(lock: str, statement: str, values: Mapping[str, Any]) -> dict[str, A
         return None if wallet is None else _one(statement, {**values, "wallet": wallet["id"]})
 
 
-def _hold(row: dict[str, Any] | None) -> Hold | None:
-    if row is None:
-        return None
+def _hold(row: dict[str, Any]) -> Hold:
     names = [field.attname for field in Hold._meta.concrete_fields]
     return Hold.from_db(connection.alias, names, [row[name] for name in names])
 
 
 def reserve(values: Mapping[str, Any]) -> Hold | None:
-    """A new hold on a workspace's wallet; None: too few credits, no wallet yet, or the id is taken."""
-    with transaction.atomic(savepoint=False):
-        row = _one(_RESERVE, values)
-        if row is None:
-            return None
-        wallet = row.pop("wallet")
-        if row["id"] is not None:
-            return _hold(row)
-        with connection.cursor() as cursor:
-            cursor.execute(_UNRESERVE, {**values, "wallet": wallet})
-        return None
+    """A new hold on a workspace's wallet; None: too few credits, no wallet yet, or the id is taken.
+
+    Also None where there are budgets and nobody ``asked`` them yet, which needs the wallet's lock.
+    """
+    with prepared() as cursor:
+        cursor.execute(_RESERVE, values)
+        row = _row(cursor)
+    return None if row is None else _hold(row)
 
 
 def split(values: Mapping[str, Any]) -> Hold | None:
-    """A new hold out of an open one, the shortage from the wallet; None: too few, not open, or the id is taken."""
-    return _hold(_locked(_LOCK_OF_PARENT, _SPLIT, values))
+    """A new hold out of an open one, the shortage from the wallet; None: too few, not open, or the id is taken.
+
+    Also None where there are budgets that were not ``asked``.
+    """
+    row = _locked(_LOCK_OF_PARENT, _SPLIT, values)
+    return None if row is None else _hold(row)
 
 
-def settle(values: Mapping[str, Any]) -> Hold | None:
+@dataclass(frozen=True)
+class Settled:
+    """The hold that was settled, and what its workspace owes."""
+
+    hold: Hold
+    owed: int
+
+
+def settle(values: Mapping[str, Any]) -> Settled | None:
     """Capture or release an open hold; None: there is no such hold, or it is settled already."""
-    return _hold(_one(_SETTLE, values))
+    # Again, because a hold may appear between lock and settlement.
+    return _settle(values) or _settle(values)
 
 
-def grant(values: Mapping[str, Any]) -> bool:
-    """Credits from the grants account to a wallet; False: no wallet yet, or this source was granted before."""
-    return _locked(_LOCK_OF_WORKSPACE, _GRANT, values) is not None
+def _settle(values: Mapping[str, Any]) -> Settled | None:
+    connection.ensure_connection()
+    with prepared() as lock, prepared() as cursor:
+        # Both are sent at once and are one transaction: nobody who waits for the wallet waits for this client too.
+        with connection.connection.pipeline():
+            lock.execute(_LOCK_OF_HOLD, values)
+            cursor.execute(_SETTLE, values)
+        row = _row(cursor)
+    return None if row is None else Settled(_hold(row), row["owed"])
+
+
+def post(values: Mapping[str, Any], *, sides: Mapping[AccountKind, int], parts: Mapping[UUID, int]) -> bool:
+    """A line of ``amount`` on the wallet, the opposite on the ``sides``; False: this was posted before.
+
+    With a ``priority`` it is a new lot, otherwise ``parts`` says what of it belongs to which lot. The caller holds the
+    wallet's lock, which guards a workspace's other accounts and lots too.
+    """
+    workspace_id: UUID = values["workspace"]
+    moved = {kind: amount for kind, amount in sides.items() if amount}
+    _own_make(workspace_id, [kind for kind in moved if kind in WORKSPACE_KINDS])
+    more = {
+        "kinds": [kind.value for kind in moved],
+        "accounts": [_account_id(kind, workspace_id) for kind in moved],
+        "amounts": list(moved.values()),
+        "receivable": moved.get(AccountKind.RECEIVABLE, 0),
+        "lots": list(parts),
+        "parts": list(parts.values()),
+        "workspace_kinds": [kind.value for kind in WORKSPACE_KINDS],
+    }
+    return _one(_POST, {**values, **more}) is not None
+
+
+def _account_id(kind: AccountKind, workspace_id: UUID) -> UUID:
+    return SYSTEM_ACCOUNTS.get(kind) or uuid5(workspace_id, kind.value)
+
+
+def _own_make(workspace_id: UUID, kinds: list[AccountKind]) -> None:
+    """Make a workspace's accounts beside its wallet unless they are there. Their ids follow from it: no look-up."""
+    rows = [Account(id=_account_id(kind, workspace_id), workspace_id=workspace_id, kind=kind) for kind in kinds]
+    Account.objects.for_workspace(workspace_id).bulk_create(rows, ignore_conflicts=True)
 
 
 def wallet_make(workspace_id: UUID) -> None:

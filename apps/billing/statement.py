@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
-from django.db.models import QuerySet, Sum
+from django.db.models import OuterRef, Prefetch, QuerySet, Subquery, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from apps.billing.models import Account, AccountKind, Entry, Hold, HoldState, TransactionKind
+from apps.billing.models import BURN_ORDER, Account, AccountKind, Entry, Hold, HoldState, Lot, LotEntry, TransactionKind
 from apps.common.money import MICRO
+from apps.workspaces.models import Membership
 
 ORDER = ("-seq",)
 HOLDS_SHOWN = 20
+LOTS_SHOWN = 50
 SPENT_DAYS = 30
 
 
@@ -31,7 +33,10 @@ class LineFilter:
 
 
 def lines(workspace_id: UUID, chosen: LineFilter) -> QuerySet[Entry]:
-    """The wallet's entries with their transactions. Order them by ``ORDER``: ``seq`` has no gaps."""
+    """The wallet's entries with their transactions and lots, and ``by``: the address of the member who did it.
+
+    Order them by ``ORDER``: ``seq`` has no gaps.
+    """
     wallet = Account.objects.for_workspace(workspace_id).filter(kind=AccountKind.WALLET).values("id")[:1]
     rows: QuerySet[Entry] = Entry.objects.for_workspace(workspace_id).filter(account=wallet)
     if chosen.kind:
@@ -44,7 +49,13 @@ def lines(workspace_id: UUID, chosen: LineFilter) -> QuerySet[Entry]:
         rows = rows.filter(created_at__gte=_midnight(chosen.since))
     if chosen.until:
         rows = rows.filter(created_at__lt=_midnight(chosen.until + timedelta(days=1)))
-    return rows.select_related("transaction")
+    who = Membership.objects.filter(workspace=workspace_id, user=OuterRef("transaction__actor_id"))
+    parts = LotEntry.objects.for_workspace(workspace_id).select_related("lot").order_by("lot__priority", "lot_id")
+    return (
+        rows.select_related("transaction")
+        .annotate(by=Subquery(who.values("user__email")[:1]))
+        .prefetch_related(Prefetch("transaction__lots", queryset=parts))
+    )
 
 
 def spent_lately(workspace_id: UUID, now: datetime) -> int:
@@ -55,10 +66,38 @@ def spent_lately(workspace_id: UUID, now: datetime) -> int:
     return -(rows.aggregate(total=Sum("amount"))["total"] or 0)
 
 
+def limit_suggested(workspace_id: UUID, now: datetime) -> int:
+    """Credits a month that leave room: half as much again as the last 30 days cost, rounded up; 100 for a newcomer."""
+    wanted = -(-spent_lately(workspace_id, now) * 3 // (2 * MICRO))
+    size = 10 ** max(0, len(str(wanted)) - 2)
+    return -(-wanted // size) * size if wanted else 100
+
+
 def holds_open(workspace_id: UUID) -> list[Hold]:
     """What is held at this moment, the newest first; at most 20."""
     rows = Hold.objects.for_workspace(workspace_id).filter(state=HoldState.OPEN, amount__gt=0)
     return list(rows.order_by("-created_at", "-id")[:HOLDS_SHOWN])
+
+
+def lots_open(workspace_id: UUID) -> list[Lot]:
+    """What is left of which credits, in the order in which they burn; at most 50."""
+    rows = Lot.objects.for_workspace(workspace_id).filter(is_open=True)
+    return list(rows.order_by(*BURN_ORDER)[:LOTS_SHOWN])
+
+
+def disputed(workspace_id: UUID) -> int:
+    """Micro-credits set aside because a payment is contested."""
+    rows = Account.objects.for_workspace(workspace_id).filter(kind=AccountKind.DISPUTED)
+    return rows.values_list("posted", flat=True).first() or 0
+
+
+def paid_from(line: Entry) -> list[tuple[str, int]]:
+    """What a line took from granted, plan and bought credits, or put there: kind and micro-credits, as they burn."""
+    sums: dict[str, int] = {}
+    for part in line.transaction.lots.all():
+        kind = str(part.lot.get_priority_display())
+        sums[kind] = sums.get(kind, 0) + part.amount
+    return list(sums.items())
 
 
 def csv_rows(rows: QuerySet[Entry]) -> Iterator[list[str]]:
@@ -72,6 +111,11 @@ def csv_rows(rows: QuerySet[Entry]) -> Iterator[list[str]]:
         _("Balance after"),
         _("Run"),
         _("Generation"),
+        _("Project"),
+        _("Came back"),
+        _("Credits used"),
+        _("By"),
+        _("Source"),
     ]
     for line in rows.order_by(*ORDER).iterator(chunk_size=1000):
         made = line.transaction
@@ -79,21 +123,27 @@ def csv_rows(rows: QuerySet[Entry]) -> Iterator[list[str]]:
             str(line.seq),
             line.created_at.isoformat(),
             made.get_kind_display(),
-            _cell(made.description),
-            _decimal(line.amount),
-            _decimal(line.balance_after or 0),
+            cell(made.description),
+            decimal(line.amount),
+            decimal(line.balance_after or 0),
             str(made.run_id or ""),
             str(made.generation_id or ""),
+            str(made.project_id or ""),
+            decimal(made.returned),
+            ", ".join(f"{kind} {decimal(amount)}" for kind, amount in paid_from(line)),
+            cell(getattr(line, "by", None) or ""),
+            cell(f"{made.source} {made.source_id}"),
         ]
 
 
-def _decimal(micro: int) -> str:
+def decimal(micro: int) -> str:
+    """Micro-credits as credits with all six decimals, for a spreadsheet."""
     sign = "-" if micro < 0 else ""
     whole, rest = divmod(abs(micro), MICRO)
     return f"{sign}{whole}.{rest:06d}"
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """A prompt may begin like a formula; a quote keeps the spreadsheet from running it."""
     return f"'{text}" if text[:1] in tuple("=+-@\t\r") else text
 

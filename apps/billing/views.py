@@ -12,10 +12,11 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
+from apps.billing.budget_list import budget_rows
 from apps.billing.forms import LineFilterForm
 from apps.billing.fragments import balance_render
 from apps.billing.services import balance_get
-from apps.billing.statement import ORDER, csv_rows, holds_open, lines, spent_lately
+from apps.billing.statement import ORDER, csv_rows, disputed, holds_open, lines, lots_open, spent_lately
 from apps.common.paging import keyset_page
 from apps.common.problems import Problem
 from apps.workspaces.access import MemberRequest, member_required
@@ -37,6 +38,9 @@ def ledger(request: MemberRequest) -> HttpResponse:
         "balance": balance_get(workspace_id=workspace_id),
         "spent": spent_lately(workspace_id, timezone.now()),
         "holds": holds_open(workspace_id),
+        "lots": lots_open(workspace_id),
+        "disputed": disputed(workspace_id),
+        "budgets": [row for row in budget_rows(workspace_id, timezone.now()) if row.state in ("near", "full")],
     }
     return render(request, "billing/ledger.html", context)
 
@@ -54,11 +58,16 @@ def balance(request: MemberRequest) -> HttpResponse:
 def ledger_csv(request: MemberRequest) -> StreamingHttpResponse:
     """Every line that the same filters show, as CSV."""
     rows = lines(request.workspace.id, LineFilterForm(request.GET).chosen())
-    name = f"millrace-{request.workspace.slug}-{timezone.localdate().isoformat()}.csv"
+    return csv_response(csv_rows(rows), f"millrace-{request.workspace.slug}")
+
+
+def csv_response(rows: Iterator[list[str]], name: str) -> StreamingHttpResponse:
+    """A table as a file named for today."""
+    filename = f"{name}-{timezone.localdate().isoformat()}.csv"
     return StreamingHttpResponse(
-        _csv(csv_rows(rows)),
+        _csv(rows),
         content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        headers={"Content-Disposition": f'attachment; filename="{filename}"'},
     )
 
 

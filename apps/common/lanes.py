@@ -1,7 +1,8 @@
 """Tasks with their lane: ``control`` (short, always fast), ``io`` (waits for others), ``work`` (needs a processor).
 
-``io-steps`` and ``work-steps`` are further queues of the same workers, which take from both in turn. Their messages say
-only "there is something to do"; what, is looked up in PostgreSQL, so a few of them are enough for any number of steps.
+``io-steps``, ``io-submits`` and ``work-steps`` are further queues of the same workers, which take from them in turn.
+Their messages say only "there is something to do"; what, is looked up in PostgreSQL, so a few of them are enough for
+any number of steps.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from redis import RedisError
 
 log = structlog.get_logger(__name__)
 P = ParamSpec("P")
-Lane = Literal["control", "io", "work", "io-steps", "work-steps"]
+Lane = Literal["control", "io", "work", "io-steps", "io-submits", "work-steps"]
 # So many messages of one queue of steps may wait for a free place. Each that is begun sends another if there is more
 # to do, so that a few fill any number of places.
 MESSAGES_WAITING = 4

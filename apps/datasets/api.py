@@ -15,7 +15,7 @@ from apps.common.paging import LIMIT_DEFAULT, keyset_page
 from apps.common.problems import Problem, not_found
 from apps.datasets import services
 from apps.datasets.execution.recording import licences, workspace_allows
-from apps.datasets.fragments import consent_shown, datasets_listed, export_sentence
+from apps.datasets.fragments import consent_shown, datasets_listed, export_sentence, version_sentence
 from apps.datasets.models import Consent, Dataset, Export, ExportState, Row, Version
 from apps.datasets.schemas import (
     ConsentIn,
@@ -109,9 +109,9 @@ def dataset_detail(request: ApiRequest, dataset_id: UUID) -> Any:
     return dataset_json(row, vars(row)["version_count"])
 
 
-@router.post("/datasets/{uuid:dataset_id}/versions", auth=api_auth("generations:write"), response={201: VersionOut})
+@router.post("/datasets/{uuid:dataset_id}/versions", auth=api_auth("generations:write"), response={202: VersionOut})
 def version_create(request: ApiRequest, dataset_id: UUID, body: VersionIn) -> Any:
-    """Freeze what the filter holds now as the next version."""
+    """Have what the filter holds now frozen as the next version. Watch `GET` on the version."""
     _project_check(request, body.filter)
     try:
         version = services.version_freeze(
@@ -126,10 +126,18 @@ def version_create(request: ApiRequest, dataset_id: UUID, body: VersionIn) -> An
     except services.NothingSelected as error:
         detail = _("Nothing fits this selection that anybody agreed to.")
         raise Problem("nothing-selected", 422, _("Nothing selected"), detail) from error
-    except services.TooMuchSelected as error:
-        detail = _("A version holds at most 1,000,000 generations. Narrow the selection, by date say.")
-        raise Problem("too-much-selected", 422, _("Too much selected"), detail) from error
-    return Status(201, version_json(version))
+    return Status(202, version_json(version))
+
+
+@router.post(VERSION + "/cancel", auth=api_auth("generations:write"), response=VersionOut)
+def version_cancel(request: ApiRequest, dataset_id: UUID, version: int) -> Any:
+    """Stop freezing a version: nothing of it stays."""
+    try:
+        found = services.version_cancel(workspace_id=request.workspace.id, version=_version(dataset_id, version))
+    except services.NotFreezing as error:
+        detail = _("This version is not being frozen any more.")
+        raise Problem("not-freezing", 409, _("Not freezing"), detail) from error
+    return version_json(found)
 
 
 @router.get("/datasets/{uuid:dataset_id}/versions", auth=api_auth("read"), response=VersionPage)
@@ -176,6 +184,9 @@ def export_create(request: ApiRequest, dataset_id: UUID, version: int, body: Exp
     except services.ExportRunning as error:
         detail = _("This version is being exported in this format already.")
         raise Problem("export-running", 409, _("Export running"), detail) from error
+    except services.VersionNotFrozen as error:
+        detail = _("This version is not frozen, so there is nothing to export. Watch its state.")
+        raise Problem("version-not-frozen", 409, _("Not frozen"), detail) from error
     return Status(202, export_json(export))
 
 
@@ -218,11 +229,12 @@ def dataset_json(row: Dataset, versions: int) -> dict[str, Any]:
 
 def version_json(row: Version) -> dict[str, Any]:
     """The shape of :class:`VersionOut`."""
-    same = ("number", "note", "rows", "removed", "revision", "created_at")
+    same = ("number", "note", "state", "done", "rows", "removed", "revision", "created_at", "frozen_at")
     return {
         **{name: getattr(row, name) for name in same},
         "dataset": row.dataset_id,
         "filter": row.chosen,
+        "error": version_sentence(row) or None,
         "changelog": [
             {"at": change.created_at, "kind": change.kind, "why": change.why or None, "rows": change.count}
             for change in row.changes.all()

@@ -10,7 +10,7 @@ from django.db.models import Count, Max, QuerySet
 from django.utils.translation import gettext as _
 
 from apps.datasets.execution.recording import workspace_allows
-from apps.datasets.models import Consent, Dataset, Export, ExportState, Version
+from apps.datasets.models import Consent, Dataset, Export, ExportState, Version, VersionState
 from apps.datasets.selection import CONSENTS, KINDS
 from apps.generations.models import Generation, GenerationState
 from apps.projects.models import Project
@@ -24,8 +24,8 @@ def datasets_listed(workspace_id: UUID) -> QuerySet[Dataset]:
 
 
 def versions_last(workspace_id: UUID, datasets: Sequence[Dataset]) -> dict[UUID, Version]:
-    """The newest version of each dataset that has one."""
-    rows = Version.objects.for_workspace(workspace_id).filter(dataset__in=datasets)
+    """The newest version of each dataset that has one, be it still freezing."""
+    rows = Version.objects.for_workspace(workspace_id).filter(dataset__in=datasets, state__in=["freezing", "frozen"])
     return {row.dataset_id: row for row in rows.order_by("dataset_id", "-number").distinct("dataset_id")}
 
 
@@ -57,6 +57,13 @@ def _project(version: Version, project: str | None) -> str:
         return ""
     found = Project.objects.for_workspace(version.workspace_id).filter(id=project).first()
     return found.name if found else project
+
+
+def version_sentence(version: Version) -> str:
+    """Why there is no such version and what to do; "" while it is freezing or when it is there."""
+    if version.state == VersionState.CANCELLED:
+        return _("It was cancelled before it was done, so it holds nothing. What was chosen is kept: freeze it again.")
+    return version.get_error_display() if version.state == VersionState.FAILED else ""
 
 
 def export_sentence(export: Export) -> str:

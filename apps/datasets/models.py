@@ -132,10 +132,28 @@ class Dataset(TenantModel):
         return self.name
 
 
+class VersionState(models.TextChoices):
+    """``freezing`` has no rows yet that anybody sees; what failed or was cancelled never gets any."""
+
+    FREEZING = "freezing", _("Freezing")
+    FROZEN = "frozen", _("Frozen")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+class FreezeError(models.TextChoices):
+    """Why a version could not be frozen."""
+
+    NOTHING = "nothing", _("Nothing fits this selection that anybody agreed to.")
+    TOO_MUCH = "too_much", _("A version holds at most 1,000,000 generations. Narrow the selection, by date say.")
+    TRIES = "tries", _("It could not be frozen after several tries. Try it again; nothing was lost.")
+
+
 class Version(TenantModel):
     """A selection, fixed: which generations, and what people had said of them. Numbered from 1, never changed.
 
     What may not be exported any more is marked in its rows; ``revision`` counts such changes, ``removed`` the rows.
+    While it is being frozen, ``done`` of ``rows`` says how far it is, and ``fence`` counts claims as with exports.
     """
 
     dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="versions")
@@ -146,13 +164,46 @@ class Version(TenantModel):
     rows = models.PositiveIntegerField(default=0)
     removed = models.PositiveIntegerField(default=0)
     revision = models.PositiveIntegerField(default=0)
+    state = models.CharField(max_length=10, choices=VersionState.choices, default=VersionState.FREEZING)
+    error = models.CharField(max_length=10, choices=FreezeError.choices, blank=True)
+    done = models.PositiveIntegerField(default=0)
+    fence = models.PositiveIntegerField(default=0)
+    tries = models.PositiveSmallIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    frozen_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-number"]
-        constraints = [models.UniqueConstraint(fields=["dataset", "number"], name="datasets_version_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["dataset", "number"], name="datasets_version_once"),
+            models.CheckConstraint(condition=Q(state__in=VersionState.values), name="datasets_version_state"),
+            models.CheckConstraint(
+                condition=Q(state=VersionState.FROZEN, frozen_at__isnull=False)
+                | (~Q(state=VersionState.FROZEN) & Q(frozen_at__isnull=True)),
+                name="datasets_version_frozen",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["created_at"], name="datasets_version_open", condition=Q(state=VersionState.FREEZING)),
+        ]
 
     def __str__(self) -> str:
         return str(self.number)
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether its rows are there and may be exported."""
+        return self.state == VersionState.FROZEN
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is being frozen."""
+        return self.state == VersionState.FREEZING
+
+    @property
+    def part(self) -> float:
+        """How much of it is frozen, 0 to 1."""
+        return self.done / self.rows if self.rows else 0.0
 
     @property
     def kept(self) -> int:

@@ -139,10 +139,17 @@ class ChangeOut(Schema):
 
 
 class VersionOut(Schema):
-    """A frozen version. ``rows`` never changes; ``removed`` of them are not exported any more."""
+    """``state``: freezing (``done`` of ``rows``), frozen, failed (``error`` says why), cancelled.
+
+    Once frozen ``rows`` never changes; ``removed`` of them are not exported any more.
+    """
 
     dataset: UUID
     number: int
+    state: str
+    error: str | None
+    done: int
+    frozen_at: Moment | None
     note: str
     filter: dict[str, Any]
     rows: int

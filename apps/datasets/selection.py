@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -63,6 +64,17 @@ class Selection:
             if value not in (None, ())
         }
         return {name: str(value) if isinstance(value, (UUID, date)) else value for name, value in plain.items()}
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> Selection:
+        """The filter that :meth:`document` gave."""
+        days: Callable[[str], Any] = date.fromisoformat
+        readers: dict[str, Callable[[Any], Any]] = {"project": UUID, "since": days, "until": days}
+        told: dict[str, Any] = {}
+        for name, value in document.items():
+            plain = tuple(value) if isinstance(value, list) else value
+            told[name] = readers[name](plain) if name in readers else plain
+        return cls(**told)
 
     def _conditions(self) -> Q:
         found = Q(state__in=self.states or STATES)

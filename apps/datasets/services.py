@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Max, QuerySet
+from django.db.models import F, Max
 from django.utils import timezone
 
 from apps.assets import storage
@@ -15,13 +14,11 @@ from apps.common.tenancy import scope
 from apps.datasets.execution.reconciling import recheck_want, version_reconcile
 from apps.datasets.execution.recording import workspace_allows
 from apps.datasets.execution.sweeping import export_prefix
-from apps.datasets.models import Change, ChangeKind, Consent, Dataset, Export, ExportState, Licence, Version
+from apps.datasets.models import Consent, Dataset, Export, ExportState, Licence, Version, VersionState
 from apps.datasets.selection import Selection
-from apps.datasets.tasks import export_make
+from apps.datasets.tasks import export_make, version_fix
 from apps.generations.models import Generation
 
-# So many generations may be frozen at once.
-ROWS_MAX = 1_000_000
 # How long a link to a file of an export works.
 LINK_SECONDS = 600
 LICENCES_MAX = 200
@@ -39,8 +36,12 @@ class NothingSelected(Exception):
     """Nothing fits this selection that anybody agreed to."""
 
 
-class TooMuchSelected(Exception):
-    """A version may hold 1,000,000 generations. Narrow the selection, for example by date."""
+class NotFreezing(Exception):
+    """This version is not being frozen any more."""
+
+
+class VersionNotFrozen(Exception):
+    """Only a frozen version has rows to export."""
 
 
 class ExportRunning(Exception):
@@ -109,14 +110,16 @@ def dataset_create(*, workspace_id: UUID, name: str, description: str = "", acto
 def version_freeze(
     *, workspace_id: UUID, dataset_id: UUID, selection: Selection, note: str = "", actor_id: UUID | None = None
 ) -> Version:
-    """Fix what the selection holds now as the dataset's next version.
+    """Have what the selection holds fixed as the dataset's next version, by a worker: watch its ``state``.
 
-    Raises DatasetNotFound, NothingSelected, TooMuchSelected.
+    Raises DatasetNotFound, NothingSelected.
     """
     with scope(workspace_id), transaction.atomic():
         dataset: Dataset | None = Dataset.objects.select_for_update().filter(id=dataset_id).first()
         if dataset is None:
             raise DatasetNotFound(DatasetNotFound.__doc__)
+        if not selection.allowed(workspace_id).exists():
+            raise NothingSelected(NothingSelected.__doc__)
         last = Version.objects.filter(dataset=dataset).aggregate(last=Max("number"))["last"] or 0
         version: Version = Version.objects.create(
             workspace_id=workspace_id,
@@ -126,39 +129,31 @@ def version_freeze(
             chosen=selection.document(),
             created_by_id=actor_id,
         )
-        version.rows = _rows_insert(version, selection.allowed(workspace_id))
-        if version.rows == 0:
-            raise NothingSelected(NothingSelected.__doc__)
-        if version.rows > ROWS_MAX:
-            raise TooMuchSelected(TooMuchSelected.__doc__)
-        version.save(update_fields=["rows"])
-        told: dict[str, Any] = {"kind": ChangeKind.FROZEN, "count": version.rows, "created_at": version.created_at}
-        Change.objects.create(workspace_id=workspace_id, version=version, **told)
-        # What somebody agreed to may have lost a file before: then the changelog says so from the start.
-        return version_reconcile(workspace_id, version.id, timezone.now())
+        version_fix.delay_on_commit(workspace_id=str(workspace_id), version_id=str(version.id))
+    return version
 
 
-def _rows_insert(version: Version, rows: QuerySet[Generation]) -> int:
-    """Number the selected generations by when they were made; one statement, no row passes through this process."""
-    columns = ("id", "created_at", "model", "rating", "tags", "licence")
-    chosen = rows.order_by("created_at", "id").values(*columns)[: ROWS_MAX + 1]
-    sql, params = chosen.query.sql_with_params()
-    statement = f"""
-        INSERT INTO datasets_row (workspace_id, version_id, position, generation_id, model, rating, tags, licence, why)
-        SELECT %s, %s, row_number() OVER (ORDER BY created_at, id), id, model, rating, tags, licence, ''
-        FROM ({sql}) AS chosen
-    """  # noqa: S608 (Django's own statement)
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [version.workspace_id, version.id, *params])
-        return int(cursor.rowcount)
+def version_cancel(*, workspace_id: UUID, version: Version) -> Version:
+    """Stop freezing: no row of it stays. Raises NotFreezing when that is over already."""
+    with scope(workspace_id):
+        # Whoever freezes it sees at the next rows, and at the latest before it commits, that the claim is gone.
+        rows = Version.objects.filter(id=version.id, state=VersionState.FREEZING)
+        stopped = {"state": VersionState.CANCELLED, "lease_until": None, "rows": 0, "done": 0}
+        if not rows.update(**stopped, fence=F("fence") + 1):
+            raise NotFreezing(NotFreezing.__doc__)
+        version.refresh_from_db()
+        poke(f"workspace.{workspace_id}", dataset=version.dataset_id)
+    return version
 
 
 def export_start(
     *, workspace_id: UUID, version: Version, kind: str, partition: str = "date", actor_id: UUID | None = None
 ) -> Export:
-    """Have a version exported by the ``work`` lane. Raises ExportRunning."""
+    """Have a version exported by the ``work`` lane. Raises ExportRunning, VersionNotFrozen."""
     with scope(workspace_id), transaction.atomic():
         locked = Version.objects.select_for_update().get(id=version.id)
+        if not locked.is_frozen:
+            raise VersionNotFrozen(VersionNotFrozen.__doc__)
         same = Export.objects.filter(version=locked, format=kind, partition=partition)
         if same.filter(state__in=[ExportState.QUEUED, ExportState.RUNNING]).exists():
             raise ExportRunning(ExportRunning.__doc__)

@@ -40,6 +40,14 @@ def video_measure(*, workspace_id: str, blob_id: str, **_: object) -> None:
     measuring.video_measure(workspace_id=UUID(workspace_id), blob_id=UUID(blob_id), now=timezone.now())
 
 
+@lane_task("io")
+def version_fix(*, workspace_id: str, version_id: str, **_: object) -> None:
+    """Freeze a version."""
+    from apps.datasets.execution import freezing
+
+    freezing.version_fix(workspace_id=UUID(workspace_id), version_id=UUID(version_id))
+
+
 @lane_task("work")
 def export_make(*, workspace_id: str, export_id: str, **_: object) -> None:
     """Make an export, or some of its files."""
@@ -55,6 +63,8 @@ def datasets_sweep(**_: object) -> None:
     now = timezone.now()
     reconciling.rechecks_do(now)
     sweeping.exports_clear()
+    for workspace_id, version_id in sweeping.versions_left(now):
+        version_fix.delay(workspace_id=str(workspace_id), version_id=str(version_id))
     for workspace_id, export_id in sweeping.exports_left(now):
         export_make.delay(workspace_id=str(workspace_id), export_id=str(export_id))
     for workspace_id, blob_id in sweeping.videos_unmeasured(now):

@@ -13,14 +13,14 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.common.paging import keyset_page
 from apps.common.problems import Problem
 from apps.datasets import services
 from apps.datasets.execution.recording import workspace_allows
 from apps.datasets.forms import BuilderForm, ExportForm, SelectionForm
-from apps.datasets.fragments import datasets_listed, export_sentence, selection_shown, versions_last
+from apps.datasets.fragments import datasets_listed, export_sentence, selection_shown, version_sentence, versions_last
 from apps.datasets.models import Dataset, Export, Row, Version
 from apps.datasets.selection import preview
 from apps.generations.models import Generation
@@ -30,6 +30,7 @@ from apps.workspaces.models import Role
 PAGE = 30
 SAMPLE = 8
 # The states of an export among those that every page draws alike.
+VERSION_LOOKS = {"freezing": "running", "frozen": "completed", "failed": "failed", "cancelled": "cancelled"}
 LOOKS = {"queued": "pending", "running": "running", "ready": "completed", "failed": "failed", "outdated": "skipped"}
 
 
@@ -63,7 +64,6 @@ def dataset_build(request: MemberRequest) -> HttpResponse:
     form = BuilderForm(request.POST or None, initial=_initial(dataset), **options)
     version = _freeze(request, form, dataset) if request.method == "POST" and form.is_valid() else None
     if version is not None:
-        messages.success(request, _("Version %(number)s is frozen.") % {"number": version.number})
         return redirect("datasets:version_detail", request.workspace.slug, version.dataset_id, version.number)
     context = {"form": form, "dataset": dataset, "allows": workspace_allows(request.workspace.id)}
     refused = request.method == "POST"
@@ -105,12 +105,37 @@ def version_detail(request: MemberRequest, dataset_id: UUID, version: int) -> Ht
     generations = {one.id: one for one in made}
     context = {
         **_exports(request, found),
+        **_freezing(request, found),
         "chosen": selection_shown(found),
         "changes": found.changes.order_by("-created_at", "-id")[:100],
         "sample": [(row, generations.get(row.generation_id)) for row in rows],
         "form": ExportForm(),
     }
     return render(request, "datasets/version_detail.html", context)
+
+
+@require_GET
+@never_cache
+@member_required(role=Role.VIEWER)
+def version_progress(request: MemberRequest, dataset_id: UUID, version: int) -> HttpResponse:
+    """How far the freezing is, fetched again while it lasts; then the page is loaded anew."""
+    found = _version(request, dataset_id, version)
+    response = render(request, "datasets/_freezing.html", _freezing(request, found))
+    if not found.is_live:
+        response.headers["HX-Refresh"] = "true"
+    return response
+
+
+@require_POST
+@member_required(role=Role.EDITOR)
+def version_cancel(request: MemberRequest, dataset_id: UUID, version: int) -> HttpResponse:
+    """Stop freezing; the version's page says what became of it."""
+    found = _version(request, dataset_id, version)
+    try:
+        services.version_cancel(workspace_id=request.workspace.id, version=found)
+    except services.NotFreezing:
+        messages.info(request, _("This version is not being frozen any more."))
+    return redirect("datasets:version_detail", request.workspace.slug, dataset_id, version)
 
 
 @require_http_methods(["GET", "POST"])
@@ -157,11 +182,13 @@ def _start(request: MemberRequest, version: Version, form: ExportForm) -> str:
         services.export_start(workspace_id=request.workspace.id, version=version, actor_id=request.user.id, **chosen)
     except services.ExportRunning:
         return _("This version is being exported in this format already.")
+    except services.VersionNotFrozen:
+        return _("This version is not frozen, so there is nothing to export.")
     return ""
 
 
 def _freeze(request: MemberRequest, form: BuilderForm, dataset: Dataset | None) -> Version | None:
-    """The frozen version; None when the form now says why there is none."""
+    """The version that is being frozen; None when the form now says why there is none."""
     workspace_id, actor_id = request.workspace.id, request.user.id
     try:
         with transaction.atomic():
@@ -177,8 +204,6 @@ def _freeze(request: MemberRequest, form: BuilderForm, dataset: Dataset | None) 
             )
     except services.NothingSelected:
         form.add_error(None, _("Nothing fits this selection that anybody agreed to."))
-    except services.TooMuchSelected:
-        form.add_error(None, _("A version holds at most 1,000,000 generations. Narrow the selection, by date say."))
     return None
 
 
@@ -198,6 +223,16 @@ def _exports(request: MemberRequest, version: Version) -> dict[str, Any]:
         "dataset": version.dataset,
         "exports": [(row, LOOKS[row.state], export_sentence(row)) for row in rows],
         "live": any(row.is_live for row in rows),
+        "may_edit": _may_edit(request),
+    }
+
+
+def _freezing(request: MemberRequest, version: Version) -> dict[str, Any]:
+    return {
+        "version": version,
+        "dataset": version.dataset,
+        "sentence": version_sentence(version),
+        "look": VERSION_LOOKS[version.state],
         "may_edit": _may_edit(request),
     }
 

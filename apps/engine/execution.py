@@ -7,7 +7,7 @@ calls with rows read from the journal bring a run back after a crash.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -30,7 +30,10 @@ class Skip:
 
 
 class Work(NamedTuple):
-    """The inputs of each item of a step; ``mapped`` when a list maps the node (then outputs are gathered)."""
+    """The inputs of each item of a step; ``mapped`` when a list maps the node (then outputs are gathered).
+
+    The items of a step with variants are its variants; the choice among them is one more.
+    """
 
     items: tuple[Mapping[str, Any], ...]
     mapped: bool
@@ -97,7 +100,9 @@ class Execution:
             # Optional or not: a node that hangs on the branch not taken does not run.
             return Skip(self._why_absent(step.inputs[0]))
         if not mapped:
-            return Work((values,), False)
+            return Work((values,) * len(step.variants), False) if step.variants else Work((values,), False)
+        if step.variants:
+            raise NodeFailure(_("A list cannot be compared: connect one value."), code="list-of-variants")
         lengths = {len(value) for value in mapped.values()}
         if len(lengths) > 1:
             raise NodeFailure(_("The lists at its inputs have different lengths."), code="unequal-lists")
@@ -135,6 +140,8 @@ class Execution:
     def start(self, step: PlanStep, work: Work) -> None:
         """Begin to wait for the items of a step. A step mapped over an empty list is done at once."""
         count = len(work.items)
+        if step.variants and work is not ONE:
+            count += 1  # the choice
         self._progress[step.position] = _Progress(work.mapped, count, [{}] * count, [StepState.PENDING] * count)
         if count == 0:
             self._settle(step, StepState.COMPLETED)
@@ -145,14 +152,21 @@ class Execution:
         A failed item gives what its node's policy says instead: ``outputs`` are then ``{"error": …}``.
         """
         progress = self._progress[step.position]
-        if state is StepState.FAILED and step.policy.on_failure is not OnFailure.STOP:
+        handled = state is StepState.FAILED and step.policy.on_failure is not OnFailure.STOP
+        if handled and (not step.variants or item == len(progress.states) - 1):
             state = StepState.COMPLETED
             outputs = step.policy.default if step.policy.on_failure is OnFailure.DEFAULT else outputs
         progress.states[item] = state
         progress.outputs[item] = outputs or {}
         progress.open -= 1
         if progress.open == 0:
-            self._settle(step, state if len(progress.states) == 1 else max(progress.states, key=_WORST.index))
+            # Of variants, and of one item, the last one decides.
+            self._settle(step, max(progress.states, key=_WORST.index) if progress.mapped else progress.states[-1])
+
+    def variants(self, step: PlanStep) -> tuple[Sequence[StepState], Sequence[Mapping[str, Any]]] | None:
+        """How the variants of a step that has begun ended, and what they gave; None before all have."""
+        progress = self._progress[step.position]
+        return (progress.states[:-1], progress.outputs[:-1]) if progress.open == 1 else None
 
     def outputs_of(self, step: PlanStep) -> Mapping[str, Any] | None:
         """What an ended step gives to those it feeds; None when it emitted nothing."""
@@ -177,7 +191,7 @@ class Execution:
         self._states[step.position] = state
         self._open -= 1
         if state.emitted:
-            self._outputs[step.position] = _gather(step, progress) if progress.mapped else progress.outputs[0]
+            self._outputs[step.position] = _gather(step, progress) if progress.mapped else progress.outputs[-1]
         elif state is StepState.FAILED:
             self.failed = self.failed or step.node
             self.stop(_("%(step)s failed.", step=step.title))

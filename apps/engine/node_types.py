@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -48,10 +48,14 @@ class Port:
 
 @dataclass(frozen=True)
 class Quote:
-    """A price in micro-credits, lowest and highest."""
+    """A price in micro-credits, lowest and highest.
+
+    ``own``: vendors among those asked that bill the workspace itself, by a key of its own; their part is 0 here.
+    """
 
     low: int = 0
     high: int = 0
+    own: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -152,11 +156,16 @@ Run = Callable[[NodeContext, Mapping[str, Any], Mapping[str, Any]], Result]
 class Pricer(Protocol):
     """What a paid node costs with these parameters, and with its inputs where they are known already.
 
-    ``fallbacks`` are the models that may be asked instead: the upper end is that of the dearest.
+    ``fallbacks`` are the models that may be asked instead: the upper end is that of the dearest. ``own``: the vendors
+    that are called with a key of the workspace's own, which costs no credits.
     """
 
     def __call__(
-        self, params: Mapping[str, Any], inputs: Mapping[str, Any] | None = None, fallbacks: Sequence[str] = ()
+        self,
+        params: Mapping[str, Any],
+        inputs: Mapping[str, Any] | None = None,
+        fallbacks: Sequence[str] = (),
+        own: Collection[str] = (),
     ) -> Quote: ...
 
 
@@ -190,6 +199,8 @@ class NodeType:
     model_kind: str | None = None
     # Of a node that asks a model: why another model cannot be asked instead, as a sentence; None where it can.
     stand_in: Callable[[Mapping[str, Any], str], str | None] | None = None
+    # Of a node that asks a model: its parameters as a variant has them, without those that another model does not take.
+    vary: Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]] | None = None
     # Of a node that acts outside: one sentence that says what it would do, for plans and dry runs.
     would: Callable[[Mapping[str, Any], Mapping[str, Any]], str] | None = None
     # Takes no time and reads nothing that is not given to it: a plan may compute it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from apps.engine.plain import plain
 from apps.engine.policy import Policy, own_params, policy_of
 from apps.engine.validation import Registry, node_type_of, order_of, upstream_of
 from apps.engine.values import params_resolve
+from apps.engine.vary import Variant, variants_of
 from apps.wording import gettext as _
 
 
@@ -39,6 +40,8 @@ class PlanStep:
     fixed: dict[str, Any] | None = None
     # Whether an expression among the parameters speaks of the run's variables.
     reads_variables: bool = False
+    # What differs in each of the step's variants; then ``fixed`` is None.
+    variants: tuple[Variant, ...] = ()
 
     @property
     def title(self) -> str:
@@ -58,9 +61,18 @@ class Plan:
         """Whether a step may cost something."""
         return any(step.type.quote is not None for step in self.steps)
 
-    def quote(self, variables: Mapping[str, Any]) -> list[tuple[PlanStep, Quote]]:
-        """Each step's price. A paid step that is skipped costs nothing, so its low is 0 behind a condition."""
-        return [(step, _quote(step, variables, self._conditional)) for step in self.steps]
+    def quote(self, variables: Mapping[str, Any], own: Collection[str] = ()) -> list[tuple[PlanStep, Quote]]:
+        """Each step's price. A paid step that is skipped costs nothing, so its low is 0 behind a condition.
+
+        ``own``: the vendors that are called with a key of the workspace's own.
+        """
+        return [(step, _quote(step, variables, self._conditional, own)) for step in self.steps]
+
+    def price(self, own: Collection[str] = ()) -> Quote:
+        """Of all steps together, with the graph's own variables."""
+        quotes = [quote for _step, quote in self.quote(self.variables, own)]
+        vendors = tuple(sorted({vendor for quote in quotes for vendor in quote.own}))
+        return Quote(sum(quote.low for quote in quotes), sum(quote.high for quote in quotes), vendors)
 
     @property
     def _conditional(self) -> set[int]:
@@ -72,29 +84,41 @@ class Plan:
         return found
 
 
-def _quote(step: PlanStep, variables: Mapping[str, Any], conditional: set[int]) -> Quote:
+def _quote(step: PlanStep, variables: Mapping[str, Any], conditional: set[int], own: Collection[str]) -> Quote:
     if step.type.quote is None:
         return Quote()
     try:
-        quote = step_quote(step, step.type.with_defaults(params_resolve(step.params, variables)))
+        params = step.type.with_defaults(params_resolve(step.params, variables))
+        quotes = [step_quote(step, each, own=own) for each in _varied(step, params)]
     except NodeFailure:
         return Quote()
-    return Quote(0, quote.high) if step.position in conditional else quote
+    low = 0 if step.position in conditional else sum(quote.low for quote in quotes)
+    vendors = tuple(sorted({vendor for quote in quotes for vendor in quote.own}))
+    return Quote(low, sum(quote.high for quote in quotes), vendors)
 
 
-def step_quote(step: PlanStep, params: Mapping[str, Any], inputs: Mapping[str, Any] | None = None) -> Quote:
+def _varied(step: PlanStep, params: dict[str, Any]) -> list[dict[str, Any]]:
+    """The parameters of each variant of a step, or of the step itself."""
+    return [step.type.vary(params, each) for each in step.variants] if step.variants and step.type.vary else [params]
+
+
+def step_quote(
+    step: PlanStep, params: Mapping[str, Any], inputs: Mapping[str, Any] | None = None, own: Collection[str] = ()
+) -> Quote:
     """What a step costs with these parameters; ``inputs`` where they are known. NodeFailure where nobody can say."""
-    return step.type.quote(params, inputs, step.policy.fallback) if step.type.quote else Quote()
+    return step.type.quote(params, inputs, step.policy.fallback, own) if step.type.quote else Quote()
 
 
-def step_params(step: PlanStep, variables: Mapping[str, Any]) -> dict[str, Any]:
-    """A step's parameters with defaults and variables filled in.
+def step_params(step: PlanStep, variables: Mapping[str, Any], item: int = 0) -> dict[str, Any]:
+    """A step's parameters with defaults and variables filled in; those of variant ``item`` where the step has variants.
 
     What came from a variable is checked here, as validation could not: :class:`NodeFailure` when it does not fit.
     """
     if step.fixed is not None:
         return step.fixed
     params = step.type.with_defaults(params_resolve(step.params, variables))
+    if step.variants and step.type.vary:
+        params = step.type.vary(params, step.variants[min(item, len(step.variants) - 1)])
     problems = step.type.params_problems(params)
     if problems:
         raise NodeFailure(problems[0][1], code="bad-param")
@@ -141,7 +165,9 @@ def _step(
     # As every other worker reads them from the stored graph.
     stored = plain(node["params"])
     params = own_params(stored)
-    fixed = None if any(is_variable(value) for value in params.values()) else node_type.with_defaults(params)
+    variants = variants_of(stored)
+    known = not variants and not any(is_variable(value) for value in params.values())
+    fixed = node_type.with_defaults(params) if known else None
     reads = node_type.reads_variables
     return PlanStep(
         position[node["id"]],
@@ -155,4 +181,5 @@ def _step(
         needs,
         fixed,
         reads is not None and (fixed is None or reads(fixed)),
+        variants,
     )

@@ -15,6 +15,8 @@ from typing import Any
 
 from apps.engine.node_types import Effect, NodeType, Port
 from apps.engine.types import PortType
+from apps.engine.vary import SCHEMAS as VARY_SCHEMAS
+from apps.engine.vary import VARY, Choose, shape_text, vary_problem
 from apps.wording import gettext as _
 from apps.wording import gettext_noop
 from apps.wording.schema import sentence, unknown
@@ -105,12 +107,16 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "title": gettext_noop("Pinned output"),
         "description": gettext_noop("The node does not run. It outputs these values instead."),
     },
+    **VARY_SCHEMAS,
 }
 
 
 @dataclass(frozen=True)
 class Policy:
-    """A node's settings. ``pin`` and ``default`` are outputs by port; ``fallback`` are models; times in seconds."""
+    """A node's settings. ``pin`` and ``default`` are outputs by port; ``fallback`` are models; times in seconds.
+
+    ``choose`` is who says which of a step's variants goes on.
+    """
 
     retries: int = 0
     backoff_s: float = 2.0
@@ -121,6 +127,7 @@ class Policy:
     always_new: bool = False
     pin: Mapping[str, Any] | None = None
     fallback: tuple[str, ...] = ()
+    choose: Choose = Choose.FIRST
 
     def pause_s(self, attempt: int, *, permanent: bool, jitter: float | None = None) -> float | None:
         """How long to wait after failed attempt number ``attempt`` (1 is the first); None when it was the last.
@@ -155,7 +162,9 @@ def policy_of(params: Mapping[str, Any]) -> Policy:
         default=params.get("$default"),
         always_new=bool(params.get("$always_new")),
         pin=params.get("$pin"),
-        fallback=tuple(params.get("$fallback") or ()),
+        # A comparison is of what was asked: no other model answers in a variant's place.
+        fallback=() if params.get(VARY) else tuple(params.get("$fallback") or ()),
+        choose=Choose((params.get(VARY) or {}).get("choose") or Choose.FIRST),
     )
 
 
@@ -186,6 +195,8 @@ def policy_problems(params: Mapping[str, Any], node_type: NodeType) -> list[tupl
         found.append(("$timeout_s", _("A node that waits has its own time. Leave this out.")))
     if not found:
         found += [("$fallback", message) for message in _fallback_problems(params, node_type)]
+        if problem := vary_problem(params, node_type, node_type.with_defaults(own_params(params))):
+            found.append((VARY, problem))
         for name in ("$default", "$pin"):
             found += [
                 (name, _("There is no output %(port)s.", port=port))
@@ -212,6 +223,8 @@ def _sentence(name: str, error: Any) -> str:
     """About the part of the setting that is wrong, if it has parts."""
     schema = SETTINGS[name]
     path = [str(part) for part in error.instance_path]
+    if name == VARY and (said := shape_text(str(error.schema_path[-1]), path)):
+        return said
     part = schema.get("properties", {}).get(path[0]) if path else None
     return sentence(part or schema, error)
 

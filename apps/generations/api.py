@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -11,10 +13,13 @@ from django.utils.translation import gettext as _
 from ninja import Field, Query, Router, Schema, Status
 
 from apps.assets.models import Asset
-from apps.billing.services import InsufficientCredits
+from apps.billing.services import CreditsRefused
 from apps.common.bodies import Body, Id, JsonObject
 from apps.common.paging import LIMIT_DEFAULT
 from apps.common.problems import Problem, not_found
+from apps.engine.vary import SWEEPS_MAX
+from apps.generations.comparison_api import ComparisonOut, comparison_json
+from apps.generations.comparisons import comparison_start
 from apps.generations.fragments import outputs_with_urls, with_outputs
 from apps.generations.lineage import Lineage, lineage_of, thing_of
 from apps.generations.models import Generation
@@ -28,6 +33,7 @@ from apps.generations.services import (
     generation_start,
 )
 from apps.generations.tape_form import tape_form
+from apps.generations.wording import question
 from apps.projects.models import Project
 from apps.projects.schemas import Moment
 from apps.workspaces.access import ApiRequest
@@ -37,10 +43,19 @@ from apps.workspaces.idempotency import idempotent
 router = Router(tags=["generations"])
 
 
+class CompareIn(Body):
+    """What differs: models, seeds (so many, or a list), and up to two parameters with their values."""
+
+    models: list[Annotated[str, Field(min_length=1, max_length=120)]] | None = Field(None, min_length=1)
+    seeds: Annotated[int, Field(ge=1)] | list[Annotated[int, Field(ge=0)]] | None = None
+    sweep: dict[str, list[Any]] | None = Field(None, min_length=1, max_length=SWEEPS_MAX)
+
+
 class GenerationIn(Body):
     """``inputs`` are asset ids by the model's input name, such as ``{"image": "…"}``, or lists of them.
 
-    ``fallbacks`` are models to ask in turn when the vendor is busy or cannot be reached.
+    ``fallbacks`` are models to ask in turn when the vendor is busy or cannot be reached. With ``compare`` several
+    are made, and the answer is a comparison.
     """
 
     model: str = Field(max_length=120)
@@ -48,6 +63,7 @@ class GenerationIn(Body):
     inputs: dict[str, Id | list[Id]] = Field(default_factory=dict)
     project: Id | None = None
     fallbacks: list[Annotated[str, Field(max_length=120)]] = Field(default_factory=list, max_length=5)
+    compare: CompareIn | None = None
 
 
 class Price(Schema):
@@ -68,11 +84,21 @@ class Hop(Schema):
     dropped: list[str] = Field(default_factory=list)
 
 
+class Question(Schema):
+    """The answer was lost and nobody can say what became of it. Without an answer it is given up at ``until``, free."""
+
+    asked_at: Moment
+    until: Moment
+    message: str
+    give_up: str
+
+
 class GenerationOut(Schema):
     """One paid call. ``cost`` is 0 unless it succeeded; ``outputs`` are asset references with an expiring ``url``.
 
     ``text`` is what a model that writes has written, so far while it is under way; ``usage`` what the vendor says it
-    took. ``model`` is the one that is asked or has answered, ``route`` those that were asked before it.
+    took. ``model`` is the one that is asked or has answered, ``route`` those that were asked before it. ``question`` is
+    what a person should decide: wait, or POST to its ``give_up``.
     """
 
     id: UUID
@@ -111,6 +137,7 @@ class GenerationOut(Schema):
     latency_ms: int | None
     rating: int | None
     tags: list[str]
+    question: Question | None
     url: str
 
 
@@ -168,13 +195,17 @@ class LineageOut(Schema):
     more: dict[str, int]
 
 
-@router.post("/generations", auth=api_auth("generations:write"), response={202: GenerationOut})
+@router.post(
+    "/generations", auth=api_auth("generations:write", more="starts"), response={202: GenerationOut | ComparisonOut}
+)
 def generation_create(request: ApiRequest, body: GenerationIn) -> Any:
     """Make one provider call. Answers at once; watch `GET` on its `url`, or the workspace's socket."""
     _project_check(request, body.project)
     with idempotent(request, body) as answer:
         if answer.known:
             return answer.response()
+        if body.compare is not None:
+            return answer.keep(202, ComparisonOut.model_validate(_compared(request, body, body.compare, answer.key)))
         row = _started(request, body, answer.key)
         return answer.keep(202, GenerationOut.model_validate(generation_json(row)))
 
@@ -269,7 +300,19 @@ def generation_json(row: Generation) -> dict[str, Any]:
         "error": row.error or None,
         "error_code": row.error_code or None,
         "outputs": outputs_with_urls(row),
+        "question": _question(row),
         "url": reverse("api-1:generation_detail", args=[row.id]),
+    }
+
+
+def _question(row: Generation) -> dict[str, Any] | None:
+    if not row.asks:
+        return None
+    return {
+        "asked_at": row.asked_at,
+        "until": row.deadline_at,
+        "message": question(row),
+        "give_up": reverse("api-1:generation_give_up_create", args=[row.id]),
     }
 
 
@@ -306,8 +349,35 @@ def _reference(given: UUID | list[UUID]) -> Any:
     return [_reference(one) for one in given] if isinstance(given, list) else {"$asset": str(given)}
 
 
-def _started(request: ApiRequest, body: GenerationIn, key: str) -> Generation:
+def _compared(request: ApiRequest, body: GenerationIn, compare: CompareIn, key: str) -> dict[str, Any]:
+    with _as_problems():
+        rows = comparison_start(
+            workspace_id=request.workspace.id,
+            project_id=body.project,
+            model=body.model,
+            params=body.params,
+            inputs={name: _reference(given) for name, given in body.inputs.items()},
+            compare=compare.dict(exclude_none=True),
+            actor_id=request.user.id,
+            idempotency_key=f"api:{key}" if key else "",
+        )
+    comparison_id = rows[0].comparison_id
+    assert comparison_id is not None
+    return comparison_json(comparison_id, rows, request.user.id)
+
+
+@contextmanager
+def _as_problems() -> Iterator[None]:
     try:
+        yield
+    except InvalidGeneration as error:
+        raise Problem("invalid-generation", 422, _("Invalid request"), str(error), fields=error.fields) from error
+    except CreditsRefused as error:
+        raise error.problem() from error
+
+
+def _started(request: ApiRequest, body: GenerationIn, key: str) -> Generation:
+    with _as_problems():
         return generation_start(
             workspace_id=request.workspace.id,
             project_id=body.project,
@@ -316,9 +386,6 @@ def _started(request: ApiRequest, body: GenerationIn, key: str) -> Generation:
             inputs={name: _reference(given) for name, given in body.inputs.items()},
             fallbacks=body.fallbacks,
             actor_id=request.user.id,
+            token_id=request.token.id if request.token else None,
             idempotency_key=f"api:{key}"[:255] if key else "",
         )
-    except InvalidGeneration as error:
-        raise Problem("invalid-generation", 422, _("Invalid request"), str(error), fields=error.fields) from error
-    except InsufficientCredits as error:
-        raise error.problem() from error

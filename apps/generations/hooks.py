@@ -16,6 +16,7 @@ from apps.generations.adapters import webhook_token_valid
 from apps.generations.models import Generation
 from apps.generations.services import generation_look
 from apps.providers.base import WebhookRefused
+from apps.workspaces.limits import HOOK_BURST, HOOK_RATE, key_limit, problem_answers
 
 log = structlog.get_logger(__name__)
 BODY_MAX = 1024 * 1024
@@ -24,6 +25,7 @@ app_name = "generation_hooks"
 
 @csrf_exempt
 @require_POST
+@problem_answers
 def provider_webhook(request: HttpRequest, provider: str, generation: UUID, token: str) -> HttpResponse:
     """202 for a genuine call, however often it comes; 404, always the same, for anything else."""
     if (
@@ -33,6 +35,9 @@ def provider_webhook(request: HttpRequest, provider: str, generation: UUID, toke
         return HttpResponseNotFound()
     with unscoped("the address of a webhook is what tells the generation"):
         row = Generation.objects.filter(id=generation, provider=provider).first()
+    # After the address was found to be ours: the buckets of made-up ones would be somebody's to make.
+    if row is not None:
+        key_limit(request, f"{{{generation}}}:webhook", "webhook", rate=HOOK_RATE, burst=HOOK_BURST)
     if row is None or not _signed(request, row):
         return HttpResponseNotFound()
     generation_look(generation=row)

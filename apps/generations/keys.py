@@ -20,7 +20,11 @@ HINT = 4
 
 
 class KeyInvalid(ValueError):
-    """This key cannot be kept; the message says why."""
+    """This key cannot be kept; the message says why, ``field`` what to change: ``key`` or ``base_url``."""
+
+    def __init__(self, message: str, field: str = "key") -> None:
+        super().__init__(message)
+        self.field = field
 
 
 def key_set(
@@ -54,12 +58,12 @@ def key_set(
 def _check(provider: str, key: str, base_url: str) -> None:
     if provider in SELF_RUN:
         if not AllowedAddress.objects.filter(provider=provider, base_url=base_url).exists():
-            raise KeyInvalid(_("This address is not allowed here. Ask the staff of this site to allow it."))
+            raise KeyInvalid(_("This address is not allowed here. Ask the staff of this site to allow it."), "base_url")
         if key and not key.isascii():
             raise KeyInvalid(_("This does not look like a key: it has characters that keys do not have."))
         return
     if base_url:
-        raise KeyInvalid(_("This vendor has an address of its own. Leave the address empty."))
+        raise KeyInvalid(_("This vendor has an address of its own. Leave the address empty."), "base_url")
     if not 8 <= len(key) <= KEY_MAX:
         raise KeyInvalid(_("A key has 8 to 500 characters. Copy it once more from the vendor's page."))
     if not key.isascii() or not key.isprintable() or " " in key:

@@ -97,6 +97,8 @@ class Generation(TenantModel):
     deadline_at = models.DateTimeField()
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     cancel_sent_at = models.DateTimeField(null=True, blank=True)
+    # Its answer was lost, and by then nobody could say what became of it: since then a person is asked.
+    asked_at = models.DateTimeField(null=True, blank=True)
 
     outputs = models.JSONField(default=list)
     # What a model that writes has written.
@@ -118,6 +120,10 @@ class Generation(TenantModel):
     rating = models.PositiveSmallIntegerField(null=True, blank=True)
     tags = ArrayField(models.CharField(max_length=60), default=list, blank=True, db_default=[])
     consent = models.BooleanField(null=True, blank=True)
+    # The comparison that it is a variant of, where it was asked for without a graph, and what differs in it. Its place
+    # there is ``item``.
+    comparison_id = models.UUIDField(null=True, blank=True)
+    differs = models.JSONField(null=True, blank=True)
     assets = models.ManyToManyField("assets.Asset", through="GenerationOutput", related_name="generations")
 
     class Meta:
@@ -153,10 +159,26 @@ class Generation(TenantModel):
             models.Index(fields=["workspace", "model", "-created_at", "-id"], name="generations_model"),
             models.Index(fields=["workspace", "run_id"], name="generations_run", condition=Q(run_id__isnull=False)),
             models.Index(
+                fields=["workspace", "comparison_id", "item"],
+                name="generations_comparison",
+                condition=Q(comparison_id__isnull=False),
+            ),
+            models.Index(
                 fields=["provider", "-settled_at"], name="generations_health", condition=Q(settled_at__isnull=False)
             ),
             models.Index(
                 fields=["poll_after"], name="generations_due", condition=Q(state__in=[str(state) for state in LIVE])
+            ),
+            # Who waits for a place, and how many places each workspace has taken (apps.generations.execution.claims).
+            models.Index(
+                fields=["workspace", "poll_after"],
+                name="generations_waiting",
+                condition=Q(state="prepared", cancel_requested_at__isnull=True),
+            ),
+            models.Index(
+                fields=["workspace"],
+                name="generations_flying",
+                condition=Q(state__in=["submitting", "submitted", "running", "unknown"]),
             ),
         ]
 
@@ -164,9 +186,45 @@ class Generation(TenantModel):
         return f"{self.model} {self.state}"
 
     @property
+    def asks(self) -> bool:
+        """Whether a person is asked what to do about its lost answer."""
+        return self.state == GenerationState.UNKNOWN and self.asked_at is not None
+
+    @property
     def is_live(self) -> bool:
         """Whether it may still change by itself."""
         return self.state in LIVE
+
+
+class SubmissionTurn(TenantRow):
+    """When a workspace last had a call sent: of those with as many in flight, the longest unserved is next."""
+
+    workspace = models.OneToOneField(
+        "workspaces.Workspace", on_delete=models.CASCADE, primary_key=True, related_name="+"
+    )
+    served_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.workspace_id} {self.served_at}"
+
+
+class ProviderPause(models.Model):
+    """Until when nothing is sent to a vendor with one account: its pace is reached, or it said so.
+
+    ``key_id``: a workspace's own key; NULL: the platform's account.
+    """
+
+    provider = models.CharField(max_length=40)
+    key_id = models.UUIDField(null=True, blank=True)
+    until = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "key_id"], nulls_distinct=False, name="generations_pause_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.until}"
 
 
 class GenerationOutput(TenantModel):
@@ -185,6 +243,19 @@ class GenerationOutput(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.generation_id} {self.position}"
+
+
+class Vote(TenantModel):
+    """A member's vote for a generation, where several are compared. Each member has one for each."""
+
+    generation = models.ForeignKey(Generation, on_delete=models.CASCADE, related_name="votes")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["generation", "user"], name="generations_one_vote")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.generation_id}"
 
 
 class ProviderKey(TenantModel):

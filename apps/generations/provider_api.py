@@ -86,7 +86,7 @@ def provider_key_set(request: ApiRequest, name: str, body: KeyIn) -> Status[None
             actor_id=request.user.id,
         )
     except KeyInvalid as error:
-        fields = [{"field": "key", "message": str(error)}]
+        fields = [{"field": error.field, "message": str(error)}]
         raise Problem("invalid-key", 422, _("Invalid request"), str(error), fields=fields) from error
     return Status(204, None)
 

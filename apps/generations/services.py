@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -25,7 +26,7 @@ from apps.generations.execution import timing
 from apps.generations.execution.settlement import settle_without_charge
 from apps.generations.models import LIVE, POLLED, Generation, GenerationState
 from apps.generations.pricing import NotPriced, account_and_price
-from apps.generations.tasks import generation_cancel_send, generation_submit, generations_poll
+from apps.generations.tasks import generation_cancel_send, generations_poll, submissions_call
 from apps.providers.catalogue import MODELS, Model, inputs_problems, params_problems
 from apps.wording.schema import unknown
 from apps.workspaces.switches import SwitchedOff, SwitchName, provider_switch, switch_require
@@ -50,6 +51,13 @@ class GenerationNotUnclear(Exception):
     """Only a generation whose answer was lost can be given up."""
 
 
+class Billed(NamedTuple):
+    """The run and the workflow that what a call costs is told by, where no hold of theirs says so."""
+
+    run_id: UUID | None
+    workflow_id: UUID | None
+
+
 def generation_start(
     *,
     workspace_id: UUID,
@@ -64,15 +72,21 @@ def generation_start(
     attempt: int = 1,
     parent_hold_id: UUID | None = None,
     actor_id: UUID | None = None,
+    token_id: UUID | None = None,
+    billed: Billed | None = None,
     idempotency_key: str = "",
     fallbacks: Sequence[str] = (),
+    comparison_id: UUID | None = None,
+    differs: Mapping[str, Any] | None = None,
 ) -> Generation:
     """Price it, hold the credits and hand it to the provider's lane, all or nothing.
 
     ``inputs`` are asset references by name; a plain value among them counts as a parameter. ``fallbacks`` are models
-    that are asked in turn where a vendor is busy or ill; the hold is for the dearest. Repeating a call with the
-    same (run, node, item, attempt) or idempotency key returns the first row. Raises InvalidGeneration, and
-    InsufficientCredits (from billing) before anything is written.
+    that are asked in turn where a vendor is busy or ill; the hold is for the dearest. ``differs`` is what tells it
+    from the others of its comparison. Repeating a call with the same (run, node, item, attempt) or idempotency key
+    returns the first row. ``token_id`` is the API token that asked, ``billed`` what the cost counts for where it is not
+    this run. Raises InvalidGeneration, and InsufficientCredits or BudgetExceeded (from billing) before anything is
+    written.
     """
     found, settings, references = _settings(workspace_id, model, params, inputs or {})
     _switches_ask(workspace_id, found)
@@ -98,11 +112,14 @@ def generation_start(
         attempt=attempt,
         actor_id=actor_id,
         idempotency_key=idempotency_key,
+        comparison_id=comparison_id,
+        differs=differs,
         **price,
         **_request(found, settings, references),
-        **_times(found, now),
+        **_times(now),
     )
-    return _prepare(generation, parent_hold_id)
+    billed = billed or Billed(run_id, workflow_id)
+    return _prepare(generation, partial(_hold, generation, parent_hold_id, token_id, billed))
 
 
 def generation_cancel(*, workspace_id: UUID, generation_id: UUID) -> Generation:
@@ -224,20 +241,18 @@ def _request(model: Model, settings: dict[str, Any], references: dict[str, Any])
     }
 
 
-def _times(model: Model, now: datetime) -> dict[str, datetime]:
-    deadline_at = timing.deadline(model.kind, now)
-    return {"created_at": now, "poll_after": now + timing.HAND_OUT_AGAIN, "deadline_at": deadline_at}
+def _times(now: datetime) -> dict[str, datetime]:
+    return {"created_at": now, "poll_after": now, "deadline_at": now + timing.QUEUE_LIMIT}
 
 
-def _prepare(generation: Generation, parent_hold_id: UUID | None) -> Generation:
+def _prepare(generation: Generation, hold: Callable[[], None]) -> Generation:
     """Row and hold in one transaction; the first row when this call was made before."""
     generation.id = generation.hold_id = uuid7()
     try:
         with transaction.atomic():
             generation.save(force_insert=True)
-            _hold(generation, parent_hold_id)
-            ids = {"workspace_id": str(generation.workspace_id), "generation_id": str(generation.id)}
-            generation_submit.delay_on_commit(**ids)
+            hold()
+            transaction.on_commit(submissions_call, robust=True)
             events.progressed(generation)
     except IntegrityError:
         first = _first(generation)
@@ -247,11 +262,17 @@ def _prepare(generation: Generation, parent_hold_id: UUID | None) -> Generation:
     return generation
 
 
-def _hold(generation: Generation, parent_hold_id: UUID | None) -> None:
+def _hold(generation: Generation, parent_hold_id: UUID | None, token_id: UUID | None, billed: Billed) -> None:
     description = f"{generation.model}: {generation.prompt[:80]}" if generation.prompt else generation.model
     amount = generation.price_high
     if parent_hold_id is not None:
-        hold_split(parent_id=parent_hold_id, hold_id=generation.hold_id, amount=amount, description=description)
+        hold_split(
+            parent_id=parent_hold_id,
+            hold_id=generation.hold_id,
+            amount=amount,
+            description=description,
+            model=generation.model,
+        )
     else:
         credits_hold(
             workspace_id=generation.workspace_id,
@@ -259,6 +280,12 @@ def _hold(generation: Generation, parent_hold_id: UUID | None) -> None:
             amount=amount,
             description=description,
             project_id=generation.project_id,
+            run_id=billed.run_id,
+            workflow_id=billed.workflow_id,
+            actor_id=generation.actor_id,
+            token_id=token_id,
+            model=generation.model,
+            of_generation=True,
         )
 
 

@@ -17,6 +17,7 @@ urlpatterns = [
     path("tape/items/", views.tape_items, name="tape_items"),
     path("tape/live/", views.tape_live, name="tape_live"),
     path("tape/recent/", views.home_recent, name="home_recent"),
+    path("tape/unclear/", views.home_unclear, name="home_unclear"),
     path("tape/new/", views.generation_create, name="generation_create"),
     path("tape/<uuid:generation_id>/", views.generation_detail, name="generation_detail"),
     path("tape/<uuid:generation_id>/cancel/", views.generation_cancel, name="generation_cancel"),

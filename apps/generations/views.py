@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django_htmx.http import HttpResponseClientRedirect
 
 from apps.assets.palette import swatches
-from apps.billing.services import InsufficientCredits, balance_get
+from apps.billing.services import CreditsRefused, balance_get
 from apps.common.paging import page_size
 from apps.common.problems import Problem
 from apps.generations import services
@@ -29,18 +29,23 @@ from apps.generations.forms import (
     settings_given,
 )
 from apps.generations.fragments import card, cards, inputs_shown, node_json, settings_shown, with_outputs
+from apps.generations.keys import own_providers
 from apps.generations.models import Generation, GenerationState
 from apps.generations.route import route_said
 from apps.generations.story import lineage_shown, tags_suggested
 from apps.generations.tape import KINDS
 from apps.generations.tape_form import RATINGS, TapeForm, tape_form
+from apps.generations.vendors import vendor_title
+from apps.generations.wording import question
 from apps.providers.catalogue import MODELS, Model
 from apps.workspaces.access import MemberRequest, member_required
+from apps.workspaces.limits import starts_limited
 from apps.workspaces.models import Role
 
 PAGE = 24
 LIVE_MAX = 100
 RECENT = 10
+UNCLEAR = 5
 
 
 @require_GET
@@ -92,6 +97,16 @@ def home_recent(request: MemberRequest) -> HttpResponse:
 
 @require_GET
 @member_required(role=Role.VIEWER)
+def home_unclear(request: MemberRequest) -> HttpResponse:
+    """Calls whose answer was lost and that wait for somebody's decision, for the workspace's home."""
+    rows = Generation.objects.for_workspace(request.workspace.id).filter(state=GenerationState.UNKNOWN)
+    asked = rows.exclude(asked_at=None).order_by("asked_at", "id")[: UNCLEAR + 1]
+    context = {"rows": [(row, question(row)) for row in asked[:UNCLEAR]], "more": len(asked) > UNCLEAR}
+    return render(request, "generations/_unclear.html", {**context, "may_edit": _may_edit(request)})
+
+
+@require_GET
+@member_required(role=Role.VIEWER)
 def generation_detail(request: MemberRequest, generation_id: UUID) -> HttpResponse:
     """The panel beside the tape; on a direct visit a page of its own."""
     template = "generations/_detail.html" if request.htmx else "generations/generation_detail.html"
@@ -100,6 +115,7 @@ def generation_detail(request: MemberRequest, generation_id: UUID) -> HttpRespon
 
 @require_http_methods(["GET", "POST"])
 @member_required(role=Role.EDITOR)
+@starts_limited
 def generation_create(request: MemberRequest) -> HttpResponse:
     """One call without a graph, prefilled from an earlier one (``?from=``) or with what was typed (``?once=``)."""
     source = _source(request)
@@ -116,7 +132,9 @@ def generation_create(request: MemberRequest) -> HttpResponse:
         "source": source,
         "once": _once(request),
     }
-    context |= {"price": form_price(form, model), "balance": balance_get(workspace_id=request.workspace.id)}
+    own = own_providers(workspace_id=request.workspace.id, project_id=source.project_id if source else None)
+    context |= {"price": form_price(form, model), "own_key": model.provider in own}
+    context["balance"] = balance_get(workspace_id=request.workspace.id)
     context["plain"], context["advanced"] = fields_split(form, model)
     context |= changed
     refused = request.method == "POST"
@@ -176,6 +194,8 @@ def _detail(request: MemberRequest, generation_id: UUID) -> dict[str, Any]:
         "settings": settings_shown(row),
         "inputs": inputs_shown(row),
         "route": route_said(row),
+        "question": question(row) if row.asks else "",
+        "vendor": vendor_title(row.provider),
         "node": node_json(row),
         "may_edit": _may_edit(request),
         "lineage": lineage_shown(request.workspace, ("generation", row.id)),
@@ -256,7 +276,7 @@ def _start(request: MemberRequest, form: Any, model: Model, source: Generation |
         )
     except services.InvalidGeneration as error:
         problems_show(form, error.fields)
-    except InsufficientCredits as error:
+    except CreditsRefused as error:
         form.add_error(None, f"{error} " + _("Nothing was sent."))
     return None
 

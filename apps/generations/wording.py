@@ -8,6 +8,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.generations.models import Generation
+from apps.generations.vendors import vendor_title
+
 # Each takes %(provider)s and %(detail)s.
 SENTENCES: dict[str, Promise] = {
     "refused": gettext_lazy("%(provider)s refused this request: %(detail)s Change it and run it again."),
@@ -51,6 +54,14 @@ def sentence(code: str, *, provider: str, detail: str) -> str:
     """The whole sentence for an error code in the active language, always ending with "not charged"."""
     text = str(SENTENCES.get(code, SENTENCES["failed"])) % {"provider": provider, "detail": _closed(detail)}
     return f"{text} " + _("You were not charged.")
+
+
+def question(generation: Generation) -> str:
+    """What a person is asked about a lost answer that nobody could find out about."""
+    return _(
+        "The answer of %(provider)s was lost, and it cannot say whether it took this job. Wait, or mark it as failed: "
+        "nothing is sent twice, and you are not charged for what never arrives."
+    ) % {"provider": vendor_title(generation.provider)}
 
 
 def sentence_stored(code: str, *, provider: str, detail: str) -> str:

@@ -198,9 +198,19 @@ def stand_in_problem(model_id: str, other_id: str, capability: str = "") -> str 
     return None
 
 
-def quote_any(model_ids: Iterable[str], params: Mapping[str, Any], inputs: Mapping[str, Any]) -> Quote:
-    """The price of a call that one of these models will answer: from the cheapest to the dearest."""
-    quotes = [quote(name, params_fit(name, params)[0], inputs_fit(name, inputs)[0]) for name in model_ids]
+def quote_any(
+    model_ids: Iterable[str], params: Mapping[str, Any], inputs: Mapping[str, Any], own: Collection[str] = ()
+) -> Quote:
+    """The price of a call that one of these models will answer: from the cheapest to the dearest.
+
+    A call to a vendor in ``own`` is made with a key of the workspace's own, and costs no credits.
+    """
+    quotes = [
+        Quote(0, 0)
+        if model_get(name).provider in own
+        else quote(name, params_fit(name, params)[0], inputs_fit(name, inputs)[0])
+        for name in model_ids
+    ]
     return Quote(min(each.low for each in quotes), max(each.high for each in quotes))
 
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from apps.common.money import credits_text
 from apps.engine.node_types import ChildRun, Effect, Lane, NodeFailure, ProviderCall, Result, Stopped, WaitUntil
 from apps.engine.plain import outputs_plain
-from apps.engine.plan import PlanStep
+from apps.engine.plan import PlanStep, step_quote
 from apps.engine.states import StepState
 from apps.engine.types import PortType
 from apps.runs import paid, subruns
@@ -181,7 +181,7 @@ def _pretend(now: Drive, one: Try) -> None:
         return
     message = step.type.would(one.inputs, one.params) if step.type.would else _("It would act outside Millrace.")
     if step.type.effect is Effect.PAID:
-        quote = now.quote(step, one.inputs)
+        quote = step_quote(step, one.params, one.inputs, now.own)
         prices = {"model": one.params.get("model", ""), "high": credits_text(quote.high)}
         message = _("It would ask %(model)s, for at most %(high)s.") % prices
     error = {"code": "dry-run", "message": message}
@@ -192,7 +192,7 @@ def _pretend(now: Drive, one: Try) -> None:
 def _begin_paid(now: Drive, one: Try) -> None:
     step, started = one.step, timezone.now()
     try:
-        high = 0 if now.lease.dry_run else now.quote(step, one.inputs).high
+        high = 0 if now.lease.dry_run else step_quote(step, one.params, one.inputs, now.own).high
         _check_limit(now, high)
         call = step.type.run(now.context(one, started), one.inputs, one.params)
     except NodeFailure as failure:

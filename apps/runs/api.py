@@ -30,6 +30,7 @@ from apps.projects.subflows import Types, catalogue
 from apps.providers.catalogue import offered
 from apps.providers.entries import Capability, Kind
 from apps.runs import schemas, services, watch
+from apps.runs.admission import waits_for
 from apps.runs.listing import attempts_of, children_of, step_json, steps_page
 from apps.runs.models import Run, RunEvent, RunState
 from apps.runs.reasons import reason_text
@@ -42,6 +43,7 @@ from apps.workspaces.idempotency import idempotent
 router = Router(tags=["runs"])
 read = api_auth("read")
 write = api_auth("runs:write")
+start = api_auth("runs:write", more="starts")
 # No run has more events than a bigint can count.
 SEQ_DIGITS = 18
 
@@ -190,7 +192,7 @@ def cache_clear(request: ApiRequest) -> Status[None]:
     return Status(204, None)
 
 
-@router.post("/workflows/{workflow_id}/runs", auth=write, response={202: schemas.RunStarted})
+@router.post("/workflows/{workflow_id}/runs", auth=start, response={202: schemas.RunStarted})
 def run_create(request: ApiRequest, workflow_id: UUID, body: schemas.RunIn | None = None) -> HttpResponse:
     """Start a run. With `Idempotency-Key` the first answer is replayed to every repeat."""
     body = body or schemas.RunIn()
@@ -202,6 +204,7 @@ def run_create(request: ApiRequest, workflow_id: UUID, body: schemas.RunIn | Non
             run = services.run_start(
                 workflow=workflow,
                 actor_id=request.user.id,
+                token_id=request.token.id if request.token else None,
                 document=_versioned(workflow, body),
                 version=body.version,
                 variables=body.variables,
@@ -255,7 +258,7 @@ def _page(request: ApiRequest, runs: Any, limit: int, cursor: str | None) -> dic
 def run_get(request: ApiRequest, run_id: UUID) -> dict[str, Any]:
     """A run."""
     run = _run(run_id)
-    return run_json(request, run, _held([run]).get(run.id, 0))
+    return {**run_json(request, run, _held([run]).get(run.id, 0)), "waits_for": waits_for(run)}
 
 
 @router.get("/runs/{run_id}/steps", auth=read, response=schemas.StepPage)
@@ -289,14 +292,15 @@ def run_cancel(request: ApiRequest, run_id: UUID, body: NoBody | None = None) ->
     return Status(202, run_json(request, run, _held([run]).get(run.id, 0)))
 
 
-@router.post("/runs/{run_id}/retry", auth=write, response={202: schemas.RunStarted})
+@router.post("/runs/{run_id}/retry", auth=start, response={202: schemas.RunStarted})
 def run_retry(request: ApiRequest, run_id: UUID, body: NoBody | None = None) -> HttpResponse:
     """A new run of the same graph that does again only what did not succeed."""
     with idempotent(request, None) as answer:
         if answer.known:
             return answer.response()
         with as_problems():
-            run = services.run_retry(run=_run(run_id), actor_id=request.user.id)
+            token_id = request.token.id if request.token else None
+            run = services.run_retry(run=_run(run_id), actor_id=request.user.id, token_id=token_id)
         return answer.keep(202, {"id": run.id, "state": run.state, **run_links(request.workspace.slug, run)})
 
 

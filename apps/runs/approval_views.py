@@ -22,6 +22,7 @@ from apps.runs.forms import DecisionForm
 from apps.runs.models import Step
 from apps.runs.waits import APPROVAL
 from apps.workspaces.access import MemberRequest, member_required
+from apps.workspaces.limits import strangers_limited
 from apps.workspaces.models import Role
 
 PAGE = 30
@@ -155,6 +156,7 @@ def _late(error: Exception) -> str:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@strangers_limited
 def link_answer(request: HttpRequest, token: str) -> HttpResponse:
     """The page behind a mail's link. Looking decides nothing: programs that check mail follow links."""
     letter = letters.letter_find(token)

@@ -14,9 +14,11 @@ from django.utils.translation import gettext
 
 from apps.common.states import look_of
 from apps.engine.states import RunState, StepState
+from apps.runs.admission import waits_for
 from apps.runs.listing import run_titles
 from apps.runs.models import Run, RunEvent, Step
-from apps.runs.timeline import Clock, Timeline, Told, longest_path
+from apps.runs.paths import longest_path
+from apps.runs.timeline import Clock, Timeline, Told
 
 STEPS_SHOWN = 500
 LOG_SHOWN = 500
@@ -65,6 +67,11 @@ class RunView:
     def word(self) -> str:
         """The state in words."""
         return str(look_of(self.run.state).word)
+
+    @property
+    def waits_for(self) -> str | None:
+        """Why it has not begun, where that is a limit of its workspace."""
+        return waits_for(self.run)
 
     @property
     def seconds(self) -> float | None:

@@ -18,6 +18,7 @@ from apps.engine.states import StepState
 from apps.engine.values import ASSET_KEY, is_asset
 from apps.generations.models import Generation
 from apps.generations.route import route_said
+from apps.generations.wording import question
 from apps.providers.catalogue import MODELS
 from apps.runs.models import STEP_EMITTED, Run, RunEvent, Step
 from apps.runs.plans import run_plan
@@ -107,10 +108,11 @@ def step_context(run: Run, plan_step: PlanStep, item: int) -> dict[str, Any] | N
 
 
 def _generations(run: Run, node: str, item: int) -> list[Generation]:
-    """The paid calls of a step, each with ``route_lines``: who was asked before the model that answered."""
+    """The paid calls of a step: ``route_lines`` says who was asked before, ``question`` what a person decides."""
     rows = list(Generation.objects.filter(run_id=run.id, node=node, item=item).order_by("attempt"))
     for row in rows:
         row.route_lines = route_said(row)
+        row.question = question(row) if row.asks else ""
     return rows
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from apps.engine.execution import Execution
 from apps.engine.node_types import Lane, Quote
 from apps.engine.plan import Plan, PlanStep, step_params, step_quote
 from apps.engine.states import RunState, StepState
+from apps.generations.keys import own_providers
 from apps.runs.adapters import InlineContext
 from apps.runs.journal import Journal
 from apps.runs.lease import Lease
@@ -115,7 +117,7 @@ class Drive:
             if row.state in (StepState.READY, StepState.RUNNING) and step.type.lane is not Lane.INLINE:
                 self.take_place(step)
             if row.state is StepState.RUNNING and step.type.quote is not None:
-                self.committed[(position, item)] = self.quote(step).high
+                self.committed[(position, item)] = self.quote(step, item).high
 
     def due(self, run_id: UUID) -> None:
         """Another run has a reason to look: it is driven when this drive is over."""
@@ -134,9 +136,16 @@ class Drive:
         """One more step is under way."""
         self.in_flight[step.type.type] = self.in_flight.get(step.type.type, 0) + 1
 
-    def quote(self, step: PlanStep, inputs: Mapping[str, Any] | None = None) -> Quote:
-        """The step's price, micro-credits; with its inputs where they are there."""
-        return step_quote(step, step_params(step, self.variables), inputs) if step.type.quote else Quote()
+    def quote(self, step: PlanStep, item: int) -> Quote:
+        """The price of an item of the step, micro-credits."""
+        if step.type.quote is None:
+            return Quote()
+        return step_quote(step, step_params(step, self.variables, item), own=self.own)
+
+    @cached_property
+    def own(self) -> frozenset[str]:
+        """The vendors that this run calls with keys of the workspace's own."""
+        return own_providers(workspace_id=self.lease.workspace_id, project_id=self.lease.project_id)
 
     @property
     def spent(self) -> int:

@@ -26,7 +26,8 @@ from apps.engine.node_types import Lane, NodeFailure
 from apps.engine.plan import PlanStep, step_params
 from apps.engine.states import RunState, StepState
 from apps.engine.values import inputs_check
-from apps.runs import acts, subruns
+from apps.runs import acts, choices, subruns
+from apps.runs.admission import run_fairest
 from apps.runs.drive import Dispatch, Drive, Ring, StepRow, Try
 from apps.runs.journal import FenceLost, Journal
 from apps.runs.lease import Lease, lease_look, lease_release, lease_take
@@ -44,9 +45,19 @@ RING_S = 1.5
 def advance(run_id: UUID) -> list[Dispatch | Ring]:
     """Drive a run as far as it goes now; answers the steps to hand to the lanes (the task enqueues them)."""
     lease = lease_take(run_id)
-    if lease is None:
-        return []
-    with structlog.contextvars.bound_contextvars(run=str(run_id)), scope(lease.workspace_id):
+    return _drive(lease) if lease else []
+
+
+def advance_fairest() -> list[Dispatch | Ring] | None:
+    """Drive the pending run whose turn it is, as :func:`advance`; None when none may begin."""
+    with transaction.atomic():
+        run_id = run_fairest()
+        lease = lease_take(run_id) if run_id else None
+    return _drive(lease) if lease else None
+
+
+def _drive(lease: Lease) -> list[Dispatch | Ring]:
+    with structlog.contextvars.bound_contextvars(run=str(lease.run_id)), scope(lease.workspace_id):
         driver = None
         try:
             driver = Driver(lease)
@@ -163,6 +174,8 @@ class Driver:
             records.record(step, 0, StepState.COMPLETED, outputs=execution.outputs_of(step))
         for item, inputs in enumerate(work.items):
             self._item(step, item, inputs)
+        if step.variants:
+            choices.follow(self.now, step)
 
     def _item(self, step: PlanStep, item: int, inputs: Mapping[str, Any]) -> None:
         now, execution = self.now, self.now.execution
@@ -180,7 +193,7 @@ class Driver:
             outputs = {"error": row.error} if row.state is StepState.FAILED else row.outputs
             execution.settle(step, item, row.state, outputs)
         else:
-            params = step_params(step, now.variables)
+            params = step_params(step, now.variables, item)
             before = self.reuse.tries_before(step, item)
             acts.follow(now, Try(step, item, row.attempt, inputs, params, row.key, before=before), row)
 
@@ -193,7 +206,7 @@ class Driver:
         attempt = row.attempt + 1 if row else before + 1
         try:
             inputs_check(inputs, step.type.inputs)
-            params = step_params(step, now.variables)
+            params = step_params(step, now.variables, item)
         except NodeFailure as failure:
             now.records.record(step, item, StepState.FAILED, attempt=attempt, error=error_of(failure), inputs=inputs)
             execution.settle(step, item, StepState.FAILED, {"error": error_of(failure)})
@@ -201,6 +214,9 @@ class Driver:
         found = self.reuse.find(step, item, inputs, params)
         if found.outputs is not None and row is None:
             self._reused(step, item, inputs, found.outputs, found.reason, found.key)
+            return
+        if step.variants and choices.left_out(step, item, execution.overrides):
+            choices.leave_out(now, step, item)
             return
         if step.type.lane is not Lane.INLINE and not now.has_place(step):
             now.busy = True
@@ -245,7 +261,8 @@ class Driver:
         now.journal.barrier()
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT error ->> 'message' FROM runs_step WHERE run_id = %s AND node = %s AND state = 'failed'",
+                "SELECT error ->> 'message' FROM runs_step WHERE run_id = %s AND node = %s AND state = 'failed' "
+                "ORDER BY item DESC LIMIT 1",
                 [now.lease.run_id, node],
             )
             row = cursor.fetchone()

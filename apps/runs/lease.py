@@ -9,9 +9,11 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 
 from apps.common.jsons import json_read
 from apps.common.statements import prepared
+from apps.runs import admission
 
 # Of a row called "run": the workflow's last finished run before it, and where and when reuse was forbidden.
 PAST_SQL = """(
@@ -63,6 +65,8 @@ class Lease:
     overrides: dict[str, dict[str, Any]]
     # The run that this one is a step of.
     parent_id: UUID | None
+    # The API token that it, or the run it is a part of, was started with.
+    token_id: UUID | None
     # The workflow's last finished run before this one.
     previous_id: UUID | None
     # When reuse was forbidden: by node, "" for the whole workflow or workspace.
@@ -75,19 +79,34 @@ class Lease:
 
 
 def lease_take(run_id: UUID) -> Lease | None:
-    """Take the run when nobody drives it; None when somebody does or it is over."""
+    """Take the run when nobody drives it; None when somebody does, it is over, or it may not begin yet."""
+    lease = _take(run_id)
+    if lease is not None:
+        return lease
+    with transaction.atomic():
+        return _take(run_id, last=True) if admission.last_places_lock(run_id) else None
+
+
+def _take(run_id: UUID, *, last: bool = False) -> Lease | None:
+    """``last``: there is a place for it, and nobody else looks for one; it counts from now on."""
     with prepared() as cursor:
         cursor.execute(
             f"""
             UPDATE runs_run AS run SET fence = fence + 1, touched_at = statement_timestamp(),
                 lease_until = statement_timestamp() + make_interval(secs => %(lease)s)
             WHERE id = %(run)s AND state IN ('pending', 'running', 'waiting')
-                AND (lease_until IS NULL OR lease_until < statement_timestamp())
+                AND (lease_until IS NULL OR lease_until < statement_timestamp()) AND {admission.MAY_BEGIN}
             RETURNING id, workspace_id, workflow_id, project_id, graph_id, actor_id, fence, wakes, state,
                 started_at IS NOT NULL, variables::text, targets::text, price_high, cancel_requested_at, created_at,
-                cost, max_credits, dry_run, from_run_id, from_node, overrides::text, parent_id, {PAST_SQL}
+                cost, max_credits, dry_run, from_run_id, from_node, overrides::text, parent_id,
+                token_id, {PAST_SQL}
             """,  # noqa: S608 (a constant of ours)
-            {"run": run_id, "lease": settings.RUN_LEASE_S},
+            {
+                "run": run_id,
+                "lease": settings.RUN_LEASE_S,
+                **admission.parameters(),
+                **({"careful": -1} if last else {}),
+            },
         )
         row = cursor.fetchone()
     return None if row is None else _lease(row)
@@ -95,7 +114,7 @@ def lease_take(run_id: UUID) -> Lease | None:
 
 def _lease(row: tuple[Any, ...]) -> Lease:
     variables, targets = json_read(row[10]), json_read(row[11] or "null")
-    return Lease(*[*row[:10], variables, targets, *row[12:20], json_read(row[20]), row[21], *past_read(row[22:])])
+    return Lease(*[*row[:10], variables, targets, *row[12:20], json_read(row[20]), *row[21:23], *past_read(row[23:])])
 
 
 def lease_release(lease: Lease, *, wakes: int, state: str, wake_at: datetime | None) -> bool:

@@ -86,6 +86,8 @@ class Run(TenantModel):
     parent_item = models.IntegerField(null=True)
     parent_attempt = models.PositiveSmallIntegerField(null=True)
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    # The API token it was started with; a plain id, which the budgets of tokens go by.
+    token_id = models.UUIDField(null=True)
     variables = models.JSONField(default=dict)
     targets = models.JSONField(null=True)
     state = models.CharField(max_length=10, choices=RunState.choices, default=RunState.PENDING)
@@ -116,7 +118,9 @@ class Run(TenantModel):
             # No index knows `touched_at` or `lease_until`, which each batch of the journal changes: none is written
             # then (HOT), and the key of a step finds the row at once, not behind all its earlier versions.
             models.Index(
-                fields=["created_at"], condition=models.Q(state__in=["pending", "running"]), name="runs_run_quiet"
+                fields=["workspace", "state", "created_at"],
+                condition=models.Q(state__in=["pending", "running"]),
+                name="runs_run_busy",
             ),
             models.Index(fields=["wake_at"], condition=models.Q(wake_at__isnull=False), name="runs_run_wake"),
             models.Index(fields=["created_at"], condition=models.Q(state="waiting", held=True), name="runs_run_taken"),
@@ -292,6 +296,26 @@ class CacheClearing(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.workflow_id or self.workspace_id} {self.node} {self.at}"
+
+
+class Choice(TenantModel):
+    """Which result a person chose among a node's variants. It holds wherever that very result is among them again.
+
+    ``digest`` is that of the outputs; ``variant`` is what differed in the one that was chosen.
+    """
+
+    workflow = models.ForeignKey("projects.Workflow", on_delete=models.CASCADE, related_name="+")
+    node = models.CharField(max_length=64)
+    digest = models.BinaryField(max_length=32)
+    variant = models.JSONField()
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "workflow", "node"], name="runs_one_choice")]
+
+    def __str__(self) -> str:
+        return f"{self.workflow_id} {self.node}"
 
 
 class Letter(TenantModel):

@@ -8,13 +8,14 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from apps.billing.services import InsufficientCredits
+from apps.billing.services import CreditsRefused
 from apps.engine.node_types import NodeFailure, ProviderCall
 from apps.engine.plan import PlanStep
 from apps.generations.models import Generation
 from apps.generations.route import route_said
 from apps.generations.services import InvalidGeneration, generation_cancel, generation_start
 from apps.runs.lease import Lease
+from apps.runs.outermost import outermost
 from apps.runs.records import cancelled as cancelled_error
 
 
@@ -40,7 +41,7 @@ def generation_ensure(
 ) -> Outcome | None:
     """Start the step's generation if this attempt has none; its outcome, or None while it is in flight.
 
-    Raises :class:`NodeFailure` when it cannot be started: not enough credits, or parameters the model refuses.
+    Raises :class:`NodeFailure` when it cannot be started: too few credits, a budget, or parameters the model refuses.
     """
     generation = Generation.objects.filter(run_id=lease.run_id, node=step.node, item=item, attempt=attempt).first()
     if generation is None:
@@ -70,9 +71,11 @@ def _start(lease: Lease, step: PlanStep, item: int, attempt: int, call: Provider
             attempt=attempt,
             parent_hold_id=lease.run_id if lease.has_hold else None,
             actor_id=lease.actor_id,
+            token_id=lease.token_id,
+            billed=None if lease.has_hold else outermost(lease),
         )
-    except InsufficientCredits as error:
-        raise NodeFailure(str(error), code="insufficient-credits") from error
+    except CreditsRefused as error:
+        raise NodeFailure(str(error), code=error.code) from error
     except InvalidGeneration as error:
         raise NodeFailure(str(error), code="invalid-params") from error
 

@@ -6,7 +6,7 @@ templates, conditions) are really computed. What depends on a step that would ru
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -24,9 +24,13 @@ from apps.engine.plan import Plan, PlanStep, step_params, step_quote
 from apps.engine.states import StepState
 from apps.engine.values import inputs_check
 from apps.runs.adapters import PreviewContext
+from apps.runs.choices import left_out, pick
 from apps.runs.lease import PAST_SQL, past_read
 from apps.runs.reasons import is_reuse, reason_text
 from apps.runs.reuse import Past, Reuse
+
+# Of a variant that does not run, as another one was chosen.
+_LEFT_OUT: Mapping[str, Any] = {}
 
 
 class Action(StrEnum):
@@ -42,7 +46,8 @@ class Action(StrEnum):
 class StepPreview:
     """One node of the preview. Prices in micro-credits; ``would`` is what it would do outside, in words.
 
-    ``per_item``: the price is that of one item, and how many there are shows in the run.
+    ``per_item``: the price is that of one item, and how many there are shows in the run. ``own_keys``: vendors among
+    those it asks that bill the workspace itself, so that their part is 0.
     """
 
     node: str
@@ -54,6 +59,7 @@ class StepPreview:
     reason: str
     would: str | None = None
     per_item: bool = False
+    own_keys: tuple[str, ...] = ()
 
 
 @dataclass
@@ -65,6 +71,8 @@ class _Walk:
     execution: Execution
     quotes: Mapping[int, Quote]
     lists: Lists
+    workflow_id: UUID | None
+    own: Collection[str]
     unknown: set[int] = field(default_factory=set)
     found: list[StepPreview] = field(default_factory=list)
 
@@ -86,9 +94,18 @@ def past_of(
 
 
 def preview(
-    *, plan: Plan, past: Past, variables: Mapping[str, Any], overrides: Mapping[str, Mapping[str, Any]] | None = None
+    *,
+    plan: Plan,
+    past: Past,
+    variables: Mapping[str, Any],
+    overrides: Mapping[str, Mapping[str, Any]] | None = None,
+    workflow_id: UUID | None = None,
+    own: Collection[str] = (),
 ) -> list[StepPreview]:
-    """Each node of the plan in running order, with what would happen to it."""
+    """Each node of the plan in running order, with what would happen to it.
+
+    ``own``: the vendors that are called with a key of the workspace's own.
+    """
     variables = plain({**plan.variables, **variables})
     walk = _Walk(
         plan,
@@ -96,8 +113,10 @@ def preview(
         Reuse(past, variables),
         PreviewContext(past.workspace_id, variables),
         Execution(plan, plain(overrides or {})),
-        {step.position: quote for step, quote in plan.quote(variables)},
+        {step.position: quote for step, quote in plan.quote(variables, own)},
         Lists(plan),
+        workflow_id,
+        own,
     )
     while (step := walk.execution.next_ready()) is not None:
         walk.found.append(_look(walk, step))
@@ -144,29 +163,50 @@ def _items(walk: _Walk, step: PlanStep, work: Work) -> StepPreview:
     for item, inputs in enumerate(work.items):
         try:
             inputs_check(inputs, step.type.inputs)
-            params = step_params(step, walk.variables)
+            params = step_params(step, walk.variables, item)
             result = walk.reuse.find(step, item, inputs, params)
             outputs = result.outputs if result.outputs is not None else _instant(walk, step, inputs, params)
+            if outputs is None and step.variants and left_out(step, item, walk.execution.overrides):
+                known.append(_LEFT_OUT)
+                continue
         except NodeFailure as failure:
             return _unknown(walk, step, reason=str(failure))
         reasons.append(result.reason)
         if result.outputs is None:
             would = would or (step.type.would(inputs, params) if step.type.would else None)
-            quote = step_quote(step, params, inputs)
-            price = Quote(price.low + quote.low, price.high + quote.high)
+            quote = step_quote(step, params, inputs, walk.own)
+            price = Quote(price.low + quote.low, price.high + quote.high, tuple(sorted({*price.own, *quote.own})))
         known.append(outputs)
-    if all(outputs is not None for outputs in known):
-        for item, outputs in enumerate(known):
-            walk.execution.settle(step, item, StepState.CACHED, outputs)
+    if all(outputs is not None for outputs in known) and _settled(walk, step, known):
         if reasons and all(is_reuse(reason) for reason in reasons):
             return _reused(step, reasons[0])
     else:
         walk.unknown.add(step.position)
         walk.execution.abandon(step)
     first = next((reason for reason in reasons if not is_reuse(reason)), "")
+    if step.variants and reasons and not first:
+        return StepPreview(step.node, 0, 0, False, step.type.effect.value, Action.RUN, _("Waits for a choice"))
     effect = step.type.effect.value
     per_item = step.type.per_item and price.high > 0
-    return StepPreview(step.node, price.low, price.high, False, effect, Action.RUN, reason_text(first), would, per_item)
+    told = (reason_text(first), would, per_item, price.own)
+    return StepPreview(step.node, price.low, price.high, False, effect, Action.RUN, *told)
+
+
+def _settled(walk: _Walk, step: PlanStep, known: list[Mapping[str, Any] | None]) -> bool:
+    """Give on what a step's items give; False where somebody has yet to choose among them."""
+    for item, outputs in enumerate(known):
+        walk.execution.settle(step, item, StepState.SKIPPED if outputs is _LEFT_OUT else StepState.CACHED, outputs)
+    ended = walk.execution.variants(step) if step.variants else None
+    if ended is None:
+        return True
+    try:
+        picked = pick(step, walk.workflow_id, ended, walk.execution.overrides)
+    except NodeFailure:
+        return False
+    if picked is None:
+        return False
+    walk.execution.settle(step, len(known), StepState.CACHED, ended[1][picked.place])
+    return True
 
 
 def _reused(step: PlanStep, code: str) -> StepPreview:
@@ -182,9 +222,9 @@ def _unknown(walk: _Walk, step: PlanStep, *, reason: str) -> StepPreview:
     walk.unknown.add(step.position)
     would = _would_of(step, walk.variables)
     action = Action.MAYBE if _behind_branch(walk, step) else Action.RUN
-    price = Quote(quote.low * count, quote.high * count)
+    price = Quote(quote.low * count, quote.high * count, quote.own)
     effect = step.type.effect.value
-    return StepPreview(step.node, price.low, price.high, False, effect, action, reason, would, per_item)
+    return StepPreview(step.node, price.low, price.high, False, effect, action, reason, would, per_item, quote.own)
 
 
 def _behind_branch(walk: _Walk, step: PlanStep) -> bool:

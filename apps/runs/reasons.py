@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from django.utils.functional import Promise
@@ -10,6 +11,8 @@ from django.utils.translation import gettext_lazy
 
 from apps.common.sentences import clauses
 
+# The API names the run something was taken from; to a person its identifier says nothing.
+_IDENTIFIER = re.compile(r"\s*[(（][0-9a-f-]{36}[)）]")
 _FIXED: dict[str, Promise] = {
     "hit": gettext_lazy("Reused: nothing has changed"),
     "pinned": gettext_lazy("Pinned output"),
@@ -53,3 +56,8 @@ def _line(code: str) -> str:
     if first in _FILLED:
         return _FILLED[first](rest)
     return _FILLED[f"{first} {rest[0]}"](rest[1:]) if rest and f"{first} {rest[0]}" in _FILLED else code
+
+
+def why_text(codes: str) -> str:
+    """Why it ran or was reused, in words and without identifiers."""
+    return _IDENTIFIER.sub("", reason_text(codes))

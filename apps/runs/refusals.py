@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from apps.common.problems import Problem, not_found
 from apps.engine.documents import DocumentError
 from apps.runs.services import (
-    InsufficientCredits,
+    CreditsRefused,
     InvalidGraph,
     NoEarlierRun,
     NoSuchNode,
@@ -43,7 +43,7 @@ def as_problems() -> Iterator[None]:
         raise invalid_graph(error) from error
     except DocumentError as error:
         raise malformed_graph(error) from error
-    except InsufficientCredits as error:
+    except CreditsRefused as error:
         raise error.problem() from error
     except SwitchedOff as error:
         raise Problem("switched-off", 503, _("Paused"), str(error)) from error

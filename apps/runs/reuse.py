@@ -104,7 +104,7 @@ class Reuse:
         key = _key_again(step, inputs, before) or fingerprint(self.past.workspace_id, step, inputs, params)
         forced = self.past.from_node in (step.node, EVERY_NODE)
         kept = None if forced else self._source.get((step.node, item))
-        if kept and kept.key == key and kept.emitted and _assets_live(kept.outputs):
+        if kept and kept.key == key and kept.emitted and assets_live(kept.outputs):
             return Found(key, kept.outputs, f"kept {self.past.from_run_id}")
         if step.type.effect not in (Effect.PURE, Effect.PAID):
             return Found(key, None, "effect" if step.type.effect is Effect.WRITE else "")
@@ -136,7 +136,7 @@ class Reuse:
             return None, _why_same(before) if same and before else ""
         if found[1] is not None and found[1] <= self._cleared_at(step.node):
             return None, "cleared"
-        if not _assets_live(found[0]):
+        if not assets_live(found[0]):
             return None, "gone"
         if not asked and step.type.lane is not Lane.INLINE:
             _entry_touch(self.past.workspace_id, key)
@@ -165,7 +165,7 @@ class Reuse:
         found = []
         if before.version != step.type.version:
             found.append(f"code {before.version} {step.type.version}")
-        found += [f"param {how} {name}" for name, how in differences(self._previous_params(step.node), params)]
+        found += [f"param {how} {name}" for name, how in differences(self._previous_params(step.node, item), params)]
         found += [f"input {how} {name}" for name, how in differences(before.inputs, inputs)]
         text = "\n".join(found)
         return text if len(text) <= REASON_MAX else text[: max(0, text.rfind("\n", 0, REASON_MAX))]
@@ -200,10 +200,12 @@ class Reuse:
             return {}, {}
         return {step.node: step for step in plan.steps}, {**plan.variables, **json_read(variables)}
 
-    def _previous_params(self, node: str) -> Mapping[str, Any]:
+    def _previous_params(self, node: str, item: int) -> Mapping[str, Any]:
         steps, variables = self._previous_plan
         try:
-            return work_params(steps[node], step_params(steps[node], variables), variables) if node in steps else {}
+            return (
+                work_params(steps[node], step_params(steps[node], variables, item), variables) if node in steps else {}
+            )
         except NodeFailure:
             return {}
 
@@ -285,7 +287,7 @@ def entry_keep(*, workspace_id: UUID, key: str, run_id: UUID, position: int, ite
         )
 
 
-def _assets_live(outputs: Any) -> bool:
+def assets_live(outputs: Any) -> bool:
     """Whether every file in the outputs is still there."""
     ids = set(asset_ids(outputs))  # most have none
     return not ids or Asset.objects.filter(id__in=ids, trashed_at=None, state="ready").count() == len(ids)

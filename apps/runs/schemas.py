@@ -58,7 +58,8 @@ class Validation(Schema):
 class StepPreview(Schema):
     """What would happen to a node, and its price. ``action`` is ``run, reuse, skip`` or ``maybe``.
 
-    ``per_item``: the price is that of one item, and how many there are shows in the run.
+    ``per_item``: the price is that of one item, and how many there are shows in the run. ``own_keys``: the vendors
+    among those it asks that bill the workspace itself, by its own key; their part of the price is 0.
     """
 
     node: str
@@ -70,14 +71,19 @@ class StepPreview(Schema):
     reason: str
     would: str | None
     per_item: bool
+    own_keys: list[str]
 
 
 class Estimate(Schema):
-    """The price of a run before it starts; ``per_item``: it is from so much on, more with longer lists."""
+    """The price of a run before it starts; ``per_item``: it is from so much on, more with longer lists.
+
+    ``own_keys``: the vendors that bill the workspace itself, by its own keys.
+    """
 
     low: int
     high: int
     per_item: bool
+    own_keys: list[str]
     steps: list[StepPreview]
 
 
@@ -91,7 +97,7 @@ class RunStarted(Schema):
 
 
 class RunOut(Schema):
-    """A run."""
+    """A run. ``waits_for``: why it has not begun, where its workspace has no free place; of a single run only."""
 
     id: UUID
     workflow: UUID | None
@@ -109,6 +115,7 @@ class RunOut(Schema):
     held: int
     error: dict[str, Any] | None
     last_seq: int
+    waits_for: str | None = None
     url: str
     events: str
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -14,12 +15,14 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from apps.billing.services import InsufficientCredits as InsufficientCredits
+from apps.billing.services import CreditsRefused as CreditsRefused
 from apps.billing.services import credits_hold
 from apps.common.live import poke
 from apps.common.statements import row_insert
 from apps.engine.documents import MAX_BYTES, DocumentError, document_parse
-from apps.engine.plan import Plan
+from apps.engine.plan import Plan, PlanStep
+from apps.engine.vary import WINNER, variant_place
+from apps.generations.keys import own_providers
 from apps.projects.models import Workflow
 from apps.projects.services import workflow_document
 from apps.runs.lease import hold_amount
@@ -60,12 +63,14 @@ class Estimate:
     """The price of a run before it starts, micro-credits, and what would happen to each node.
 
     ``per_item``: the price is where it begins, for a node counts one item of a list that the run itself makes.
+    ``own_keys``: the vendors that bill the workspace itself, by its own keys.
     """
 
     low: int
     high: int
     steps: tuple[StepPreview, ...]
     per_item: bool = False
+    own_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -115,9 +120,18 @@ def _estimate(workflow: Workflow, plan: Plan, variables: Mapping[str, Any] | Non
         from_run_id=part.from_run,
         from_node=part.from_node,
     )
-    steps = tuple(preview(plan=plan, past=past, variables=variables or {}, overrides=part.inputs))
+    # Whose keys are used matters only where something is paid; most graphs need not ask.
+    own = own_providers(workspace_id=workflow.workspace_id, project_id=workflow.project_id) if plan.paid else ()
+    told: dict[str, Any] = {
+        "variables": variables or {},
+        "overrides": part.inputs,
+        "workflow_id": workflow.id,
+        "own": own,
+    }
+    steps = tuple(preview(plan=plan, past=past, **told))
     per_item = any(step.per_item for step in steps)
-    return Estimate(sum(step.low for step in steps), sum(step.high for step in steps), steps, per_item)
+    vendors = tuple(sorted({vendor for step in steps for vendor in step.own_keys}))
+    return Estimate(sum(step.low for step in steps), sum(step.high for step in steps), steps, per_item, vendors)
 
 
 def part_resolve(workflow: Workflow, plan: Plan, part: Part) -> Part:
@@ -126,9 +140,7 @@ def part_resolve(workflow: Workflow, plan: Plan, part: Part) -> Part:
     for node in [*part.inputs, *([part.from_node] if part.from_node else [])]:
         if node not in nodes:
             raise NoSuchNode(_("There is no node %(node)s in the part that runs.") % {"node": node})
-        for port in part.inputs.get(node, ()):
-            if not nodes[node].type.takes(port):
-                raise NoSuchNode(_("%(node)s has no input %(port)s.") % {"node": nodes[node].title, "port": port})
+        _inputs_check(nodes[node], part.inputs.get(node, {}))
     if part.from_run is not None:
         if not Run.objects.filter(id=part.from_run).exists():
             raise NoSuchRun(NoSuchRun.__doc__)
@@ -142,10 +154,21 @@ def part_resolve(workflow: Workflow, plan: Plan, part: Part) -> Part:
     return replace(part, from_run=last)
 
 
+def _inputs_check(step: PlanStep, inputs: Mapping[str, Any]) -> None:
+    """Whether a run can give these to a step: values at its ports, or which of its variants goes on."""
+    for port, value in inputs.items():
+        if port == WINNER and step.variants:
+            if variant_place(step.variants, value) is None:
+                raise NoSuchNode(_("%(node)s has no such variant.") % {"node": step.title})
+        elif not step.type.takes(port):
+            raise NoSuchNode(_("%(node)s has no input %(port)s.") % {"node": step.title, "port": port})
+
+
 def run_start(
     *,
     workflow: Workflow,
     actor_id: UUID | None,
+    token_id: UUID | None = None,
     document: Mapping[str, Any] | None = None,
     version: int | None = None,
     variables: Mapping[str, Any] | None = None,
@@ -155,9 +178,9 @@ def run_start(
 ) -> Run:
     """Freeze the graph, hold its highest price (``max_credits`` at most), and queue the run.
 
-    ``document`` defaults to the workflow's own. Raises :class:`InvalidGraph`, :class:`DocumentError`,
-    :class:`NoSuchNode`, :class:`NoSuchRun`, :class:`NoEarlierRun`, :class:`InsufficientCredits`,
-    :class:`SwitchedOff` (nothing was submitted or held then).
+    ``document`` defaults to the workflow's own; ``token_id`` is the API token that asked. Raises
+    :class:`InvalidGraph`, :class:`DocumentError`, :class:`NoSuchNode`, :class:`NoSuchRun`, :class:`NoEarlierRun`,
+    :class:`CreditsRefused` (too few, or a budget), :class:`SwitchedOff`; nothing was submitted or held then.
     """
     switch_require(SwitchName.RUNS, workflow.workspace_id)
     plan, digest, document = _freeze(workflow, document, part.targets)
@@ -171,6 +194,7 @@ def run_start(
         from_node=part.from_node,
         overrides={node: dict(ports) for node, ports in part.inputs.items()},
         actor_id=actor_id,
+        token_id=token_id,
         variables=dict(variables or {}),
         targets=part.targets,
         max_credits=max_credits,
@@ -209,9 +233,12 @@ def _queue(run: Run, name: str, document: Mapping[str, Any] | None, digest: byte
                 description=_("Run of %(workflow)s") % {"workflow": name},
                 project_id=run.project_id,
                 run_id=run.id,
+                workflow_id=run.workflow_id,
+                actor_id=run.actor_id,
+                token_id=run.token_id,
             )
         poke(f"workspace.{run.workspace_id}", run=run.id)
-        advance_run.delay_on_commit(run_id=str(run.id))
+        advance_run.delay_on_commit(run_id=str(run.id), at=time.time())
     log.info("run queued", action="run_start", run=str(run.id), workspace=str(run.workspace_id))
 
 
@@ -229,16 +256,17 @@ def run_wake(*, run: Run) -> None:
     advance_run.delay_on_commit(run_id=str(run.id))
 
 
-def run_retry(*, run: Run, actor_id: UUID | None) -> Run:
+def run_retry(*, run: Run, actor_id: UUID | None, token_id: UUID | None = None) -> Run:
     """A new run of the same graph that takes what succeeded from ``run`` and does the rest again."""
     if run.state not in (RunState.FAILED, RunState.CANCELLED):
         raise RunNotFailed(_("Only a run that failed or was cancelled can be retried."))
     if run.parent_id is not None:
         raise RunNotFailed(_("This run is a step of another run. Retry that one; what is done is reused."))
-    return run_repeat(run=run, actor_id=actor_id, part=Part(run.targets, run.id, "", run.overrides))
+    part = Part(run.targets, run.id, "", run.overrides)
+    return run_repeat(run=run, actor_id=actor_id, token_id=token_id, part=part)
 
 
-def run_repeat(*, run: Run, actor_id: UUID | None, part: Part | None = None) -> Run:
+def run_repeat(*, run: Run, actor_id: UUID | None, token_id: UUID | None = None, part: Part | None = None) -> Run:
     """A new run of the same graph with the same values and limits; of the same part, unless another is given.
 
     Raises :class:`WorkflowTrashed`, and what :func:`run_start` raises.
@@ -246,6 +274,7 @@ def run_repeat(*, run: Run, actor_id: UUID | None, part: Part | None = None) -> 
     return run_start(
         workflow=workflow_of(run),
         actor_id=actor_id,
+        token_id=token_id,
         document=run.graph.document,
         version=run.version,
         variables=run.variables,
@@ -274,9 +303,9 @@ def cache_clear(*, workspace_id: UUID, workflow: Workflow | None = None, node: s
 
 
 __all__ = [
+    "CreditsRefused",
     "DocumentError",
     "Estimate",
-    "InsufficientCredits",
     "InvalidGraph",
     "NoEarlierRun",
     "NoSuchNode",

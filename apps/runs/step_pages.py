@@ -20,6 +20,7 @@ from apps.runs.models import APPROVAL_TYPE, STEP_EMITTED, Run, Step
 from apps.runs.timeline import ITEMS_SHOWN, item_rows
 from apps.runs.views import STARTING, refused, run_get, started
 from apps.workspaces.access import MemberRequest, member_required
+from apps.workspaces.limits import starts_limited
 from apps.workspaces.models import Role
 
 
@@ -85,6 +86,7 @@ def _panel(request: MemberRequest, run: Run, step: PlanStep, item: int) -> HttpR
 
 @require_POST
 @member_required(Role.EDITOR)
+@starts_limited
 def step_again(request: MemberRequest, run_id: UUID, node: str, item: int) -> HttpResponse:
     """A new run of the same graph that does this step and what hangs on it again; the rest is taken from this run."""
     run, step = _step(run_id, node)
@@ -97,6 +99,7 @@ def step_again(request: MemberRequest, run_id: UUID, node: str, item: int) -> Ht
 
 @require_http_methods(["GET", "POST"])
 @member_required(Role.EDITOR)
+@starts_limited
 def step_alone(request: MemberRequest, run_id: UUID, node: str, item: int) -> HttpResponse:
     """Run only this step, with inputs that a person edited: the form, then the run."""
     run, step = _step(run_id, node)

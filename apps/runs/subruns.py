@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from apps.billing.services import InsufficientCredits, credits_hold, hold_split
+from apps.billing.services import CreditsRefused, credits_hold, hold_split
 from apps.common.live import poke
 from apps.common.memory import Memory
 from apps.engine.node_types import ChildRun, NodeFailure, Quote
@@ -24,6 +24,7 @@ from apps.runs.drive import Child, Drive, Try
 from apps.runs.journal import FenceLost, events_record
 from apps.runs.lease import Lease
 from apps.runs.models import RUN_LIVE, STEP_EMITTED, Run, Step
+from apps.runs.outermost import outermost
 from apps.runs.paid import Outcome
 from apps.runs.plans import document_digest, graph_keep, plan_of_graph
 from apps.runs.records import cancelled as cancelled_error
@@ -118,7 +119,7 @@ def _start(now: Drive, one: Try, call: ChildRun) -> Child:
     with transaction.atomic():
         _check_parent(now)
         graph_id, plan = _graph(lease.workspace_id, call)
-        price = Quote() if lease.dry_run else _price(plan)
+        price = Quote() if lease.dry_run else plan.price(now.own)
         run = Run(
             workspace_id=lease.workspace_id,
             workflow_id=UUID(call.workflow_id),
@@ -134,6 +135,7 @@ def _start(now: Drive, one: Try, call: ChildRun) -> Child:
             overrides=given(plan, call.inputs),
             dry_run=lease.dry_run,
             actor_id=lease.actor_id,
+            token_id=lease.token_id,
             price_low=price.low,
             price_high=price.high,
             # What runs beside it was promised its highest price too, so it may not go beyond its own.
@@ -181,11 +183,6 @@ def _graph(workspace_id: UUID, call: ChildRun) -> tuple[UUID, Plan]:
     return graph_id, plan_of_graph(graph_id, None)
 
 
-def _price(plan: Plan) -> Quote:
-    quotes = [quote for _step, quote in plan.quote(plan.variables)]
-    return Quote(sum(quote.low for quote in quotes), sum(quote.high for quote in quotes))
-
-
 def _afresh(now: Drive, one: Try) -> bool:
     """Whether the person wants the step's work done again: then nothing inside it is reused either."""
     return now.lease.from_node in (one.step.node, EVERY_NODE) or one.step.policy.always_new
@@ -220,16 +217,20 @@ def _hold(now: Drive, one: Try, run: Run) -> None:
                 parent_id=now.lease.run_id, hold_id=run.id, amount=run.price_high, description=about, of_run=True
             )
         else:
+            billed = outermost(now.lease)
             credits_hold(
                 workspace_id=run.workspace_id,
                 hold_id=run.id,
                 amount=run.price_high,
                 description=about,
                 project_id=run.project_id,
-                run_id=run.id,
+                run_id=billed.run_id,
+                workflow_id=billed.workflow_id,
+                actor_id=run.actor_id,
+                token_id=run.token_id,
             )
-    except InsufficientCredits as error:
-        raise NodeFailure(str(error), code="insufficient-credits") from error
+    except CreditsRefused as error:
+        raise NodeFailure(str(error), code=error.code) from error
 
 
 def _outcome(child: Child) -> Outcome:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
 
 from apps.engine.node_types import Lane
+from apps.runs import admission
 
 BATCH = 500
 LOOKS = 4
@@ -36,7 +38,10 @@ WITH due AS (
         lease_until < statement_timestamp()
         OR (lease_until IS NULL AND touched_at < statement_timestamp()
             - make_interval(secs => CASE state WHEN 'pending' THEN 5 ELSE %(quiet)s END)))
+        AND (state = 'running' OR parent_id IS NOT NULL OR cancel_requested_at IS NOT NULL)
      ORDER BY touched_at LIMIT %(batch)s)
+    UNION
+    (SELECT unnest(%(may_begin)s::uuid[]))
     UNION
     (SELECT id FROM runs_run
      WHERE state = 'waiting' AND held AND lease_until < statement_timestamp()
@@ -58,8 +63,14 @@ def runs_due() -> list[UUID]:
 
     What rang first comes first.
     """
+    parameters: dict[str, Any] = {
+        "quiet": settings.RUN_QUIET_S,
+        "batch": RUNS_BATCH,
+        "resent": RESENT_S,
+        "may_begin": admission.runs_may_begin(RUNS_BATCH),
+    }
     with connection.cursor() as cursor:
-        cursor.execute(_RUNS_DUE, {"quiet": settings.RUN_QUIET_S, "batch": RUNS_BATCH, "resent": RESENT_S})
+        cursor.execute(_RUNS_DUE, parameters)
         found: list[tuple[UUID, datetime | None]] = cursor.fetchall()
     never = datetime.max.replace(tzinfo=UTC)
     return [run for run, _at in sorted(found, key=lambda row: row[1] or never)]

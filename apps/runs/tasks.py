@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from uuid import UUID
 
@@ -10,6 +11,9 @@ from apps.engine.node_types import Lane
 from apps.runs import driver, execution, letters, reuse, sweeps
 from apps.runs.drive import Dispatch, Ring
 from apps.runs.execution import Bells
+
+# A queue in which the first message waits for longer than this is a crowd.
+LATE_S = 1.0
 
 BEAT = {
     "runs-reuse-limits": {"task": "apps.runs.tasks.evict_results", "schedule": 600.0},
@@ -20,9 +24,15 @@ BEAT = {
 
 
 @lane_task("control")
-def advance_run(*, run_id: str, **_: object) -> None:
-    """Drive a run, then let lanes look for the steps that it dispatched."""
-    _send(driver.advance(UUID(run_id)))
+def advance_run(*, run_id: str, at: float | None = None, **_: object) -> None:
+    """Drive a run, then let lanes look for the steps that it dispatched.
+
+    ``at`` (seconds since the epoch) is when a new run was queued. A message that lay for long says that many do: then
+    it is the next one's turn, not that of whoever asked first; that one is driven when another such message comes.
+    """
+    late = at is not None and time.time() - at > LATE_S
+    found = driver.advance_fairest() if late else None
+    _send(driver.advance(UUID(run_id)) if found is None else found)
 
 
 @lane_task("control")

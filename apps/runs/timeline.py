@@ -7,7 +7,6 @@ A step that a list mapped is one row too; its items are read a page at a time wh
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -26,8 +25,9 @@ from apps.engine.plan import PlanStep
 from apps.engine.states import StepState
 from apps.runs.approvals import decision_text
 from apps.runs.models import APPROVAL_TYPE, STEP_EMITTED, Attempt, Run, Step
+from apps.runs.paths import sources_of
 from apps.runs.plans import run_plan
-from apps.runs.reasons import reason_text
+from apps.runs.reasons import why_text
 from apps.runs.spread import PRESSING, spread_text
 
 ITEMS_SHOWN = 50
@@ -40,8 +40,6 @@ _LIGHT = (
     "started_at", "finished_at", "dispatched_at", "wake_at",
 )  # fmt: skip
 _SETTLED = [state.value for state in StepState if state.settled]
-# The API names the run something was taken from; to a person its identifier says nothing.
-_IDENTIFIER = re.compile(r"\s*[(（][0-9a-f-]{36}[)）]")
 
 
 @dataclass(frozen=True)
@@ -212,7 +210,7 @@ class Timeline:
         made = self._made.get(step.position, {})
         group = self._groups.get(step.position)
         if group is not None:
-            return self._several(step, group, made)
+            return self._varied(step, group, made) if step.variants else self._several(step, group, made)
         view = self._single(step, row, made.get(0))
         told = self.told.get(step.node) if row.state == StepState.RUNNING else None
         outputs = json.dumps(short(made[0]), separators=(",", ":")) if 0 in made else "{}"
@@ -237,10 +235,31 @@ class Timeline:
             request=json.dumps({"kind": group.waits}) if group.waits else "",
         )  # fmt: skip
 
+    @cached_property
+    def _choices(self) -> dict[int, Step]:
+        """The choices among variants, by position."""
+        last = {at: len(self.plan.steps[at].variants) for at in self.positions if self.plan.steps[at].variants}
+        rows = Step.objects.filter(run_id=self.run.id, position__in=last, item__in=set(last.values()))
+        return {row.position: row for row in rows if row.item == last[row.position]}
 
-def sources_of(step: PlanStep) -> set[int]:
-    """The positions that feed a step."""
-    return {position for one in step.inputs for position, _port in one.sources}
+    def _varied(self, step: PlanStep, group: Group, made: Mapping[int, Any]) -> RowView:
+        """A step with variants is as its choice is, once there is one; what it gives is what was chosen."""
+        count, choice = len(step.variants), self._choices.get(step.position)
+        variants = {item: outputs for item, outputs in made.items() if item < count}
+        if choice is None:
+            return self._several(step, group, variants)
+        counts = dict(group.counts)
+        counts[choice.state] -= 1
+        group = replace(group, counts={state: n for state, n in counts.items() if n}, waits="")
+        found = self._several(step, group, variants)
+        error = error_text(choice.error or {})
+        waiting = choice.state == StepState.WAITING
+        request = json.dumps({**(choice.request or {}), "places": sorted(variants)}) if choice.request else ""
+        return replace(
+            found, state=choice.state, error=error if choice.state == StepState.FAILED else "", request=request,
+            note=error if choice.state == StepState.SKIPPED else "", asks=int(waiting), asked=count,
+            waits="choice" if waiting else "",
+        )  # fmt: skip
 
 
 def tries_of(run: Run, positions: Iterable[int], *, item: int | None = None) -> dict[int, list[Attempt]]:
@@ -302,11 +321,6 @@ def error_text(error: Mapping[str, Any]) -> str:
     """What went wrong; stored in the site's own language, and a sentence without fillings is said in the reader's."""
     stored = error.get("message")
     return gettext(stored) if stored else ""
-
-
-def why_text(codes: str) -> str:
-    """Why it ran or was reused, in words and without identifiers."""
-    return _IDENTIFIER.sub("", reason_text(codes))
 
 
 def _bars(clock: Clock, step: PlanStep, row: Step, tries: Sequence[Attempt], ready: datetime | None) -> Iterable[Bar]:
@@ -382,17 +396,3 @@ def item_rows(run: Run, step: PlanStep, *, page: int) -> list[RowView]:
         )
         for row in steps
     ]
-
-
-def longest_path(run: Run) -> list[int]:
-    """The chain of steps that a finished run's length hangs on; empty when there is nothing to choose from."""
-    plan = run_plan(run)
-    rows = Step.objects.filter(run_id=run.id, started_at__isnull=False).values_list("position")
-    ended: dict[int, datetime | None] = dict(rows.annotate(end=Max("finished_at")).order_by())
-    known = {position: end for position, end in ended.items() if end is not None}
-    if not known:
-        return []
-    path = [max(known, key=lambda position: (known[position], position))]
-    while sources := [source for source in sources_of(plan.steps[path[-1]]) if source in known]:
-        path.append(max(sources, key=lambda position: (known[position], position)))
-    return path[::-1] if len(path) < len(known) else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from apps.runs import approval_views, cache_pages, step_pages, views
+from apps.runs import approval_views, cache_pages, compare_pages, limit_views, step_pages, views
 
 app_name = "runs"
 urlpatterns: list[URLPattern] = [
@@ -33,6 +33,12 @@ urlpatterns: list[URLPattern] = [
     path("runs/<uuid:run_id>/steps/<str:node>/<int:item>/alone/", step_pages.step_alone, name="step_alone"),
     path("runs/<uuid:run_id>/steps/<str:node>/<int:item>/pin/", step_pages.step_pin, name="step_pin"),
     path("runs/<uuid:run_id>/steps/<str:node>/<int:item>/forget/", step_pages.step_forget, name="step_forget"),
+    path("settings/limits/", limit_views.limits, name="limits"),
+    path("runs/<uuid:run_id>/compare/<str:node>/", compare_pages.compare, name="compare"),
+    path("runs/<uuid:run_id>/compare/<str:node>/<int:item>/vote/", compare_pages.variant_vote, name="variant_vote"),
+    path(
+        "runs/<uuid:run_id>/compare/<str:node>/<int:item>/choose/", compare_pages.variant_choose, name="variant_choose"
+    ),
     path("runs/reuse/", cache_pages.reuse, name="reuse"),
     path("runs/reuse/forget/", cache_pages.reuse_forget, name="reuse_forget"),
     path("runs/reuse/<uuid:workflow_id>/forget/", cache_pages.workflow_forget, name="workflow_forget"),

@@ -20,6 +20,7 @@ from apps.runs.console import console_context
 from apps.runs.models import RUN_LIVE, Run, RunState, StepState
 from apps.runs.waits import CALLBACK, callback_url, place_of
 from apps.workspaces.access import MemberRequest, member_required
+from apps.workspaces.limits import starts_limited
 from apps.workspaces.models import Role
 
 PAGE = 50
@@ -31,7 +32,7 @@ CHOICES = 200
 STARTING = (
     services.RunNotFailed,
     services.WorkflowTrashed,
-    services.InsufficientCredits,
+    services.CreditsRefused,
     services.InvalidGraph,
     services.NoSuchNode,
     services.NoSuchRun,
@@ -154,6 +155,7 @@ def drawer(request: MemberRequest, workflow_id: UUID) -> HttpResponse:
 
 @require_POST
 @member_required(Role.EDITOR)
+@starts_limited
 def version_run(request: MemberRequest, workflow_id: UUID, number: int) -> HttpResponse:
     """Run a version as it was kept; the page that asked shows the run."""
     rows = WorkflowVersion.objects.filter(
@@ -166,7 +168,7 @@ def version_run(request: MemberRequest, workflow_id: UUID, number: int) -> HttpR
         run = services.run_start(
             workflow=version.workflow, actor_id=request.user.id, document=version.document, version=number
         )
-    except (services.InsufficientCredits, services.InvalidGraph, services.SwitchedOff) as error:
+    except (services.CreditsRefused, services.InvalidGraph, services.SwitchedOff) as error:
         refusal = render(request, "runs/refused.html", {"sentence": str(error)}, status=422)
         refusal["HX-Reswap"] = "afterbegin"
         return refusal
@@ -207,6 +209,7 @@ def started(request: MemberRequest, run: Run) -> HttpResponse:
 
 @require_POST
 @member_required(Role.EDITOR)
+@starts_limited
 def run_retry(request: MemberRequest, run_id: UUID) -> HttpResponse:
     """A new run that does again what did not succeed."""
     try:
@@ -217,6 +220,7 @@ def run_retry(request: MemberRequest, run_id: UUID) -> HttpResponse:
 
 @require_POST
 @member_required(Role.EDITOR)
+@starts_limited
 def run_again(request: MemberRequest, run_id: UUID) -> HttpResponse:
     """A new run of the same graph with the same values; what did not change is reused."""
     try:

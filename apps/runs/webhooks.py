@@ -16,6 +16,7 @@ from apps.engine.operations import OperationError, storable
 from apps.runs import answers
 from apps.runs.models import Step
 from apps.runs.waits import CALLBACK, callback_place
+from apps.workspaces.limits import HOOK_BURST, HOOK_RATE, key_limit
 
 BODY_MAX = 256 * 1024
 app_name = "run_hooks"
@@ -37,6 +38,8 @@ def _answer(request: HttpRequest, token: str) -> HttpResponse:
         problem.headers["Allow"] = "POST"
         raise problem
     step = _step(token)
+    key = f"{{{step.run_id}}}:callback:{step.position}:{step.item}"
+    key_limit(request, key, "callback", rate=HOOK_RATE, burst=HOOK_BURST)
     body = _body(request)
     with scope(step.workspace_id):
         try:

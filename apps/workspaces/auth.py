@@ -17,6 +17,7 @@ from apps.common.problems import Problem, not_found
 from apps.common.statements import prepared, row_partial
 from apps.common.tenancy import scope_enter
 from apps.workspaces.access import ApiRequest, membership_get
+from apps.workspaces.limits import More, address_limit, request_limit
 from apps.workspaces.models import ApiToken, Membership, Role, TokenScope, Workspace
 from apps.workspaces.single_sign_on import session_suffices
 
@@ -25,7 +26,7 @@ _USED_EVERY = timedelta(minutes=1)
 
 
 _CALLER = """
-    SELECT token.id, token.scopes, token.last_used_at, workspace.id, workspace.slug, workspace.name,
+    SELECT token.id, token.scopes, token.last_used_at, workspace.id, workspace.slug, workspace.name, workspace.plan,
         person.id, person.email, member.role
     FROM workspaces_apitoken AS token
     JOIN workspaces_workspace AS workspace ON workspace.id = token.workspace_id
@@ -52,10 +53,10 @@ def _forbidden(needed: str) -> Problem:
 
 
 def role_scopes(role: Role) -> frozenset[str]:
-    """What a signed-in member may do over the API: viewers read, editors write, admins keep keys."""
+    """What a signed-in member may do over the API: viewers read, editors write, admins keep keys and money."""
     if role.includes(Role.ADMIN):
         return frozenset(TokenScope.values)
-    editor = frozenset(TokenScope.values) - {TokenScope.KEYS_WRITE.value}
+    editor = frozenset(TokenScope.values) - {TokenScope.KEYS_WRITE.value, TokenScope.BILLING_WRITE.value}
     return editor if role.includes(Role.EDITOR) else frozenset({TokenScope.READ.value})
 
 
@@ -69,7 +70,7 @@ def _token_read(digest: bytes, now: datetime) -> tuple[ApiToken, Role] | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    token_id, scopes, last_used_at, workspace_id, slug, name, person_id, email, role = row
+    token_id, scopes, last_used_at, workspace_id, slug, name, plan, person_id, email, role = row
     token = row_partial(
         ApiToken,
         id=token_id,
@@ -78,7 +79,7 @@ def _token_read(digest: bytes, now: datetime) -> tuple[ApiToken, Role] | None:
         scopes=scopes,
         last_used_at=last_used_at,
     )
-    token.workspace = row_partial(Workspace, id=workspace_id, slug=slug, name=name)
+    token.workspace = row_partial(Workspace, id=workspace_id, slug=slug, name=name, plan=plan)
     token.created_by = row_partial(User, id=person_id, email=email, is_active=True)
     return token, Role(role)
 
@@ -129,16 +130,25 @@ def access_holds(request: ApiRequest) -> bool:
     return tokens.filter(id=request.token.id, revoked_at=None, expires_at__gt=timezone.now()).exists()
 
 
-def api_auth(needed: str) -> Callable[[HttpRequest], bool]:
-    """Authentication for one API operation that needs the scope ``needed``; opens the tenant scope."""
+def api_auth(needed: str, *, more: More = "") -> Callable[[HttpRequest], bool]:
+    """Authentication for one API operation that needs the scope ``needed``; opens the tenant scope.
+
+    ``more``: the limit that it draws on beside those of every request. What starts paid work does not pass while nobody
+    can say what is left.
+    """
 
     def authenticate(request: HttpRequest) -> bool:
         request._dont_enforce_csrf_checks = False  # type: ignore[attr-defined]
         scheme, _space, secret = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            _by_token(request, secret.strip())
-        else:
-            _by_session(request)
+        try:
+            if scheme.lower() == "bearer":
+                _by_token(request, secret.strip())
+            else:
+                _by_session(request)
+        except Problem:
+            address_limit(request, "strangers")
+            raise
+        request_limit(request, more=more)
         if needed not in request.scopes:  # type: ignore[attr-defined]
             raise _forbidden(needed)
         scope_enter(request.workspace.id)  # type: ignore[attr-defined]

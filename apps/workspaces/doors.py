@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from apps.workspaces import services
 from apps.workspaces.forms import NameForm
+from apps.workspaces.limits import strangers_limited
 from apps.workspaces.models import Membership
 
 
@@ -34,6 +35,7 @@ def workspace_create(request: HttpRequest) -> HttpResponse:
     return render(request, "workspaces/workspace_create.html", {"form": form}, status=422 if form.errors else 200)
 
 
+@strangers_limited
 def invitation(request: HttpRequest, token: str) -> HttpResponse:
     """Show an invitation; POST accepts it. Whatever is wrong with it is one clear sentence on this page."""
     found = services.invitation_by_token(token)

@@ -83,7 +83,8 @@ def _digest_of(request: ApiRequest, body: BaseModel | dict[str, Any] | None) -> 
     return hashlib.sha256(text.encode()).digest()
 
 
-def _key_of(request: ApiRequest) -> str:
+def key_of(request: ApiRequest) -> str:
+    """The request's ``Idempotency-Key``, "" without one; Problem 422 for one that cannot be kept."""
     key = request.headers.get(HEADER, "").strip()
     if len(key) > _KEY_LENGTH or not key.isprintable():
         detail = _("`Idempotency-Key` must be 1 to 255 printable characters.")
@@ -100,7 +101,7 @@ def _lock(workspace_id: Any, key: str) -> None:
 @contextmanager
 def idempotent(request: ApiRequest, body: BaseModel | dict[str, Any] | None) -> Iterator[Answer]:
     """See the top of this module. ``body`` is the validated request body; None for operations without one."""
-    key = _key_of(request)
+    key = key_of(request)
     if not key:
         yield Answer(request, "", b"", None)
         return

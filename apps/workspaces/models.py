@@ -48,6 +48,7 @@ class TokenScope(models.TextChoices):
     GENERATIONS_WRITE = "generations:write", _("Start and cancel generations")
     MONITOR_WRITE = "monitor:write", _("Report runs from elsewhere")
     KEYS_WRITE = "keys:write", _("Set keys with providers (admins)")
+    BILLING_WRITE = "billing:write", _("Set budgets and buy credits (admins)")
 
 
 class Workspace(models.Model):

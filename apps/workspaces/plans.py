@@ -33,6 +33,10 @@ class Plan:
         return self.name.label
 
 
+# One token never takes all that its person may, nor one person all of the workspace's: a script that runs wild leaves
+# the others room. Starts of paid work are the dearer requests.
+TOKEN_SHARE, PERSON_SHARE, START_SHARE = 0.8, 0.9, 0.5
+
 PLANS: dict[PlanName, Plan] = {
     plan.name: plan
     for plan in (

@@ -14,9 +14,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_POST
 
+from apps.common.problems import Problem
 from apps.workspaces import services
 from apps.workspaces.access import MemberRequest, member_required
 from apps.workspaces.forms import InviteForm, NameForm, TokenForm
+from apps.workspaces.limits import INVITATION_BURST, INVITATION_RATE, key_limit
 from apps.workspaces.models import ApiToken, Invitation, Membership, Role
 
 
@@ -41,6 +43,7 @@ PAGES = (
     ("datasets:workspace_consent", "handshake", gettext_noop("Consent and licences")),
     ("workspaces:members", "users", gettext_noop("Members")),
     ("workspaces:tokens", "key-round", gettext_noop("API tokens")),
+    ("runs:limits", "gauge", gettext_noop("Limits")),
 )
 
 
@@ -107,11 +110,13 @@ def member_invite(request: MemberRequest) -> HttpResponse:
     form = InviteForm(request.POST, roles=_invitable(Role(request.membership.role)))
     if form.is_valid():
         try:
+            key = f"{{{request.workspace.id}}}:invitations"
+            key_limit(request, key, "invitations", rate=INVITATION_RATE, burst=INVITATION_BURST)
             role = Role(form.cleaned_data["role"])
             invited = services.member_invite(actor=request.membership, email=form.cleaned_data["email"], role=role)
             messages.success(request, _("Invitation sent to %(email)s.") % {"email": invited.email})
             return redirect("workspaces:members", request.workspace.slug)
-        except services.WorkspaceError as error:
+        except (services.WorkspaceError, Problem) as error:
             form.add_error("email", str(error))
     return _members_page(request, form, status=422)
 

@@ -2,6 +2,7 @@
 import "./elements/htmx";
 import "./elements/node-status";
 import { start as chrome } from "./elements/chrome";
+import { start as compare } from "./elements/compare";
 import { start as dialogs } from "./elements/dialogs";
 import { start as drawer } from "./elements/drawer";
 import { start as gallery } from "./elements/gallery";
@@ -15,4 +16,4 @@ import { start as remarks } from "./elements/remarks";
 import { start as uploads } from "./elements/upload-drop";
 import { start as windows } from "./elements/window";
 
-for (const start of [chrome, dialogs, drawer, gallery, news, palette, remarks, runs, tape, times, toasts, uploads, windows]) start();
+for (const start of [chrome, compare, dialogs, drawer, gallery, news, palette, remarks, runs, tape, times, toasts, uploads, windows]) start();

@@ -13,6 +13,7 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.assets import services
+from apps.assets.filters import assets_filtered
 from apps.assets.models import Asset
 from apps.assets.usage import Usage, usage_providers
 from apps.common.ids import uuid7
@@ -209,3 +210,32 @@ def test_api_trash(alice_api: Client, workspace: Workspace, tmp_path: Path) -> N
     assert len(alice_api.get("/api/v1/assets?trashed=true").json()["items"]) == 1
     assert alice_api.get(f"/api/v1/assets/{asset.id}").json()["trashed_at"] is not None
     assert alice_api.post(f"/api/v1/assets/{asset.id}/restore").json()["trashed_at"] is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("STRASSE", ["strasse.png"]),
+        ("ärger", ["ÄRGER"]),
+        ("100%", ["100%_done"]),
+        ("%", ["100%_done"]),
+        ("0_d", []),
+        ("%_done", ["100%_done"]),
+        ("a\\b", ["a\\b.png"]),
+        ("nd in", ["Abend in der Straße"]),
+        ("der abend", ["Abend in der Straße"]),
+        ("数据", ["训练数据集"]),
+        ("ß", ["Abend in der Straße"]),
+    ],
+)
+def test_names_are_found_by_any_part(asked: str, found: list[str], workspace: Workspace, tmp_path: Path) -> None:
+    titles = ("Abend in der Straße", "ÄRGER", "100%_done", "", "训练数据集", "")
+    for number, (title, name) in enumerate(
+        zip(titles, ["a.png", "b.png", "c.png", "strasse.png", "e.png", "a\\b.png"], strict=True)
+    ):
+        path = tmp_path / f"{number}.png"
+        path.write_bytes(files.picture(seed=number))
+        asset = services.asset_store(workspace_id=workspace.id, path=path, filename=name, source="upload")
+        Asset.objects.for_workspace(workspace.id).filter(id=asset.id).update(title=title, filename=name)
+    rows = assets_filtered(workspace.id, q=asked).order_by("title", "filename")
+    assert sorted(row.title or row.filename for row in rows) == sorted(found)

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
+from typing import cast
+from uuid import UUID
+
 import pytest
+from django.core.management import call_command
 from PIL import Image
 
+from apps.assets.models import Blob
 from apps.assets.palette import colour_parse, colours_near, colours_of, swatches
+from apps.assets.previews import colours_fill, preview_draw
+from apps.assets.services import asset_store
+from apps.common.tenancy import scope
+from apps.workspaces.models import Workspace
 
 
 def plain(colour: str, size: tuple[int, int] = (40, 30)) -> Image.Image:
@@ -36,6 +47,24 @@ def test_clear_parts_do_not_count() -> None:
     assert colours_of(image) == []
     image.paste((208, 32, 32, 255), (0, 0, 40, 8))
     assert colours_of(image) == [colours_near("#d02020")[0]]
+
+
+@pytest.mark.django_db
+def test_pictures_drawn_before_colours_were_kept_get_theirs(workspace: Workspace, tmp_path: Path) -> None:
+    blobs = []
+    for colour in ("#d02020", "#2050d0", "#20a040"):
+        path = tmp_path / f"{colour[1:]}.png"
+        plain(colour).save(path)
+        asset = asset_store(workspace_id=workspace.id, path=path, filename=path.name, source="upload")
+        with scope(workspace.id):
+            preview_draw(workspace_id=workspace.id, blob_id=cast(UUID, asset.blob_id))
+            Blob.objects.filter(id=asset.blob_id).update(colours=[])
+        blobs.append((asset.blob_id, colour))
+    call_command("history_fill", stdout=io.StringIO())
+    with scope(workspace.id):
+        for blob_id, colour in blobs:
+            assert Blob.objects.get(id=blob_id).colours[0] in colours_near(colour)
+    assert colours_fill(None, count=2) is None, "none is left"
 
 
 def test_swatches_find_themselves() -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -12,7 +12,9 @@ from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.workspaces.models import ApiToken, TokenScope, Workspace
+from tests.billing.shop import Shop
 from tests.conftest import client_of
+from tests.stripe_server.server import StripeServer
 
 
 def in_parallel(calls: Iterable[Callable[[], Any]], *, threads: int) -> list[Any]:
@@ -49,3 +51,21 @@ def reader(alice: User, workspace: Workspace) -> Client:
         expires_at=timezone.now() + timedelta(hours=1),
     )
     return Client(headers={"Authorization": f"Bearer {secret}"})
+
+
+@pytest.fixture
+def stripe_server() -> Iterator[StripeServer]:
+    """A Stripe that is held to its official description."""
+    server = StripeServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def shop(stripe_server: StripeServer, settings: Any, workspace: Workspace, alice: User) -> Shop:
+    """Our side set up to sell, and Alice's workspace to buy."""
+    settings.STRIPE_SECRET_KEY = stripe_server.key
+    settings.STRIPE_WEBHOOK_SECRET = [stripe_server.secret]
+    settings.STRIPE_API_BASE = stripe_server.url
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    return Shop(stripe_server, workspace, alice.id)

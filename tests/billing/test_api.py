@@ -5,7 +5,16 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from apps.billing.services import credits_grant, credits_hold, hold_capture, hold_close, hold_release, hold_split
+from apps.billing.services import (
+    credits_clawback,
+    credits_freeze,
+    credits_grant,
+    credits_hold,
+    hold_capture,
+    hold_close,
+    hold_release,
+    hold_split,
+)
 from apps.common.ids import uuid7
 from apps.workspaces.models import Workspace
 
@@ -41,7 +50,27 @@ def test_me(reader: Client, workspace: Workspace, run_id: str) -> None:
 
 
 def test_credits(reader: Client, run_id: str) -> None:
-    assert get(reader, "/api/v1/credits") == {"balance": 96 * C, "held": 6 * C, "available": 90 * C, "budgets": []}
+    answer = get(reader, "/api/v1/credits")
+    [lot] = answer.pop("lots")
+    assert (lot["kind"], lot["amount"], lot["remaining"], lot["expires_at"]) == ("granted", 100 * C, 96 * C, None)
+    assert answer == {
+        "balance": 96 * C,
+        "held": 6 * C,
+        "available": 90 * C,
+        "owed": 0,
+        "disputed": 0,
+        "budgets": [],
+    }
+
+
+def test_what_went_back_is_owed_or_set_aside(reader: Client, workspace: Workspace, run_id: str) -> None:
+    credits_freeze(workspace_id=workspace.id, amount=10 * C, source="t", source_id="1", description="Contested")
+    credits_clawback(workspace_id=workspace.id, amount=100 * C, source="t", source_id="2", description="Refund")
+    answer = get(reader, "/api/v1/credits")
+    assert (answer["available"], answer["owed"], answer["disputed"]) == (0, 20 * C, 10 * C)
+    refund = get(reader, "/api/v1/credits/entries?kind=refund")["items"][0]
+    assert (refund["amount"], refund["asked"]) == (-80 * C, 100 * C)
+    assert [(part["kind"], part["amount"]) for part in refund["lots"]] == [("granted", -80 * C)]
 
 
 def test_entries_page_by_page(reader: Client, run_id: str) -> None:

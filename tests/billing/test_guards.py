@@ -66,6 +66,10 @@ def test_no_entry_of_another_workspace(
         ({"held": -1}, "billing_account_held"),
         ({"kind": "loss"}, "billing_account_owner"),
         ({"kind": "slush"}, "billing_account_kind"),
+        ({"owed": -1}, "billing_account_owed"),
+        ({"kind": "receivable"}, "billing_account_receivable"),
+        ({"kind": "disputed", "owed": 1}, "billing_account_owed"),
+        ({"kind": "disputed", "posted": -1}, "billing_account_disputed"),
     ],
 )
 def test_a_wallet_is_never_below_zero(

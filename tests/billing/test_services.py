@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from io import StringIO
 from uuid import UUID
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import transaction
 
 from apps.billing.audit import ledger_audit
-from apps.billing.models import Account, AccountKind, Entry, Hold, HoldState, LedgerTransaction
+from apps.billing.models import Account, AccountKind, Entry, Hold, HoldState, LedgerTransaction, Lot
 from apps.billing.services import (
     Balance,
     HoldMissing,
@@ -227,9 +229,20 @@ def test_nothing_stays_of_a_transaction_that_fails(workspace: Workspace) -> None
 def test_the_audit_finds_a_drift(workspace: Workspace) -> None:
     held(granted(workspace), 10 * C)
     assert ledger_audit() == []
-    Account.objects.for_workspace(workspace.id).update(posted=99 * C, held=9 * C, last_seq=4)
-    assert {(drift.check, drift.stored) for drift in ledger_audit()} == {
-        ("posted", 99 * C),
-        ("held", 9 * C),
-        ("last_seq", 4),
+    wallet = Account.objects.for_workspace(workspace.id)
+    wallet.update(posted=99 * C, held=9 * C, owed=2 * C, last_seq=4)
+    Lot.objects.for_workspace(workspace.id).update(remaining=98 * C)
+    Account.objects.for_workspace(workspace.id).create(workspace=workspace, kind=AccountKind.DISPUTED, posted=7)
+    assert {(drift.check, drift.stored, drift.computed) for drift in ledger_audit()} == {
+        ("posted", 99 * C, 100 * C),
+        ("posted", 7, 0),
+        ("held", 9 * C, 10 * C),
+        ("owed", 2 * C, 0),
+        ("last_seq", 4, 1),
+        ("remaining", 98 * C, 100 * C),
+        ("lots", 98 * C, 99 * C),
     }
+    output = StringIO()
+    with pytest.raises(CommandError, match="7 differences"):
+        call_command("ledger_audit", stderr=output)
+    assert f"held of {wallet.get(kind='wallet').id}: 9000000 is stored, 10000000 computed" in output.getvalue()

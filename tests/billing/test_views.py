@@ -2,12 +2,22 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from apps.billing.services import credits_grant, credits_hold, hold_capture
+from apps.accounts.models import User
+from apps.billing.services import (
+    credits_clawback,
+    credits_freeze,
+    credits_grant,
+    credits_hold,
+    credits_topup,
+    hold_capture,
+)
 from apps.common.ids import uuid7
 from apps.workspaces.models import Workspace
 
@@ -86,6 +96,30 @@ def test_filters(alice_client: Client, workspace: Workspace, query: str, count: 
     assert len(alice_client.get(f"{LEDGER}?{query}").context["lines"]) == count
 
 
+def test_the_ledger_tells_who_and_from_which_credits_and_what_is_owed(
+    alice: User, alice_client: Client, workspace: Workspace
+) -> None:
+    credits_topup(
+        workspace_id=workspace.id,
+        amount=10 * C,
+        source="test",
+        source_id="1",
+        description="Small pack",
+        actor_id=alice.id,
+        expires_at=timezone.now() + timedelta(days=30),
+    )
+    grant(workspace)
+    charge(workspace, 12 * C, "Film")
+    credits_freeze(workspace_id=workspace.id, amount=3 * C, source="test", source_id="2", description="Contested")
+    page = alice_client.get(LEDGER).content.decode()
+    for words in ("alice@example.org", "Granted 10 · Bought 2", "3 credits are set aside", "What is left", "of 10"):
+        assert words in page
+    credits_clawback(workspace_id=workspace.id, amount=10 * C, source="test", source_id="3", description="Refunded")
+    page = alice_client.get(LEDGER, {"kind": "refund"}).content.decode()
+    assert "5 credits are owed" in page
+    assert "5 were spent before" in page
+
+
 def test_csv_is_exact_complete_and_harmless(alice_client: Client, workspace: Workspace) -> None:
     grant(workspace, 60, reason='=HYPERLINK("x")')
     charge(workspace, 1_234_567, "sandbox/image")
@@ -95,6 +129,7 @@ def test_csv_is_exact_complete_and_harmless(alice_client: Client, workspace: Wor
     assert len(rows) == 62
     assert rows[1][4:6] == ["-1.234567", "598.765433"]
     assert rows[2][3] == '\'=HYPERLINK("x")'
+    assert (rows[0][8], rows[1][8:11]) == ("Project", ["", "0.000000", "Granted -1.234567"])
 
 
 def test_the_balance_fragment(alice_client: Client, workspace: Workspace) -> None:

@@ -20,6 +20,7 @@ from apps.datasets.selection import Selection
 from apps.generations.models import Generation, GenerationOutput
 from apps.workspaces.models import Workspace
 from tests.assets.files import picture
+from tests.datasets.frozen import frozen
 from tests.generations.conftest import rich, start, vendor
 
 __all__ = ["rich", "start", "vendor"]
@@ -98,12 +99,13 @@ def freeze(workspace: Workspace, alice: User) -> Callable[..., Version]:
 
     def make(dataset: Dataset | None = None, **chosen: Any) -> Version:
         target = dataset or services.dataset_create(workspace_id=workspace.id, name="Mills", actor_id=alice.id)
-        return services.version_freeze(
+        version = services.version_freeze(
             workspace_id=workspace.id,
             dataset_id=target.id,
             selection=Selection(**chosen),
             note="first",
             actor_id=alice.id,
         )
+        return frozen(version)
 
     return make

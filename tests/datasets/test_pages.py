@@ -18,6 +18,7 @@ from apps.datasets.execution.reconciling import rechecks_do
 from apps.datasets.models import Consent, Dataset, Export, Licence, Version
 from apps.generations.models import Generation
 from apps.workspaces.models import Workspace
+from tests.datasets.frozen import frozen
 
 pytestmark = pytest.mark.django_db
 Made = Callable[..., Generation]
@@ -50,7 +51,7 @@ def test_from_nothing_to_a_version(
     answer = alice_client.post(
         f"{W}datasets/new/", {"name": "Mills", "states": "succeeded", "rating": "4", "note": "best"}
     )
-    version = Version.objects.for_workspace(workspace.id).get()
+    version = frozen(Version.objects.for_workspace(workspace.id).get())
     assert answer.headers["Location"] == f"{W}datasets/{version.dataset_id}/1/"
     page = victor_client.get(answer.headers["Location"]).content.decode()
     for said in ("best", "1 row", "★★★★", "1 row frozen", "CC-BY-4.0"):
@@ -195,7 +196,10 @@ def test_from_a_filter_to_a_file(api: Api, agreed: Workspace, made: Made) -> Non
     client, rows = api(), [made(rating=5), made(rating=2)]
     assert send(client, "POST", "/datasets/preview", {"rating": 4}).json()["rows"] == 1
     dataset = send(client, "POST", "/datasets", {"name": "Mills"}).json()["id"]
-    version = send(client, "POST", f"/datasets/{dataset}/versions", {"filter": {"rating": 2}, "note": "all"}).json()
+    answer = send(client, "POST", f"/datasets/{dataset}/versions", {"filter": {"rating": 2}, "note": "all"})
+    assert (answer.status_code, answer.json()["state"]) == (202, "freezing")
+    frozen(Version.objects.for_workspace(agreed.id).get())
+    version = send(client, "GET", f"/datasets/{dataset}/versions/1").json()
     assert (version["number"], version["rows"], version["filter"]["rating"]) == (1, 2, 2)
     at = f"/datasets/{dataset}/versions/1"
     page = send(client, "GET", f"{at}/rows?limit=1").json()

@@ -22,6 +22,8 @@ from apps.common.ids import uuid7
 from apps.common.tenancy import scope, unscoped
 from apps.datasets import receivers
 from apps.datasets.execution import flushing
+from apps.datasets.execution.flushing import records_flush
+from apps.datasets.execution.recording import record_write, records_fill
 from apps.datasets.models import Record, RecordBatch
 from apps.generations.execution.settlement import settle_without_charge
 from apps.generations.models import Generation, GenerationState
@@ -236,3 +238,20 @@ def test_an_object_holds_one_workspace_and_one_day(workspace: Workspace, foreign
         assert count == 10
     for one in (workspace, foreign_workspace):
         assert_each_once(one)
+
+
+def test_what_was_made_before_records_gets_one(agreed: Workspace, made: Callable[..., Generation]) -> None:
+    old = [made(at=timezone.now() - timedelta(days=40 + number)) for number in range(3)]
+    kept = made()
+    record_write(workspace_id=agreed.id, generation_id=kept.id)
+    made(state="running", settled_at=None, assets=[])
+    first = records_fill(None, count=2)
+    assert first is not None
+    assert records_fill(first, count=2) is None
+    assert records_fill(None, count=9) is None, "begun again, there is nothing left"
+    rows = Record.objects.for_workspace(agreed.id).order_by("created_at")
+    assert {row.generation_id for row in rows} == {one.id for one in [*old, kept]}
+    records_flush(timezone.now())
+    days = {f"{one.settled_at:%Y/%m/%d}" for one in old if one.settled_at}
+    keys = RecordBatch.objects.for_workspace(agreed.id).values_list("key", flat=True)
+    assert days <= {key.split("/generations/")[1][:10] for key in keys}, "under the day they settled"

@@ -132,8 +132,10 @@ def test_a_new_key_takes_the_old_ones_place_and_a_removed_one_is_gone(rich: Work
     ],
 )
 def test_what_is_no_key_is_refused(workspace: Workspace, provider: str, key: str, base_url: str) -> None:
-    with pytest.raises(KeyInvalid):
+    with pytest.raises(KeyInvalid) as refused:
         key_set(workspace_id=workspace.id, provider=provider, key=key, base_url=base_url)
+    of_the_address = provider in ("ollama", "comfyui") or base_url
+    assert refused.value.field == ("base_url" if of_the_address else "key")
     assert not ProviderKey.objects.for_workspace(workspace.id).exists()
 
 
@@ -181,3 +183,10 @@ def test_an_entry_of_the_staff_is_laid_over(rich: Workspace) -> None:
     key_set(workspace_id=rich.id, provider="openai", key=KEY)
     with pytest.raises(InvalidGeneration):
         start(rich)
+
+
+def test_the_form_says_whose_key_pays(alice_client: Client, workspace: Workspace) -> None:
+    page = "/w/mill/tape/new/?model=openai/for-a-test"
+    assert "on your own key" not in alice_client.get(page).content.decode()
+    key_set(workspace_id=workspace.id, provider="openai", key=KEY)
+    assert "on your own key" in alice_client.get(page).content.decode()

@@ -6,15 +6,18 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
+from apps.accounts.models import User
 from apps.assets.models import Asset
 from apps.common.tenancy import scope
 from apps.generations.adapters import submission_build
 from apps.generations.execution import timing
 from apps.generations.execution.cancellation import send_cancel
+from apps.generations.execution.claims import waiting_count
 from apps.generations.execution.collection import collect
-from apps.generations.execution.submission import submit, submitted
+from apps.generations.execution.submission import place_fill, submit, submitted
 from apps.generations.execution.sweeping import sweep
 from apps.generations.models import Generation, GenerationOutput, GenerationState
 from apps.generations.services import (
@@ -169,6 +172,43 @@ def test_unclear_past_its_deadline_expires_without_charge(start: Start, vendor: 
     assert (row.state, row.error_code, money(rich)) == (STATE.EXPIRED, "expired_unknown", (0, 0))
 
 
+def test_a_person_is_asked_about_a_lost_answer_in_time_to_decide(
+    start: Start,
+    vendor: Vendor,
+    rich: Workspace,
+    alice: User,
+    bob_client: Client,
+    victor_client: Client,
+    api: Callable[..., Client],
+) -> None:
+    vendor.fault = "lost-before"
+    row = look(send(start()))
+    home, path = "/w/mill/tape/unclear/", f"/api/v1/generations/{row.id}"
+    client = api(alice, rich)
+    sweep(timezone.now() + timedelta(minutes=1))
+    assert bob_client.get(home).content.strip() == b""
+    assert client.get(path).json()["question"] is None
+    due = min(timing.ASK_AFTER, (row.deadline_at - row.created_at) / 2)
+    assert row.submitted_at
+    sweep(row.submitted_at + due + timedelta(seconds=1))
+    row.refresh_from_db()
+    assert (row.state, row.asks) == (STATE.UNKNOWN, True)
+    asked = row.asked_at
+    sweep(row.submitted_at + due + timedelta(seconds=9))
+    row.refresh_from_db()
+    assert row.asked_at == asked, "asked once"
+    page = bob_client.get(home).content.decode()
+    assert "cannot say whether it took this job" in page
+    assert "give-up" not in victor_client.get(home).content.decode(), "who looks on decides nothing"
+    assert "Without an answer it counts as failed" in bob_client.get(f"/w/mill/tape/{row.id}/").content.decode()
+    told = client.get(path).json()["question"]
+    assert told["give_up"] == f"{path}/give-up"
+    answer = client.post(told["give_up"]).json()
+    assert (answer["state"], answer["error_code"], answer["question"]) == ("failed", "given_up", None)
+    assert money(rich) == (0, 0)
+    assert bob_client.get(home).content.strip() == b""
+
+
 def test_worker_killed_between_the_commit_and_the_post(start: Start, vendor: Vendor, rich: Workspace) -> None:
     row = start()
     Generation.objects.for_workspace(rich.id).filter(id=row.id).update(
@@ -193,11 +233,12 @@ def test_answer_that_comes_after_the_sweeper_counts(start: Start, vendor: Vendor
     assert (row.state, row.provider_request_id) == (STATE.SUBMITTED, "job-1")
 
 
-def test_lost_message_is_made_up_by_the_sweeper(start: Start, vendor: Vendor) -> None:
+def test_lost_message_is_made_up_by_the_tick(start: Start, vendor: Vendor) -> None:
+    assert waiting_count() == 0
     row = start()
-    assert sweep(timezone.now()) == []
-    (following,) = sweep(timezone.now() + timing.HAND_OUT_AGAIN + timedelta(seconds=1))
-    assert (following.act, following.generation_id) == ("submit", row.id)
+    assert waiting_count() == 1
+    assert list(place_fill(lambda: None))
+    assert (waiting_count(), vendor.only_job()["attempt"]) == (0, str(row.id))
 
 
 def test_two_workers_submit_once(start: Start, vendor: Vendor, rich: Workspace) -> None:

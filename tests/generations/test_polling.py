@@ -145,7 +145,7 @@ def test_sending_keeps_its_claim(start: Start, vendor: Vendor, monkeypatch: pyte
         assert beats.wait(5)
 
     monkeypatch.setattr(submission, "_renew", counted)
-    monkeypatch.setattr(submission, "_send", slow)
+    monkeypatch.setattr(submission, "_post", slow)
     row = start()
     submission.submit(workspace_id=row.workspace_id, generation_id=row.id)
     row.refresh_from_db()

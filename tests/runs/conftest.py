@@ -17,6 +17,9 @@ from apps.runs.models import Run
 from apps.workspaces.models import Workspace
 from tests.live_stack import LiveStack
 from tests.runs.asking import Started, approval, start
+from tests.runs.comparing import compare as compare
+from tests.runs.comparing import finish as finish
+from tests.runs.comparing import vendors as vendors
 from tests.runs.graphs import graph, node
 from tests.runs.live import ENDED, Api
 from tests.runs.nesting import given, gives, publish, shout

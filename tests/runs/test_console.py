@@ -25,8 +25,9 @@ from apps.runs.detail import settings_lines, step_of, value_view
 from apps.runs.driver import advance
 from apps.runs.fragments import batch_render
 from apps.runs.models import CacheClearing, CacheEntry, Run, Step
+from apps.runs.paths import longest_path
 from apps.runs.services import Part, run_start
-from apps.runs.timeline import ITEMS_SHOWN, longest_path
+from apps.runs.timeline import ITEMS_SHOWN
 from apps.workspaces.models import Workspace
 from tests.runs.graphs import chain, graph, image, node
 

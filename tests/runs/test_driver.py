@@ -13,7 +13,7 @@ from django.db import connection
 from django.utils import timezone
 
 from apps.accounts.models import User
-from apps.billing.services import balance_get
+from apps.billing.services import InsufficientCredits, balance_get
 from apps.engine.node_types import Lane
 from apps.projects.models import Workflow
 from apps.runs import acts, execution, services, sweeps, trouble
@@ -298,7 +298,7 @@ def test_retry_takes_what_succeeded(make_workflow: Make) -> None:
 
 def test_too_few_credits_refuse_the_run_whole(make_workflow: Make, workspace: Workspace) -> None:
     workflow = make_workflow(image())
-    with pytest.raises(services.InsufficientCredits) as refusal:
+    with pytest.raises(InsufficientCredits) as refusal:
         start(workflow)
     assert refusal.value.missing == 4_000_000
     assert not Run.objects.exists()

@@ -11,6 +11,8 @@ from django.test import Client
 
 from apps.accounts.models import User
 from apps.common.tenancy import scope
+from apps.generations.keys import key_set
+from apps.generations.models import Generation
 from apps.projects.models import Workflow
 from apps.projects.services import project_create, workflow_create
 from apps.runs import services
@@ -213,3 +215,44 @@ def test_what_a_workflow_gives_may_be_a_list(make_workflow: Make, alice_api: Cli
     outer = [node("t", "input.text", text="sea"), use(inner), node("img", "image.generate", **PICTURE)]
     edges: Edges = [("t", "text", "sub", "text"), ("sub", "texts", "img", "prompt")]
     assert per_item(make_workflow(graph(outer, *edges)), alice_api)[2]["img"] == (True, 4_000_000)
+
+
+def test_a_key_of_its_own_makes_it_free_of_credits_and_is_said(make_workflow: Make, alice_api: Client) -> None:
+    inner = make_workflow(graph([given(), *_pictured()], ("in-text", "value", "img", "prompt"), OUT))
+    with scope(inner.workspace_id):
+        publish(inner)
+    document = image()
+    document["nodes"].append(use(inner))
+    document["edges"].append({**document["edges"][0], "id": "e9", "target": "sub", "target_port": "text"})
+    workflow = make_workflow(document)
+    path = f"/workflows/{workflow.id}/estimate"
+    _status, before = post(alice_api, path)
+    assert (before["high"] > 0, before["own_keys"]) == (True, [])
+    key_set(workspace_id=workflow.workspace_id, provider="sandbox", key="a-key-of-our-own", project_id=None)
+    _status, told = post(alice_api, path)
+    assert (told["low"], told["high"], told["own_keys"]) == (0, 0, ["sandbox"])
+    assert {step["node"]: step["own_keys"] for step in told["steps"] if step["own_keys"]} == {
+        "img": ["sandbox"],
+        "sub": ["sandbox"],
+    }
+    run = run_of(workflow)
+    assert run.price_high == 0, "so nothing is held"
+    with scope(workflow.workspace_id):
+        made = Generation.objects.filter(run_id=run.id)
+        assert [(row.price_high, row.list_price > 0, row.key_id is not None) for row in made] == [(0, True, True)]
+
+
+def test_a_key_of_another_project_changes_nothing(make_workflow: Make, alice_api: Client) -> None:
+    workflow = make_workflow(image())
+    with scope(workflow.workspace_id):
+        other = project_create(workspace_id=workflow.workspace_id, name="Other", actor_id=None)
+    key_set(workspace_id=workflow.workspace_id, provider="sandbox", key="a-key-of-our-own", project_id=other.id)
+    _status, told = post(alice_api, f"/workflows/{workflow.id}/estimate")
+    assert (told["high"] > 0, told["own_keys"]) == (True, [])
+
+
+OUT = ("img", "image", "out-image", "value")
+
+
+def _pictured() -> list[dict[str, Any]]:
+    return [node("img", "image.generate", **PICTURE), gives("image")]

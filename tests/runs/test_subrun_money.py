@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from apps.billing.audit import ledger_audit
 from apps.billing.models import Hold
-from apps.billing.services import balance_get
+from apps.billing.services import InsufficientCredits, balance_get
 from apps.projects.models import Workflow
 from apps.runs import services, subruns
 from apps.runs.driver import advance
@@ -125,7 +125,7 @@ def test_too_few_credits_for_the_child_fails_its_step(
     Hold.objects.for_workspace(funded.id).filter(id=run.id).update(amount=0)
 
     def refuses(**values: Any) -> Any:
-        raise services.InsufficientCredits(needed=values["amount"], available=0)
+        raise InsufficientCredits(needed=values["amount"], available=0)
 
     monkeypatch.setattr(subruns, "credits_hold", refuses)
     drive(run.id)

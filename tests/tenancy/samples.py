@@ -116,6 +116,15 @@ def _board_item(place: Place) -> Any:
     return board_add(board=place.made["the board"], assets=[_asset(place)])[0].id
 
 
+def _comparison(place: Place) -> Any:
+    from apps.generations.models import Generation
+
+    comparison_id = uuid4()
+    rows = Generation.objects.for_workspace(place.workspace.id).filter(id=_generation(place))
+    rows.update(comparison_id=comparison_id, differs={"seed": 1})
+    return comparison_id
+
+
 def _dataset(place: Place) -> Any:
     """A dataset whose version 1 holds one generation and is exported."""
     from django.utils import timezone
@@ -124,15 +133,15 @@ def _dataset(place: Place) -> Any:
     from apps.datasets.selection import Selection
     from apps.generations.execution.settlement import settle_without_charge
     from apps.generations.models import Generation, GenerationState
+    from tests.datasets.frozen import frozen
 
     generation = Generation.objects.for_workspace(place.workspace.id).get(id=_generation(place))
     settle_without_charge(generation, GenerationState.FAILED, code="failed", now=timezone.now())
     ids: dict[str, Any] = {"workspace_id": place.workspace.id, "actor_id": place.owner.id}
     services.generation_consent_set(generation_id=generation.id, allowed=True, **ids)
     dataset = services.dataset_create(name="Sample", **ids)
-    place.made["the frozen"] = services.version_freeze(
-        dataset_id=dataset.id, selection=Selection(states=("failed",)), **ids
-    )
+    version = services.version_freeze(dataset_id=dataset.id, selection=Selection(states=("failed",)), **ids)
+    place.made["the frozen"] = frozen(version)
     return dataset.id
 
 
@@ -141,6 +150,13 @@ def _export(place: Place) -> Any:
 
     _dataset(place)
     return export_start(workspace_id=place.workspace.id, version=place.made["the frozen"], kind="jsonl").id
+
+
+def _budget(place: Place) -> Any:
+    from apps.billing.budgets import budget_create
+
+    values: dict[str, Any] = {"scope": "workspace", "target_id": None, "period": "total", "limit": 10**12}
+    return budget_create(workspace_id=place.workspace.id, **values).id
 
 
 GRAPH: dict[str, Any] = {
@@ -159,7 +175,21 @@ GRAPH: dict[str, Any] = {
     "variables": {},
 }
 
+
 # By the name of the argument. One that has no sample fails the matrix.
+def _purchase(place: Place) -> Any:
+    from apps.billing.models import Purchase
+
+    return (
+        Purchase.objects.for_workspace(place.workspace.id)
+        .create(
+            workspace=place.workspace, kind="pack", description="Sample", credits=1, amount=1, currency="usd",
+            livemode=False, state="failed",
+        )
+        .id
+    )  # fmt: skip
+
+
 SAMPLES: dict[str, Callable[[Place], Any]] = {
     "user": _user,
     "invitation": _invitation,
@@ -173,8 +203,10 @@ SAMPLES: dict[str, Callable[[Place], Any]] = {
     "run": _run,
     "node": lambda place: "n1",
     "item": lambda place: 0,
+    "variant": lambda place: 0,
     "generation_id": _generation,
     "generation": _generation,
+    "comparison_id": _comparison,
     "asset_id": _asset,
     "asset": _asset,
     "board_id": _board,
@@ -182,9 +214,13 @@ SAMPLES: dict[str, Callable[[Place], Any]] = {
     "dataset_id": _dataset,
     "version": lambda place: 1,
     "export_id": _export,
+    "budget_id": _budget,
+    "budget": _budget,
     "index": lambda place: 0,
     "side": lambda place: 512,
     "starter": lambda place: "postcard",
+    "purchase": _purchase,
+    "purchase_id": _purchase,
     "provider": lambda place: "openai",
     "name": lambda place: "openai",
 }
@@ -193,7 +229,9 @@ SAMPLES: dict[str, Callable[[Place], Any]] = {
 BODIES: dict[str, Any] = {
     "PUT /providers/{name}/key": {"key": "sk-a-sample-of-a-key"},
     "POST w/<slug:workspace>/settings/providers/<slug:provider>/key/": {"key": "sk-a-sample-of-a-key"},
+    "POST /credits/purchases": {"pack": "small"},
     "POST /projects": {"name": "A"},
+    "POST /budgets": {"scope": "workspace", "period": "month", "limit": 1000000},
     "PATCH /projects/{project_id}": {"name": "A"},
     "POST /projects/{project_id}/workflows": {"name": "A"},
     "PATCH /workflows/{workflow_id}": {"name": "A"},
@@ -227,6 +265,12 @@ ABSENT_FOR_ALL = frozenset(
         "POST w/<slug:workspace>/approvals/<uuid:run_id>/<str:node>/<int:item>/answer/",
         "POST w/<slug:workspace>/approvals/<uuid:run_id>/<str:node>/<int:item>/remind/",
         "POST /runs/{run_id}/steps/{node}/{item}/remind",
+        # The sample's run compares nothing.
+        "POST /runs/{run_id}/variants/{node}/{variant}/vote",
+        "POST /runs/{run_id}/variants/{node}/{variant}/choose",
+        "GET w/<slug:workspace>/runs/<uuid:run_id>/compare/<str:node>/",
+        "POST w/<slug:workspace>/runs/<uuid:run_id>/compare/<str:node>/<int:item>/vote/",
+        "POST w/<slug:workspace>/runs/<uuid:run_id>/compare/<str:node>/<int:item>/choose/",
         "DELETE /providers/{name}/key",
     }
 )

@@ -6,19 +6,16 @@ The recording lies with the contracts (``CONTRACTS_DIR``), not in this repositor
 from __future__ import annotations
 
 import json
-import os
 import re
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.vendors.cases import mp4, png
+from tests.vendors.contracts import FOLDER
 from tests.vendors.server import Answer, ContractServer, Job, Request, answer_json, route
 
-ROOT = Path(__file__).resolve().parents[2]
-FOLDER = Path(os.environ.get("CONTRACTS_DIR", ROOT.parent / "shared" / "contracts"))
 RECORDING = FOLDER / "comfyui-0.3.64-transcript.jsonl"
 # What a POST to the queue may have: all that was sent when the recording was made.
 MEMBERS = {"prompt", "client_id", "extra_data", "prompt_id"}

@@ -14,11 +14,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.assets import files
+from tests.vendors.contracts import FOLDER
 from tests.vendors.dts import endpoints
-from tests.vendors.scenarios import CONTRACTS, PlayedServer
+from tests.vendors.scenarios import PlayedServer
 from tests.vendors.server import Answer, Job, Refuse, Request, answer_json, route
 
-TYPES = CONTRACTS / "fal-endpoints-1.10.1.d.ts"
+TYPES = FOLDER / "fal-endpoints-1.10.1.d.ts"
 USER = "user-of-the-test"
 
 

@@ -16,10 +16,11 @@ import pytest
 import yaml
 
 from tests.assets import files
-from tests.vendors.scenarios import CONTRACTS, PlayedServer
+from tests.vendors.contracts import FOLDER
+from tests.vendors.scenarios import PlayedServer
 from tests.vendors.server import Answer, Job, Refuse, Request, answer_json, route
 
-RECORDED = CONTRACTS / "replicate"
+RECORDED = FOLDER / "replicate"
 SECRET = "whsec_" + base64.b64encode(b"a secret of the test's own").decode()
 KINDS: dict[type, str] = {str: "string", dict: "object", list: "array", bool: "boolean", float: "number", int: "number"}
 AT = "2026-11-20T10:00:00.000Z"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,7 +21,6 @@ from apps.workspaces.models import Workspace
 from tests.vendors.life import account, begin, live
 from tests.vendors.server import Answer, ContractServer, Job, Request
 
-CONTRACTS = Path(os.environ.get("CONTRACTS_DIR") or settings.BASE_DIR / "../shared/contracts")
 GRANTED = 1_000_000_000
 STATE = GenerationState
 # How each ends: its state, and the code of its error where it has one.

@@ -90,7 +90,7 @@ class ContractServer:
 
     name = ""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.seen: list[Request] = []
         self.submitted: list[Request] = []
         # Those of them that were taken: more than one for one generation is a duplicate.
@@ -105,7 +105,7 @@ class ContractServer:
             for handler in (getattr(type(self), name) for name in dir(type(self)))
             if hasattr(handler, "route")
         ]
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()

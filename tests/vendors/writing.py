@@ -14,7 +14,7 @@ from apps.providers import catalogue, registry
 from apps.providers.base import Credentials, Job, Output, Submission, WebhookRefused
 from apps.providers.http import Vendor
 from tests.vendors.life import account
-from tests.vendors.server import Answer, ContractServer, Request, serving
+from tests.vendors.server import Answer, ContractServer, Refuse, Request, serving
 
 
 class WritingServer(ContractServer):
@@ -29,6 +29,8 @@ class WritingServer(ContractServer):
         self._routes = [("POST", __import__("re").compile(r"/write\Z"), True, WritingServer._write)]
 
     def _write(self, request: Request, _match: Any) -> Answer:
+        if self.script == "refuses":
+            raise Refuse(self.refusal(400, "It does not write about this."))
         body = request.json()
         assert set(body) == {"prompt", "params", "images"}
         return Answer(200, content_type="text/plain", parts=self._parts())

@@ -2,11 +2,7 @@
 
 Amounts are integer micro-credits. Entries are the truth and are append-only; ``Account.posted`` and ``Account.held``
 are projections that the database guards, so that spending is one conditional update and never goes below zero.
-``ledger_audit`` recomputes them.
-
-Path not taken: lots (which grant paid for which charge, so that promotional credits burn first and a refund returns
-to its own bucket). They cost a row lock per lot on every capture and nothing expires yet; when credits are bought,
-add ``Lot`` and ``Entry.lot`` beside what is here.
+``ledger_audit`` recomputes them. Which credits paid for what is in ``lots``.
 """
 
 from __future__ import annotations
@@ -25,36 +21,56 @@ AMOUNT_MAX = 10**15
 
 
 class AccountKind(models.TextChoices):
-    """What an account stands for. Only wallets belong to a workspace; the others are ours."""
+    """What an account stands for. The first three belong to a workspace, the others are ours.
+
+    ``RECEIVABLE`` is what a workspace owes after money went back for credits it had spent: zero or less.
+    ``DISPUTED`` is what a contested payment bought and nobody may spend until that is decided: zero or more.
+    """
 
     WALLET = "wallet", _("Wallet")
+    RECEIVABLE = "receivable", _("Receivable")
+    DISPUTED = "disputed", _("Disputed")
     GRANTS = "grants", _("Grants")
+    PAYMENTS = "payments", _("Payments")
+    PLANS = "plans", _("Plans")
+    CORRECTIONS = "corrections", _("Corrections")
+    EXPIRED = "expired", _("Expired")
     REVENUE = "revenue", _("Revenue")
     LOSS = "loss", _("Loss")
 
+
+WORKSPACE_KINDS = (AccountKind.WALLET, AccountKind.RECEIVABLE, AccountKind.DISPUTED)
 
 # Known in advance, so that a posting needs no look-up and makes the account when it is the first.
 SYSTEM_ACCOUNTS: dict[AccountKind, UUID] = {
     AccountKind.GRANTS: UUID("00000000-0000-7000-8000-000000000001"),
     AccountKind.REVENUE: UUID("00000000-0000-7000-8000-000000000002"),
     AccountKind.LOSS: UUID("00000000-0000-7000-8000-000000000003"),
+    AccountKind.PAYMENTS: UUID("00000000-0000-7000-8000-000000000004"),
+    AccountKind.PLANS: UUID("00000000-0000-7000-8000-000000000005"),
+    AccountKind.CORRECTIONS: UUID("00000000-0000-7000-8000-000000000006"),
+    AccountKind.EXPIRED: UUID("00000000-0000-7000-8000-000000000007"),
 }
 
 
 class Account(models.Model):
     """One side of the ledger.
 
-    ``posted`` (what entries add up to), ``held`` (what open holds add up to) and ``last_seq`` (number of the last
-    entry) are kept for wallets only: a shared account that every capture updates would queue all workspaces behind
-    one row. A system account's balance is the sum of its entries.
+    ``posted`` (what entries add up to) is kept for the accounts of a workspace; ``held`` (what open holds add up to),
+    ``owed`` (its receivable, turned round) and ``last_seq`` (number of the last entry) for wallets only. All that
+    decides whether something may be spent so stands in one row. A shared account that every capture updates would
+    queue all workspaces behind it: a system account's balance is the sum of its entries.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     workspace = models.ForeignKey("workspaces.Workspace", on_delete=models.PROTECT, null=True, related_name="+")
-    kind = models.CharField(max_length=10, choices=AccountKind.choices)
+    kind = models.CharField(max_length=20, choices=AccountKind.choices)
     posted = models.BigIntegerField(default=0)
     held = models.BigIntegerField(default=0)
+    owed = models.BigIntegerField(default=0, db_default=0)
     last_seq = models.BigIntegerField(default=0)
+    # Whether any budget is on: then a hold is asked about before it is made (``budgets``). Set under the wallet's lock.
+    budgeted = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = TenantManager()
@@ -67,14 +83,23 @@ class Account(models.Model):
             ),
             models.CheckConstraint(condition=models.Q(kind__in=AccountKind.values), name="billing_account_kind"),
             models.CheckConstraint(
-                condition=models.Q(kind="wallet", workspace__isnull=False)
-                | (~models.Q(kind="wallet") & models.Q(workspace__isnull=True)),
+                condition=models.Q(kind__in=WORKSPACE_KINDS, workspace__isnull=False)
+                | (~models.Q(kind__in=WORKSPACE_KINDS) & models.Q(workspace__isnull=True)),
                 name="billing_account_owner",
             ),
             models.CheckConstraint(condition=models.Q(held__gte=0), name="billing_account_held"),
             models.CheckConstraint(
                 condition=~models.Q(kind="wallet") | models.Q(posted__gte=models.F("held")),
                 name="billing_account_covered",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(owed=0) | models.Q(kind="wallet", owed__gt=0), name="billing_account_owed"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(kind="receivable") | models.Q(posted__lte=0), name="billing_account_receivable"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(kind="disputed") | models.Q(posted__gte=0), name="billing_account_disputed"
             ),
         ]
 
@@ -86,28 +111,42 @@ class TransactionKind(models.TextChoices):
     """Why the ledger moved."""
 
     GRANT = "grant", _("Grant")
+    TOPUP = "topup", _("Top-up")
+    PLAN = "plan", _("Plan credits")
     CAPTURE = "capture", _("Charge")
     RELEASE = "release", _("Not charged")
+    REFUND = "refund", _("Refund")
+    DISPUTE = "dispute", _("Dispute opened")
+    DISPUTE_WON = "dispute_won", _("Dispute won")
+    DISPUTE_LOST = "dispute_lost", _("Dispute lost")
+    REPAYMENT = "repayment", _("Debt paid")
+    CORRECTION = "correction", _("Correction")
+    EXPIRY = "expiry", _("Expired")
 
 
 class LedgerTransaction(TenantModel):
     """Something that happened, once: ``(kind, source, source_id)`` is what makes a repeat harmless.
 
     A release moves nothing; it is recorded so that the ledger shows what was *not* charged, with what went back in
-    ``returned``. ``actor_id``, ``run_id``, ``project_id`` and ``generation_id`` are plain ids: the ledger outlives
-    the rows they name, and some of those live above this app.
+    ``returned``. ``asked`` is the amount a door was called with: a repeat must bring the same, and where less moved
+    the wallet did not cover it. ``actor_id``, ``run_id``, ``project_id`` and ``generation_id`` are plain ids: the
+    ledger outlives the rows they name, and some of those live above this app.
     """
 
     workspace = models.ForeignKey("workspaces.Workspace", on_delete=models.PROTECT, related_name="+")
-    kind = models.CharField(max_length=10, choices=TransactionKind.choices)
+    kind = models.CharField(max_length=20, choices=TransactionKind.choices)
     source = models.CharField(max_length=40)
     source_id = models.CharField(max_length=255)
     description = models.CharField(max_length=300)
     returned = models.BigIntegerField(default=0)
+    asked = models.BigIntegerField(null=True)
     actor_id = models.UUIDField(null=True)
+    token_id = models.UUIDField(null=True)
     run_id = models.UUIDField(null=True)
+    workflow_id = models.UUIDField(null=True)
     project_id = models.UUIDField(null=True)
     generation_id = models.UUIDField(null=True)
+    model = models.CharField(max_length=120, blank=True, default="", db_default="")
 
     class Meta:
         constraints = [
@@ -180,9 +219,13 @@ class Hold(TenantModel):
     captured = models.BigIntegerField(default=0)
     state = models.CharField(max_length=10, choices=HoldState.choices, default=HoldState.OPEN)
     description = models.CharField(max_length=300)
+    actor_id = models.UUIDField(null=True)
+    token_id = models.UUIDField(null=True)
     run_id = models.UUIDField(null=True)
+    workflow_id = models.UUIDField(null=True)
     project_id = models.UUIDField(null=True)
     generation_id = models.UUIDField(null=True)
+    model = models.CharField(max_length=120, blank=True, default="", db_default="")
     settled_at = models.DateTimeField(null=True)
 
     class Meta:

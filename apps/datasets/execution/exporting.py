@@ -158,7 +158,7 @@ def about_version(export: Export) -> dict[str, Any]:
         "revision": export.revision,
         "note": version.note,
         "filter": version.chosen,
-        "frozen_at": moment(version.created_at),
+        "frozen_at": moment(version.frozen_at),
         "workspace": str(export.workspace_id),
         "rows": export.total,
         "changelog": [

@@ -16,7 +16,7 @@ from django.utils import timezone
 from apps.common.live import poke
 from apps.common.tenancy import scope, unscoped
 from apps.datasets.execution.recording import workspace_allows
-from apps.datasets.models import Change, ChangeKind, Export, ExportState, Recheck, Version
+from apps.datasets.models import Change, ChangeKind, Export, ExportState, Recheck, Version, VersionState
 
 log = structlog.get_logger(__name__)
 CHECKS_PER_TICK = 20
@@ -88,7 +88,7 @@ def rechecks_do(now: datetime) -> int:
 def workspace_reconcile(workspace_id: UUID, now: datetime) -> None:
     """Look through all versions of one workspace."""
     with scope(workspace_id):
-        for version_id in Version.objects.order_by("id").values_list("id", flat=True):
+        for version_id in Version.objects.filter(state=VersionState.FROZEN).order_by("id").values_list("id", flat=True):
             version_reconcile(workspace_id, version_id, now)
 
 
@@ -99,7 +99,7 @@ def version_reconcile(workspace_id: UUID, version_id: UUID, now: datetime) -> Ve
     """
     with scope(workspace_id), transaction.atomic():
         version: Version = Version.objects.select_for_update().get(id=version_id)
-        changes = _judge(version)
+        changes = _judge(version) if version.is_frozen else []
         if not changes:
             return version
         lines = [line for change in changes for line in _changelog(version, *change, now)]

@@ -6,8 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
+from apps.common.tenancy import scope, unscoped
 from apps.datasets.models import Consent, Licence, Record
 from apps.generations.models import Generation
 
@@ -38,12 +41,34 @@ _IDS = {"id": "id", "workspace": "workspace_id", "project": "project_id", "workf
 _TIMES = ("created_at", "submitted_at", "started_at", "settled_at")
 
 
-def record_write(*, workspace_id: UUID, generation_id: UUID) -> None:
-    """Put the record of a generation that ends into the outbox, once. Call it in the transaction that ends it."""
+def record_write(*, workspace_id: UUID, generation_id: UUID, at: datetime | None = None) -> None:
+    """Put the record of a generation that ends into the outbox, once. Call it in the transaction that ends it.
+
+    ``at``: the moment under whose day it is stored; now, unless it is made up for later.
+    """
     generation = Generation.objects.for_workspace(workspace_id).get(id=generation_id)
     body = record_body(generation, consent=consent_of(generation), licence=licences(workspace_id).of(generation.model))
-    row = Record(workspace_id=workspace_id, generation_id=generation_id, body=body, created_at=timezone.now())
+    row = Record(workspace_id=workspace_id, generation_id=generation_id, body=body, created_at=at or timezone.now())
     Record.objects.for_workspace(workspace_id).bulk_create([row], ignore_conflicts=True)
+
+
+def records_fill(after: UUID | None, *, count: int) -> UUID | None:
+    """Write the records that the next ``count`` settled generations lack: those that are older than records.
+
+    ``after`` is where to go on: what this answers; None when there are no more. Repeating it writes nothing twice.
+    Each is dated when its generation settled; consent and licence are as they are now, for then nobody had said any.
+    """
+    with unscoped("generations of every workspace"):
+        rows = Generation.objects.filter(settled_at__isnull=False).exclude(
+            Exists(Record.objects.filter(generation_id=OuterRef("id")))
+        )
+        if after is not None:
+            rows = rows.filter(id__gt=after)
+        found = list(rows.order_by("id")[:count])
+    for row in found:
+        with scope(row.workspace_id), transaction.atomic():
+            record_write(workspace_id=row.workspace_id, generation_id=row.id, at=row.settled_at)
+    return found[-1].id if len(found) == count else None
 
 
 def record_body(generation: Generation, *, consent: dict[str, Any], licence: str) -> dict[str, Any]:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from apps.assets import storage
 from apps.assets.models import Blob, Kind
 from apps.common.tenancy import unscoped
-from apps.datasets.models import Export, ExportState, VideoMeasure
+from apps.datasets.models import Export, ExportState, Version, VersionState, VideoMeasure
 
 # A video whose message has not led to anything by now lost it.
 MEASURE_AGAIN_AFTER = timedelta(minutes=2)
 MEASURE_TRIES = 3
-EXPORT_AGAIN_AFTER = timedelta(seconds=15)
+AGAIN_AFTER = timedelta(seconds=15)
 _BATCH = 100
 
 Ids = tuple[UUID, UUID]
@@ -31,12 +32,21 @@ def videos_unmeasured(now: datetime) -> list[Ids]:
         return list(found.values_list("workspace_id", "id")[:_BATCH])
 
 
+def versions_left(now: datetime) -> list[Ids]:
+    """``(workspace_id, version_id)`` of versions that nobody freezes: their worker died or their message was lost."""
+    with unscoped("the sweeper serves every workspace"):
+        return _quiet(Version.objects.filter(state=VersionState.FREEZING), now)
+
+
 def exports_left(now: datetime) -> list[Ids]:
     """``(workspace_id, export_id)`` of exports whose worker died or whose message was lost."""
     with unscoped("the sweeper serves every workspace"):
-        live = Export.objects.filter(state__in=[ExportState.QUEUED, ExportState.RUNNING])
-        quiet = Q(lease_until__lt=now) | Q(lease_until=None, created_at__lt=now - EXPORT_AGAIN_AFTER)
-        return list(live.filter(quiet).values_list("workspace_id", "id")[:_BATCH])
+        return _quiet(Export.objects.filter(state__in=[ExportState.QUEUED, ExportState.RUNNING]), now)
+
+
+def _quiet(live: QuerySet[Any], now: datetime) -> list[Ids]:
+    quiet = Q(lease_until__lt=now) | Q(lease_until=None, created_at__lt=now - AGAIN_AFTER)
+    return list(live.filter(quiet).values_list("workspace_id", "id")[:_BATCH])
 
 
 def exports_clear() -> int:

@@ -89,7 +89,12 @@ def settle_success(
             )
             for position, asset in enumerate(assets)
         )
-        hold_capture(hold_id=generation.hold_id, amount=charged, description=_description(generation))
+        hold_capture(
+            hold_id=generation.hold_id,
+            amount=charged,
+            description=_description(generation),
+            model=generation.model,
+        )
         events.settled(generation)
     log.info(
         "generation settled", action="generation_settle", generation=str(generation.id), state="succeeded", cost=charged

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -10,7 +12,6 @@ from uuid import UUID
 
 import structlog
 from django.db import IntegrityError
-from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -20,6 +21,7 @@ from apps.generations.accounts import account_of
 from apps.generations.adapters import InputMissing, submission_build
 from apps.generations.execution import timing
 from apps.generations.execution.answers import apply_job
+from apps.generations.execution.claims import claim_next, hold_back, pace_wait, provider_pause
 from apps.generations.execution.fallback import fallback_take
 from apps.generations.execution.following import Next, following
 from apps.generations.execution.inline import inline_store
@@ -32,18 +34,39 @@ from apps.providers.registry import provider_get
 
 log = structlog.get_logger(__name__)
 STATE = GenerationState
+# A place is given back after so long, so that what else its worker does has its turn.
+PLACE_S = 1.0
+
+
+def place_fill(more: Callable[[], None]) -> Iterator[Next]:
+    """Send the fairest calls one after the other for about a second; ``more``: another free place should look."""
+    until = time.monotonic() + PLACE_S
+    while (claim := claim_next(timezone.now())) is not None:
+        if claim.more:
+            more()
+        if (found := send(claim.generation)) is not None:
+            yield found
+        if time.monotonic() >= until:
+            more()
+            return
 
 
 def submit(*, workspace_id: UUID, generation_id: UUID) -> Next | None:
-    """Send one prepared generation; nothing happens when somebody else has it."""
-    generation = _claim(workspace_id, generation_id, timezone.now())
-    if generation is None:
-        return None
+    """Send this one now, whatever else waits; nothing happens when somebody else has it or there is no place."""
+    claim = claim_next(timezone.now(), workspace_id=workspace_id, generation_id=generation_id)
+    return send(claim.generation) if claim else None
+
+
+def send(generation: Generation) -> Next | None:
+    """The POST of a claimed call, unless its vendor is to be asked more slowly; what is next for it."""
+    if (wait_s := pace_wait(generation)) > 0:
+        hold_back(generation, wait_s, timezone.now())
+        return Next("submit", generation.workspace_id, generation.id, after_s=wait_s)
     submission = _build(generation)
     if submission is not None:
         submission = replace(submission, tell=Teller(generation).tell)
         with heartbeat(partial(_renew, generation), every_s=timing.SUBMIT_BEAT_S):
-            _send(generation, submission)
+            _post(generation, submission)
     generation.refresh_from_db()
     return following(generation, timezone.now())
 
@@ -61,7 +84,7 @@ def _build(generation: Generation) -> Submission | None:
     return None
 
 
-def _send(generation: Generation, submission: Submission) -> None:
+def _post(generation: Generation, submission: Submission) -> None:
     try:
         job = inline_store(generation, _provider(generation).submit(submission))
     except ProviderError as error:
@@ -113,19 +136,6 @@ def submitted(generation: Generation, job: Job, now: datetime) -> bool:
     return True
 
 
-def _claim(workspace_id: UUID, generation_id: UUID, now: datetime) -> Generation | None:
-    rows = Generation.objects.for_workspace(workspace_id)
-    due = rows.filter(id=generation_id, state=STATE.PREPARED, cancel_requested_at=None)
-    claimed = due.update(
-        state=STATE.SUBMITTING,
-        tries=F("tries") + 1,
-        fence=F("fence") + 1,
-        submitted_at=now,
-        poll_after=now + timing.SUBMIT_CLAIM,
-    )
-    return rows.get(id=generation_id) if claimed else None
-
-
 def _renew(generation: Generation) -> None:
     rows = Generation.objects.for_workspace(generation.workspace_id)
     mine = rows.filter(id=generation.id, state=STATE.SUBMITTING, fence=generation.fence)
@@ -139,6 +149,9 @@ def _refused(generation: Generation, error: ProviderError, now: datetime) -> Non
     elif fallback_take(generation, error, now):
         return
     elif not error.permanent and generation.tries < timing.SUBMIT_TRIES:
+        if error.code == "rate_limited" and error.retry_after_s:
+            # The vendor said it of the account: the others that wait for it need not be told one by one.
+            provider_pause(generation, error.retry_after_s, now)
         _back(generation, now, timedelta(seconds=error.retry_after_s or 0))
     else:
         settle_without_charge(

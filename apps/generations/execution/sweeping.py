@@ -1,9 +1,11 @@
-"""What fell between two lines: lost messages, workers that died around the POST, jobs past their deadline."""
+"""What fell between two lines: workers that died around the POST, jobs past their deadline."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
+from django.db.models import DurationField, ExpressionWrapper, F, QuerySet, Value
+from django.db.models.functions import Least
 from django.utils import timezone
 
 from apps.common.tenancy import unscoped
@@ -18,17 +20,21 @@ BATCH = 200
 
 
 def sweep(now: datetime | None = None) -> list[Next]:
-    """Hand out what was lost, turn silent submissions into ``unknown``, expire what is late."""
+    """End what was cancelled unsent, turn silent submissions ``unknown``, ask about those, expire what is late."""
     now = now or timezone.now()
     with unscoped("the sweeper serves every workspace"):
         late = list(Generation.objects.filter(state__in=LIVE, deadline_at__lt=now)[:BATCH])
         overdue = Generation.objects.filter(poll_after__lt=now)
         silent = list(overdue.filter(state=STATE.SUBMITTING)[:BATCH])
-        waiting = list(overdue.filter(state=STATE.PREPARED)[:BATCH])
+        unsent = list(overdue.filter(state=STATE.PREPARED, cancel_requested_at__isnull=False)[:BATCH])
+        unclear = list(_unclear(now)[:BATCH])
     followed = [_expire(row, now) for row in late]
     for row in silent:
         _unknown(row, now)
-    followed += [_hand_out(row, now) for row in waiting]
+    for row in unclear:
+        _ask(row, now)
+    for row in unsent:
+        settle_without_charge(row, STATE.CANCELLED, code="cancelled", now=now, only_from=(STATE.PREPARED,))
     return [found for found in followed if found is not None]
 
 
@@ -51,10 +57,16 @@ def _unknown(generation: Generation, now: datetime) -> None:
         events.progressed(generation)
 
 
-def _hand_out(generation: Generation, now: datetime) -> Next | None:
-    if generation.cancel_requested_at:
-        settle_without_charge(generation, STATE.CANCELLED, code="cancelled", now=now, only_from=(STATE.PREPARED,))
-        return None
+def _unclear(now: datetime) -> QuerySet[Generation]:
+    """Lost answers that a person is to be asked about by now."""
+    half = ExpressionWrapper((F("deadline_at") - F("created_at")) / 2, output_field=DurationField())
+    rows: QuerySet[Generation] = Generation.objects.filter(state=STATE.UNKNOWN, asked_at=None)
+    wait = Least(Value(timing.ASK_AFTER, output_field=DurationField()), half)
+    return rows.annotate(wait=wait).filter(submitted_at__lt=now - F("wait"))
+
+
+def _ask(generation: Generation, now: datetime) -> None:
+    """Put the question: to go on waiting, or to give it up."""
     rows = Generation.objects.for_workspace(generation.workspace_id)
-    rows.filter(id=generation.id, state=STATE.PREPARED).update(poll_after=now + timing.HAND_OUT_AGAIN)
-    return Next("submit", generation.workspace_id, generation.id)
+    if rows.filter(id=generation.id, state=STATE.UNKNOWN, asked_at=None).update(asked_at=now):
+        events.progressed(generation)

@@ -8,8 +8,11 @@ from datetime import datetime, timedelta
 # From the request to the copied result. Past it the hold goes back.
 DEADLINES = {"text": timedelta(minutes=5), "image": timedelta(minutes=10), "audio": timedelta(minutes=15)}
 DEADLINE_DEFAULT = timedelta(minutes=30)
-# A prepared row whose message was lost is handed out again after this long.
-HAND_OUT_AGAIN = timedelta(seconds=10)
+# How long a call may wait for its turn. Its deadline proper begins when it is sent.
+QUEUE_LIMIT = timedelta(hours=24)
+# A lost answer that nobody could find out about is put before a person after this long, and no later than half-way to
+# the deadline, so that there is time to answer.
+ASK_AFTER = timedelta(minutes=10)
 # A POST that has not come back after this long died with its worker (the adapters' own timeouts are shorter).
 SUBMIT_LIMIT = timedelta(seconds=30)
 # Whoever sends a POST renews its claim meanwhile; one not renewed for this long has died.

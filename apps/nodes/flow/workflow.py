@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from apps.engine.lists import Lists, lists_of
-from apps.engine.node_types import ChildRun, Effect, Lane, NodeContext, NodeType, Port, Quote, Run
+from apps.engine.node_types import ChildRun, Effect, Lane, NodeContext, NodeType, Port, Pricer, Quote, Run
 from apps.engine.plan import Plan, PlanStep, plan_build
 from apps.engine.types import WHOLE, PortType
 from apps.engine.validation import Registry
@@ -50,7 +50,7 @@ def workflow_type(
 ) -> NodeType:
     """The node type of a version whose graph can run. ``registry`` knows the types in that graph."""
     plan = plan_build(document, registry)
-    price, lists = _price(plan), lists_of(plan, _single(plan))
+    lists = lists_of(plan, _single(plan))
     return NodeType(
         type=type_name(workflow_id),
         version=version,
@@ -72,7 +72,7 @@ def workflow_type(
             for step in _ends(plan, document, OUTPUT)
         ),
         params={"properties": {}},
-        quote=(lambda params, inputs=None, fallbacks=(): price) if price.high else None,
+        quote=_pricer(plan) if plan.price().high else None,
         would=_teller(title, version),
         nested=True,
         content=tuple(sorted(_content(plan))),
@@ -97,9 +97,18 @@ def _teller(title: str, version: int) -> Callable[[Mapping[str, Any], Mapping[st
     return would
 
 
-def _price(plan: Plan) -> Quote:
-    quotes = [quote for _step, quote in plan.quote(plan.variables)]
-    return Quote(sum(quote.low for quote in quotes), sum(quote.high for quote in quotes))
+def _pricer(plan: Plan) -> Pricer:
+    platform = plan.price()
+
+    def quote(
+        params: Mapping[str, Any],
+        inputs: Mapping[str, Any] | None = None,
+        fallbacks: Sequence[str] = (),
+        own: Collection[str] = (),
+    ) -> Quote:
+        return plan.price(own) if own else platform
+
+    return quote
 
 
 def _single(plan: Plan) -> set[int]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from apps.engine.node_types import Effect, Lane, NodeContext, NodeType, Port, ProviderCall
 from apps.engine.types import PortType
-from apps.nodes.generate.models import call, checker, params_schema, pricer, stand_in, takes_prompt
+from apps.nodes.generate.models import call, checker, params_schema, pricer, stand_in, takes_prompt, varied
 
 CAPABILITY = "image-to-text"
 OWN = ("question",)
@@ -50,6 +50,7 @@ NODE = NodeType(
     check=checker(CAPABILITY, OWN),
     quote=pricer(ask, INPUTS),
     stand_in=stand_in(CAPABILITY),
+    vary=varied(OWN),
     model_kind="text",
     inputs=INPUTS,
     outputs=(Port("text", PortType.TEXT, "Text"),),

@@ -7,7 +7,7 @@ from typing import Any
 
 from apps.engine.node_types import Effect, Lane, NodeContext, NodeType, Port, ProviderCall
 from apps.engine.types import PortType
-from apps.nodes.generate.models import call, checker, params_schema, pricer, stand_in
+from apps.nodes.generate.models import call, checker, params_schema, pricer, stand_in, varied
 
 CAPABILITY = "image-edit"
 INPUTS = (
@@ -41,6 +41,7 @@ NODE = NodeType(
     check=checker(CAPABILITY),
     quote=pricer(ask, INPUTS),
     stand_in=stand_in(CAPABILITY),
+    vary=varied(),
     model_kind="image",
     inputs=INPUTS,
     outputs=(Port("image", PortType.IMAGE, "Image"),),

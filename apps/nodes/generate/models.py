@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from apps.engine.node_types import NodeFailure, Port, Pricer, ProviderCall, Quote, is_variable
@@ -106,27 +107,45 @@ def stand_in(capability: str) -> Callable[[Mapping[str, Any], str], str | None]:
     return problem
 
 
+def varied(own: Sequence[str] = ()) -> Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]:
+    """How a variant of the node asks: of the node's parameters those that the variant's model takes, and its own."""
+
+    def fit(params: Mapping[str, Any], variant: Mapping[str, Any]) -> dict[str, Any]:
+        other = variant.get("model")
+        if other in (None, params.get("model")) or other not in catalogue.MODELS:
+            return {**params, **variant}
+        _model, settings = split(params, own)
+        kept, _left = catalogue.params_fit(str(other), settings)
+        return {**{name: params[name] for name in own if name in params}, **kept, **variant}
+
+    return fit
+
+
 def pricer(ask: Ask, ports: Sequence[Port]) -> Pricer:
     """The price of what ``ask`` would ask, micro-credits. Inputs that are not there yet are taken to be as usual."""
 
     def quote(
-        params: Mapping[str, Any], inputs: Mapping[str, Any] | None = None, fallbacks: Sequence[str] = ()
+        params: Mapping[str, Any],
+        inputs: Mapping[str, Any] | None = None,
+        fallbacks: Sequence[str] = (),
+        own: Collection[str] = (),
     ) -> Quote:
         if inputs is not None:
-            return _price(ask(inputs, params), fallbacks)
-        high = _price(ask(_assumed(ports, params), params), fallbacks)
+            return _price(ask(inputs, params), fallbacks, own)
+        high = _price(ask(_assumed(ports, params), params), fallbacks, own)
         if not any(_by_words(name) for name in (str(params.get("model", "")), *fallbacks)):
             return high
-        low = _price(ask(_assumed(ports, params, words=1), params), fallbacks)
-        return Quote(low.low, high.high)
+        low = _price(ask(_assumed(ports, params, words=1), params), fallbacks, own)
+        return replace(high, low=low.low)
 
     return quote
 
 
-def _price(asked: ProviderCall, fallbacks: Sequence[str]) -> Quote:
+def _price(asked: ProviderCall, fallbacks: Sequence[str], own: Collection[str]) -> Quote:
     known = [name for name in (asked.model, *fallbacks) if name in catalogue.MODELS]
-    found = catalogue.quote_any(known, asked.params, asked.inputs)
-    return Quote(found.low, found.high)
+    vendors = {catalogue.MODELS[name].provider for name in known}
+    found = catalogue.quote_any(known, asked.params, asked.inputs, own)
+    return Quote(found.low, found.high, tuple(sorted(vendors.intersection(own))))
 
 
 def _by_words(name: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from apps.engine.node_types import Effect, Lane, NodeContext, NodeType, Port, ProviderCall
 from apps.engine.types import PortType
-from apps.nodes.generate.models import call, checker, params_schema, pricer, stand_in
+from apps.nodes.generate.models import call, checker, params_schema, pricer, stand_in, varied
 
 CAPABILITY = "text-to-speech"
 INPUTS = (Port("text", PortType.TEXT, "Text"),)
@@ -36,6 +36,7 @@ NODE = NodeType(
     check=checker(CAPABILITY),
     quote=pricer(ask, INPUTS),
     stand_in=stand_in(CAPABILITY),
+    vary=varied(),
     model_kind="audio",
     inputs=INPUTS,
     outputs=(Port("audio", PortType.AUDIO, "Audio"),),

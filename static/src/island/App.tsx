@@ -9,6 +9,8 @@ import { Feed } from "./feed/Feed";
 import { Inspector } from "./inspector/Inspector";
 import { Keys } from "./keys/Keys";
 import { useClipboard, useKeys, usePointer } from "./keys/useKeys";
+import { CompareForm } from "./compare/CompareForm";
+import { CompareGrid } from "./compare/CompareGrid";
 import { EditedInput } from "./menu/EditedInput";
 import { NodeMenu } from "./menu/NodeMenu";
 import { Palette } from "./palette/Palette";
@@ -48,6 +50,8 @@ function Workbench(): React.ReactElement {
       <QuickAdd />
       <NodeMenu />
       <EditedInput />
+      <CompareForm />
+      <CompareGrid />
       <Keys />
       <Toasts />
     </div>

@@ -15,7 +15,7 @@ from apps.common.tenancy import scope
 from apps.console.demo import demo_seed, demo_user, demo_workflow
 from apps.runs.console import steps_shown
 from apps.runs.models import Run
-from apps.runs.services import InsufficientCredits, InvalidGraph, run_start
+from apps.runs.services import CreditsRefused, InvalidGraph, run_start
 from apps.runs.watch import Event, events_after
 
 PATIENCE_S = 180
@@ -42,7 +42,7 @@ class Command(BaseCommand):
         with scope(workspace.id):
             try:
                 run = run_start(workflow=workflow, actor_id=demo_user().id)
-            except (InsufficientCredits, InvalidGraph) as error:
+            except (CreditsRefused, InvalidGraph) as error:
                 raise CommandError(f"The demo workflow could not start: {error}") from error
             self.stdout.write(f"Running “{workflow.name}”, at most {credits_text(run.price_high)}.")
             self._follow(run)

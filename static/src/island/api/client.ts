@@ -88,6 +88,8 @@ export interface PlannedStep {
   would?: string | null;
   /** The price is that of one item; how many there are shows in the run. */
   per_item?: boolean;
+  /** Vendors among those it asks that bill the workspace itself, by its own key. */
+  own_keys?: string[];
 }
 
 export interface Estimate {
@@ -95,6 +97,8 @@ export interface Estimate {
   high: number;
   /** The price is where it begins: a node counts one item of a list that the run itself makes. */
   per_item?: boolean;
+  /** Vendors that bill the workspace itself, by its own keys. */
+  own_keys?: string[];
   steps: PlannedStep[];
 }
 
@@ -180,6 +184,11 @@ export class Api {
 
   estimate(id: string, ask: RunAsk = {}): Promise<Estimate> {
     return this.call("POST", `/workflows/${id}/estimate`, ask);
+  }
+
+  /** What a run of this graph, in the place of the workflow's own, would cost. */
+  estimateOf(id: string, graph: GraphDocument): Promise<Estimate> {
+    return this.call("POST", `/workflows/${id}/estimate`, { graph });
   }
 
   runStart(id: string, idempotencyKey: string, ask: RunAsk = {}): Promise<RunAnswer> {

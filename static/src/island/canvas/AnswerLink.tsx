@@ -1,6 +1,7 @@
 /** To where a waiting step is answered. */
 
 import { t, tn } from "../i18n";
+import { gridOpen } from "../store/compare";
 import { requestKind, useRun, type NodeStatus } from "../store/run";
 import { workshop } from "../store/workshop";
 
@@ -13,6 +14,7 @@ export function answerUrl(place: string, run: string, node: string, { request, i
 export function AnswerLink({ node, status }: { node: string; status: NodeStatus }): React.ReactElement | null {
   const run = useRun((state) => state.run?.id);
   const { asks = 1, request, state } = status;
+  if (state === "waiting" && requestKind(request) === "choice") return <button type="button" className="link nodrag text-xs" onClick={() => gridOpen(node)}>{t("Choose a variant")}</button>;
   if (state !== "waiting" || requestKind(request) === null || !run) return null;
   const approvals = asks > 1 ? tn("Open %(count)s approval", "Open %(count)s approvals", asks) : t("Open the approval");
   return (

@@ -10,6 +10,8 @@ import { modelSet, paramSet, paramsShown } from "../store/edits";
 import { useDocument } from "../store/document";
 import { useUi } from "../store/ui";
 import { isAsset, useRun, type NodeStatus, type Output } from "../store/run";
+import { VariantSheet } from "../compare/Comparison";
+import { sheetOf } from "../store/compare";
 import { AnswerLink } from "./AnswerLink";
 import { Preview, Writing } from "./Preview";
 import { retryLine, waitingLine } from "./statusWords";
@@ -90,13 +92,15 @@ export const NodeBody = memo(function NodeBody({ node, type }: { node: GraphNode
   const fields = primariesOf(type);
   const outputs = status?.outputs ?? NO_OUTPUTS;
   const echo = fields.some(([name]) => outputs.every(({ value }) => sameValue(value, node.params[name])));
+  const varied = node.params["$vary"] !== undefined || sheetOf(status?.request) !== null;
   const makes = type?.ports.outputs[0]?.type;
   const framed = !outputs.length && type?.effect === "paid" && (makes === "image" || makes === "video");
   return (
     <div className="node-body">
       {fields.length ? <Primaries node={node} fields={fields} /> : null}
       {status?.text ? <Writing text={status.text} /> : null}
-      {outputs.length && !echo && !status?.text ? <Preview outputs={outputs} ports={type?.ports.outputs} /> : null}
+      {outputs.length > 1 && varied ? <VariantSheet node={node.id} outputs={outputs} request={status?.request} /> : null}
+      {outputs.length && !echo && !status?.text && !(outputs.length > 1 && varied) ? <Preview outputs={outputs} ports={type?.ports.outputs} /> : null}
       {framed ? <Frame node={node} /> : null}
       {status ? <Reason node={node.id} status={status} over={framed || outputs.some(({ value }) => isAsset(value))} /> : null}
     </div>

@@ -1,11 +1,11 @@
 /** Small marks for how a node is treated: pinned, always new, retries, time limit, what follows a failure. */
 
-import { type LucideIcon, Pin, RefreshCw, Repeat, ShieldCheck, Timer } from "lucide-react";
+import { Columns2, type LucideIcon, Pin, RefreshCw, Repeat, ShieldCheck, Timer } from "lucide-react";
 
 import { marksOf, type MarkKind } from "../document/treatment";
 import type { Params } from "../document/types";
 
-const ICONS: Record<MarkKind, LucideIcon> = { pin: Pin, new: RefreshCw, retry: Repeat, timeout: Timer, failure: ShieldCheck };
+const ICONS: Record<MarkKind, LucideIcon> = { vary: Columns2, pin: Pin, new: RefreshCw, retry: Repeat, timeout: Timer, failure: ShieldCheck };
 
 export function NodeMarks({ params }: { params: Params }): React.ReactElement | null {
   const marks = marksOf(params);

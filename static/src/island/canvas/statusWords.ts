@@ -27,6 +27,7 @@ export function waitingLine({ state, request }: NodeStatus): string {
   if (state !== "waiting") return "";
   const kind = requestKind(request);
   if (kind === null) return "";
+  if (kind === "choice") return t("Waiting for a choice");
   if (kind === "approval") return t("Waiting for approval");
   return kind === "callback" ? t("Waiting for a callback") : t("Waiting for an answer");
 }

@@ -4,8 +4,9 @@
  */
 
 import type { NodeType, OutputPort, ParamSchema } from "../boot";
-import { t } from "../i18n";
+import { t, tn } from "../i18n";
 import type { GraphDocument, GraphNode, Json, Operation, Params } from "./types";
+import { variantsCount, type Vary } from "./vary";
 
 export const ERROR_PORT = "error";
 
@@ -41,7 +42,8 @@ export function settingsFor(type: NodeType, params: Params, settings: Record<str
     $always_new: (type.effect === "pure" || type.effect === "paid") && !given,
     $pin: makes,
   };
-  return Object.keys(settings).filter((name) => fitting[name] === true || (params[name] ?? null) !== null);
+  // What is compared has a form of its own.
+  return Object.keys(settings).filter((name) => name !== "$vary").filter((name) => fitting[name] === true || (params[name] ?? null) !== null);
 }
 
 /** A setting as it is kept: what says no more than nothing does is nothing. */
@@ -83,7 +85,7 @@ export function settingOps(doc: GraphDocument, node: GraphNode, type: NodeType, 
   return { ops: [...lost.map((edge): Operation => ({ op: "remove_edge", id: edge.id })), ...ops], cut: lost.length };
 }
 
-export type MarkKind = "retry" | "timeout" | "failure" | "new" | "pin";
+export type MarkKind = "vary" | "retry" | "timeout" | "failure" | "new" | "pin";
 
 export interface Mark {
   kind: MarkKind;
@@ -98,6 +100,8 @@ export function marksOf(params: Params): Mark[] {
   const mark = (kind: MarkKind, words: string, figure = ""): void => void marks.push({ kind, words, figure });
   const retry = params["$retry"];
   const times = isFields(retry) ? Number(retry["times"] ?? 0) : 0;
+  const variants = isFields(params["$vary"]) ? variantsCount(params["$vary"] as Vary) : 0;
+  if (variants) mark("vary", tn("Makes %(count)s variant to compare", "Makes %(count)s variants to compare", variants), String(variants));
   if (params["$pin"]) mark("pin", t("Pinned: uses the pinned output without running"));
   if (params["$always_new"]) mark("new", t("Always new: earlier results are never reused"));
   if (times > 0) mark("retry", t("Retries up to %(times)s times after a temporary error", { times }), String(times));

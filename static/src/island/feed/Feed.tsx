@@ -2,6 +2,8 @@
 
 import { Ellipsis, History } from "lucide-react";
 
+import { VariantSheet } from "../compare/Comparison";
+import { sheetOf } from "../store/compare";
 import { AnswerLink } from "../canvas/AnswerLink";
 import { Preview, Writing } from "../canvas/Preview";
 import { statusLines } from "../canvas/statusWords";
@@ -35,7 +37,7 @@ function Entry({ node }: { node: GraphNode }): React.ReactElement | null {
       </div>
       {statusLines(status).map((line) => <p key={line} className="node-reason"><Said text={line} /></p>)}
       <AnswerLink node={node.id} status={status} />
-      {status.text ? <Writing text={status.text} /> : <Preview outputs={status.outputs} large />}
+      {status.text ? <Writing text={status.text} /> : sheetOf(status.request) ? <VariantSheet node={node.id} outputs={status.outputs} request={status.request} /> : <Preview outputs={status.outputs} large />}
     </li>
   );
 }

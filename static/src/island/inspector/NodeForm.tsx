@@ -11,9 +11,11 @@ import { formatCredits } from "../runbar/credits";
 import { nodeType, nodeTypeOf, schemaOf, settingSchemas } from "../store/catalogue";
 import { selectionDuplicate } from "../store/clipboard";
 import { modelChangeUndo, modelOf, modelSet, paramSet, selectionRemove, titleSet, versionSet } from "../store/edits";
+import { sheetOf } from "../store/compare";
 import { errorsOf, shownState, useRun } from "../store/run";
 import { useUi } from "../store/ui";
 import { Said } from "../Said";
+import { Comparison, VariantSheet } from "../compare/Comparison";
 import { AnswerLink } from "../canvas/AnswerLink";
 import { statusLines } from "../canvas/statusWords";
 import { Connections } from "./Connections";
@@ -52,7 +54,8 @@ function Result({ id }: { id: string }): React.ReactElement | null {
       {statusLines(status).filter((line) => line !== status.error).map((line) => <p key={line} className="field-about pt-0"><Said text={line} /></p>)}
       <AnswerLink node={id} status={status} />
       {status.text ? <Writing text={status.text} /> : null}
-      {status.outputs.length && !status.text ? <div className="rounded-md overflow-hidden bg-base-200"><Preview outputs={status.outputs} large /></div> : null}
+      {sheetOf(status.request) ? <VariantSheet node={id} outputs={status.outputs} request={status.request} /> : null}
+      {status.outputs.length && !status.text && !sheetOf(status.request) ? <div className="rounded-md overflow-hidden bg-base-200"><Preview outputs={status.outputs} large /></div> : null}
     </section>
   );
 }
@@ -145,6 +148,7 @@ export function NodeForm({ node, readOnly }: { node: GraphNode; readOnly: boolea
       <Version node={node} readOnly={readOnly} />
       {type ? <Connections node={node} type={type} problems={problems} readOnly={readOnly} /> : null}
       <Settings node={node} problems={problems} readOnly={readOnly} />
+      <Comparison node={node} readOnly={readOnly} problem={problems("$vary")} />
       <Treatment node={node} problems={problems} readOnly={readOnly} />
       <Result id={node.id} />
       {type?.effect === "paid" ? <Tape node={node} readOnly={readOnly} /> : null}

@@ -1,10 +1,11 @@
 /** What can be done with one node: run a part of the graph from it, keep or forget what it made. */
 
-import { ArrowRightFromLine, ArrowRightToLine, Copy, Eraser, ListChecks, PencilLine, Pin, PinOff, RefreshCw, Trash2 } from "lucide-react";
+import { ArrowRightFromLine, ArrowRightToLine, Columns2, Copy, Dices, Eraser, Layers3, ListChecks, PencilLine, Pin, PinOff, RefreshCw, SlidersHorizontal, Trash2 } from "lucide-react";
 
 import type { GraphNode } from "../document/types";
 import { t } from "../i18n";
 import { nodeTitle, nodeType } from "../store/catalogue";
+import { comparable, compareOpen, gridOpen, sheetOf } from "../store/compare";
 import { selectionDuplicate } from "../store/clipboard";
 import { nodeNow, useDocument } from "../store/document";
 import { selectionRemove } from "../store/edits";
@@ -50,6 +51,19 @@ function keepItems(node: GraphNode, made: boolean): MenuItem[] {
   return items;
 }
 
+function compareItems(node: GraphNode, readOnly: boolean): MenuItem[] {
+  if (!comparable(node)) return [];
+  const shown: MenuItem = { label: t("See side by side"), icon: <Columns2 size={SIZE} aria-hidden="true" />, act: () => gridOpen(node.id) };
+  const made = sheetOf(useRun.getState().status[node.id]?.request) ? [shown] : [];
+  if (readOnly) return made;
+  return [
+    ...made,
+    { label: t("Compare models…"), icon: <Layers3 size={SIZE} aria-hidden="true" />, act: () => compareOpen(node.id, "models") },
+    { label: t("Vary seeds × 4"), icon: <Dices size={SIZE} aria-hidden="true" />, act: () => compareOpen(node.id, "seeds", { seeds: 4 }) },
+    { label: t("Sweep…"), icon: <SlidersHorizontal size={SIZE} aria-hidden="true" />, act: () => compareOpen(node.id, "sweep") },
+  ];
+}
+
 function editItems(): MenuItem[] {
   return [
     { label: t("Duplicate"), icon: <Copy size={SIZE} aria-hidden="true" />, act: selectionDuplicate },
@@ -66,7 +80,7 @@ export function NodeMenu(): React.ReactElement | null {
   const made = useRun(({ status }) => ["completed", "cached"].includes(status[open?.node ?? ""]?.state ?? ""));
   if (!open || !node) return null;
   const busy = partHindrance() ?? (isLive(run) ? t("A run is in progress.") : null);
-  const groups = [runItems(node.id, busy), readOnly ? [] : keepItems(node, made), readOnly || narrow ? [] : editItems()];
+  const groups = [runItems(node.id, busy), compareItems(node, readOnly || narrow), readOnly ? [] : keepItems(node, made), readOnly || narrow ? [] : editItems()];
   return <Menu key={open.node} label={nodeTitle(node)} at={open.at} groups={groups} onClose={() => useUi.setState({ nodeMenu: null })} />;
 }
 

@@ -166,6 +166,7 @@ export function PlanPanel({ short = false }: { short?: boolean }): React.ReactEl
           <>
             <p className="plan-price">{formatPrice(plan)}</p>
             {plan.per_item ? <p className="field-about pt-0">{t("One item is counted where a list is made in the run; each further one costs the same.")}</p> : null}
+            {plan.own_keys?.length ? <p className="field-about pt-0">{t("Calls with your own keys take no credits: their vendors bill you.")}</p> : null}
             <Counts plan={plan} />
             {readOnly ? null : <Go plan={plan} />}
             <Writes writes={planSummary(plan).writes} />

@@ -13,12 +13,20 @@ export function formatCredits(micro: number): string {
   return tn("%(count)s credit", "%(count)s credits", micro / MICRO, amount(micro));
 }
 
-/** `free`, `12 credits`, or `8–12 credits`. */
-/** A price as a plan tells it: “from” where a list that the run makes may be longer. */
-export function formatPrice({ low, high, per_item }: { low: number; high: number; per_item?: boolean }): string {
+interface Price {
+  low: number;
+  high: number;
+  per_item?: boolean;
+  own_keys?: string[];
+}
+
+/** A price as a plan tells it: “from” where a list that the run makes may be longer; who pays where no credits do. */
+export function formatPrice({ low, high, per_item, own_keys }: Price): string {
+  if (high === 0 && own_keys?.length) return t("on your own key");
   return per_item && high ? t("from %(price)s", { price: formatRange(low, high) }) : formatRange(low, high);
 }
 
+/** `free`, `12 credits`, or `8–12 credits`. */
 export function formatRange(low: number, high: number): string {
   if (high === 0) return t("free");
   if (low === high) return formatCredits(high);

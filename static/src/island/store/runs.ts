@@ -8,7 +8,7 @@ import { formatCredits } from "../runbar/credits";
 import { checksSoon } from "./checks";
 import { documentNow } from "./document";
 import { planClose } from "./plan";
-import { errorRead, isLive, outputsRead, STATES, statusReset, statusTake, useRun, type NodeStatus, type StepState } from "./run";
+import { errorRead, isLive, outputsRead, requestKind, STATES, statusReset, statusTake, useRun, type NodeStatus, type StepState } from "./run";
 import { toast } from "./ui";
 import { workshop } from "./workshop";
 
@@ -86,8 +86,20 @@ function jsonText(value: unknown): unknown {
 const RANK: StepState[] = ["failed", "running", "waiting", "ready", "pending", "cancelled", "completed", "cached", "skipped"];
 
 /** Steps of one node (one per item of a list) as one status: the most pressing state, all outputs in order. */
-function statusOf(rows: StepRow[]): NodeStatus {
-  const ordered = [...rows].sort((a, b) => (a.item ?? 0) - (b.item ?? 0));
+function statusOf(all: StepRow[]): NodeStatus {
+  const sorted = [...all].sort((a, b) => (a.item ?? 0) - (b.item ?? 0));
+  const choice = requestKind(sorted.at(-1)?.request) === "choice" ? sorted.at(-1)! : null;
+  const rows = choice ? sorted.slice(0, -1) : sorted;
+  const status = itemsStatus(rows);
+  if (!choice) return status;
+  const made = rows.filter((row) => row.state === "completed" || row.state === "cached").map((row) => row.item ?? 0);
+  const request = { ...(choice.request as object), places: made };
+  return { ...status, state: choice.cached ? "cached" : stateRead(choice.state), error: choice.state === "failed" ? errorRead(choice.error) : "", request, item: choice.item ?? 0 };
+}
+
+/** The same of steps that are all alike. */
+function itemsStatus(ordered: StepRow[]): NodeStatus {
+  const rows = ordered;
   const states = ordered.map((row) => (row.cached ? "cached" : stateRead(row.state)));
   const asking = ordered.filter((row) => row.request && row.state === "waiting");
   const done = states.filter((state) => state === "completed" || state === "cached").length;

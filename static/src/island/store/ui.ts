@@ -4,6 +4,7 @@ import { create } from "zustand";
 
 import type { PortType } from "../boot";
 import type { Operation, Position } from "../document/types";
+import type { Vary } from "../document/vary";
 
 /** A port from which somebody is drawing a connection just now. */
 export interface Connecting {
@@ -59,6 +60,10 @@ interface UiState {
   /** The node whose step is about to run with edited input. */
   editedInput: string | null;
   modelChange: ModelChange | null;
+  /** The node whose variants somebody is about to ask for, and what they came for. */
+  compareForm: { node: string; focus: "models" | "seeds" | "sweep"; first: Vary } | null;
+  /** The node whose variants are shown side by side. */
+  compareGrid: { run: string; node: string } | null;
 }
 
 export const useUi = create<UiState>(() => ({
@@ -73,6 +78,8 @@ export const useUi = create<UiState>(() => ({
   nodeMenu: null,
   editedInput: null,
   modelChange: null,
+  compareForm: null,
+  compareGrid: null,
 }));
 
 let lastToast = 0;

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('workspaces', '0006_single_sign_on'),
+        ('workspaces', '0007_billing_scope'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -1,0 +1,98 @@
+"""Comparing without a graph: one request to several models, seeds or values, started all or none."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from apps.common.ids import uuid7
+from apps.engine.vary import SEED, VARIANTS_MAX, VARY, Variant, variant_text, variants_count, variants_of
+from apps.generations.models import Generation
+from apps.generations.services import SEED_MAX, InvalidGeneration, generation_start
+from apps.providers.catalogue import MODELS, inputs_fit, params_fit
+
+
+def comparison_start(
+    *,
+    workspace_id: UUID,
+    project_id: UUID | None,
+    model: str,
+    params: Mapping[str, Any],
+    inputs: Mapping[str, Any],
+    compare: Mapping[str, Any],
+    actor_id: UUID | None = None,
+    idempotency_key: str = "",
+) -> list[Generation]:
+    """One generation for each variant, in their order; ``compare`` is ``{models?, seeds?, sweep?}``.
+
+    Another model gets what it takes of the parameters and files. Raises InvalidGeneration and InsufficientCredits, and
+    then nothing was started or held.
+    """
+    variants = _variants(model, params, compare)
+    base = _with_seed(model, params, compare)
+    comparison_id = uuid7()
+    with transaction.atomic():
+        return [
+            _start(
+                variant,
+                model,
+                base,
+                inputs,
+                workspace_id=workspace_id,
+                project_id=project_id,
+                item=place,
+                actor_id=actor_id,
+                idempotency_key=f"{idempotency_key[:240]}#{place}" if idempotency_key else "",
+                comparison_id=comparison_id,
+            )
+            for place, variant in enumerate(variants)
+        ]
+
+
+def comparison_read(comparison_id: UUID) -> list[Generation]:
+    """The variants of a comparison of the workspace in scope; empty when there is none."""
+    return list(Generation.objects.filter(comparison_id=comparison_id).order_by("item"))
+
+
+def _variants(model: str, params: Mapping[str, Any], compare: Mapping[str, Any]) -> tuple[Variant, ...]:
+    """What is to be made; InvalidGeneration where that is nothing, or too much."""
+    count = variants_count(compare)
+    if count == 0:
+        raise _invalid(_("Say what to compare: models, seeds, or values of a parameter."))
+    if count > VARIANTS_MAX:
+        told = {"count": count, "most": VARIANTS_MAX}
+        raise _invalid(_("These are %(count)s variants; at most %(most)s can be compared.") % told)
+    return variants_of({**params, VARY: compare})
+
+
+def _with_seed(model: str, params: Mapping[str, Any], compare: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What is swept is compared with one seed, not with a new one for each."""
+    found = MODELS.get(model)
+    seeded = found is not None and SEED in found.params["properties"]
+    if params.get(SEED) is not None or compare.get("seeds") or not seeded:
+        return params
+    return {**params, SEED: secrets.randbelow(SEED_MAX)}
+
+
+def _start(
+    variant: Variant, model: str, params: Mapping[str, Any], inputs: Mapping[str, Any], **rest: Any
+) -> Generation:
+    asked = str(variant.get("model", model))
+    settings, files = dict(params), dict(inputs)
+    if asked != model and asked in MODELS:
+        settings, _left = params_fit(asked, params)
+        files, _left = inputs_fit(asked, {name: value for name, value in inputs.items() if value})
+    settings |= {name: value for name, value in variant.items() if name != "model"}
+    try:
+        return generation_start(model=asked, params=settings, inputs=files, differs=dict(variant), **rest)
+    except InvalidGeneration as error:
+        raise _invalid(f"{variant_text(variant)}: {error}") from error
+
+
+def _invalid(said: str) -> InvalidGeneration:
+    return InvalidGeneration([{"field": "compare", "message": said}])
