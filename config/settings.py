@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
+from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 from config.environment import BASE_DIR, VAR_DIR, flag, number, text, words
@@ -266,7 +267,60 @@ _GREYS = dict(
         strict=True,
     )
 )
+
+
+def _superuser(request: Any) -> bool:
+    return bool(request.user.is_superuser)
+
+
+def _pages(*items: tuple[Any, str, str]) -> list[dict[str, Any]]:
+    """Links of the admin site's menu, from label, icon and the name of the page."""
+    return [
+        {"title": title, "icon": icon, "link": reverse_lazy(name), "permission": _superuser}
+        for title, icon, name in items
+    ]
+
+
+_MENU = [
+    {
+        "title": _("Operations"),
+        "items": _pages(
+            (_("Queues and workers"), "lan", "console:queues"),
+            (_("Providers"), "monitor_heart", "console:providers"),
+            (_("Runs"), "play_circle", "admin:runs_run_changelist"),
+            (_("Paid calls"), "bolt", "admin:generations_generation_changelist"),
+            (_("Stripe webhooks"), "webhook", "admin:billing_inboxevent_changelist"),
+        ),
+    },
+    {
+        "title": _("Customers"),
+        "items": _pages(
+            (_("Workspaces"), "domain", "admin:workspaces_workspace_changelist"),
+            (_("People"), "group", "admin:accounts_user_changelist"),
+        ),
+    },
+    {
+        "title": _("Money"),
+        "items": _pages(
+            (_("Purchases"), "shopping_cart", "admin:billing_purchase_changelist"),
+            (_("Ledger"), "receipt_long", "admin:billing_ledgertransaction_changelist"),
+            (_("Accounts"), "account_balance", "admin:billing_account_changelist"),
+            (_("Holds"), "lock_clock", "admin:billing_hold_changelist"),
+            (_("Reconciliation"), "compare_arrows", "admin:billing_reconciliation_changelist"),
+        ),
+    },
+    {
+        "title": _("Site"),
+        "items": _pages(
+            (_("Switches"), "toggle_on", "admin:workspaces_switch_changelist"),
+            (_("Announcements"), "campaign", "admin:console_announcement_changelist"),
+            (_("Models and prices"), "sell", "admin:generations_catalogueentry_changelist"),
+            (_("Allowed addresses"), "dns", "admin:generations_allowedaddress_changelist"),
+        ),
+    },
+]
 UNFOLD = {
+    "SIDEBAR": {"show_search": True, "navigation": _MENU},
     "SITE_TITLE": "Millrace",
     "SITE_HEADER": "Millrace",
     "SITE_SYMBOL": "water",

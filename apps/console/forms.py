@@ -44,6 +44,44 @@ class GrantForm(forms.Form):
         return int(self.cleaned_data["amount"] * MICRO)
 
 
+class CorrectForm(GrantForm):
+    """More or fewer credits for a workspace, to put something right."""
+
+    amount = forms.DecimalField(
+        label=_("Credits, with a minus to take"),
+        max_digits=15,
+        decimal_places=6,
+        min_value=Decimal(-1_000_000_000),
+        max_value=Decimal(1_000_000_000),
+        widget=UnfoldAdminDecimalFieldWidget,
+    )
+
+    def clean_amount(self) -> Decimal:
+        """Nothing is no correction."""
+        given: Decimal = self.cleaned_data["amount"]
+        if not given:
+            raise forms.ValidationError(_("Enter more or less than zero."))
+        return given
+
+
+class RefundForm(forms.Form):
+    """Money that goes back to whoever paid. ``once`` is of the rendered form, so that a double click pays back once."""
+
+    amount = forms.DecimalField(
+        label=_("Amount, in the currency of the payment"),
+        max_digits=12,
+        decimal_places=2,
+        min_value=Decimal("0.01"),
+        widget=UnfoldAdminDecimalFieldWidget,
+    )
+    reason = forms.CharField(label=_("Reason"), max_length=300, widget=UnfoldAdminTextInputWidget)
+    once = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
+
+    def cents(self) -> int:
+        """The amount in cents."""
+        return int(self.cleaned_data["amount"] * 100)
+
+
 class ReasonForm(forms.Form):
     """Why staff do something. It is kept with the act."""
 

@@ -25,6 +25,7 @@ class SwitchName(models.TextChoices):
     """The switches that are always there; each provider has one more (:func:`provider_switch`)."""
 
     SIGN_UPS = "sign-ups", gettext_lazy("New accounts")
+    PURCHASES = "purchases", gettext_lazy("Purchases")
     RUNS = "runs", gettext_lazy("New runs")
     PAID_CALLS = "paid-calls", gettext_lazy("Paid calls")
 
@@ -53,6 +54,8 @@ def switch_require(name: str, workspace_id: UUID | None = None) -> None:
 def _sentence(name: str) -> str:
     if name == SwitchName.SIGN_UPS:
         return _("New accounts cannot be made at the moment. Try again later.")
+    if name == SwitchName.PURCHASES:
+        return _("Nothing can be bought at the moment. Nothing was charged. Try again later.")
     if name == SwitchName.RUNS:
         return _("New runs are paused at the moment. Nothing was charged. Try again later.")
     if name == SwitchName.PAID_CALLS:

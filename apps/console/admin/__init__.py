@@ -2,6 +2,26 @@
 
 from __future__ import annotations
 
-from apps.console.admin import announcements, catalogue, generations, money, people, runs, switches, workspaces
+from apps.console.admin import (
+    announcements,
+    catalogue,
+    generations,
+    money,
+    people,
+    purchases,
+    runs,
+    switches,
+    workspaces,
+)
 
-__all__ = ["announcements", "catalogue", "generations", "money", "people", "runs", "switches", "workspaces"]
+__all__ = [
+    "announcements",
+    "catalogue",
+    "generations",
+    "money",
+    "people",
+    "purchases",
+    "runs",
+    "switches",
+    "workspaces",
+]

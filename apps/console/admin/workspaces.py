@@ -15,11 +15,11 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
 
 from apps.billing.models import Account, AccountKind
-from apps.billing.services import ReplayMismatch, credits_grant
+from apps.billing.services import InsufficientCredits, ReplayMismatch, credits_correct, credits_grant
 from apps.common.money import credits_number, credits_text
 from apps.common.tenancy import unscoped
 from apps.console.admin.base import WHY, Page, Readable, act_form
-from apps.console.forms import GrantForm, PlanForm
+from apps.console.forms import CorrectForm, GrantForm, PlanForm
 from apps.workspaces.models import Membership, Workspace
 from apps.workspaces.plans import PlanName
 from apps.workspaces.services import workspace_plan_set
@@ -41,7 +41,7 @@ class WorkspaceAdmin(Page, ModelAdmin):  # type: ignore[misc]
     ordering = ("-created_at",)
     fields = ("name", "slug", "plan", "balance", "held", "people", "active", "created_at")
     inlines = (MembershipInline,)
-    actions_detail = ("grant", "set_plan")
+    actions_detail = ("grant", "correct", "set_plan")
     sortable_by = ("name", "slug", "plan", "balance", "created_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -87,6 +87,35 @@ class WorkspaceAdmin(Page, ModelAdmin):  # type: ignore[misc]
             return redirect("admin:workspaces_workspace_change", workspace.pk)
         title = _("Grant credits to %(workspace)s") % {"workspace": workspace.name}
         return act_form(self, request, form=form, title=title, does=_("Grant credits"), back="../change/", more={})
+
+    @action(description=gettext_lazy("Correct credits"), url_path="correct", permissions=["act"], icon="balance")  # type: ignore[untyped-decorator]
+    def correct(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask for a signed amount and a reason; then put the wallet right."""
+        workspace = self._workspace(request, object_id)
+        form = CorrectForm(request.POST or None)
+        if request.method == "POST" and form.is_valid() and self._corrected(request, workspace, form):
+            return redirect("admin:workspaces_workspace_change", workspace.pk)
+        title = _("Correct the credits of %(workspace)s") % {"workspace": workspace.name}
+        return act_form(self, request, form=form, title=title, does=_("Correct credits"), back="../change/", more={})
+
+    def _corrected(self, request: HttpRequest, workspace: Workspace, form: CorrectForm) -> bool:
+        reason, once, staff = form.cleaned_data["reason"], str(form.cleaned_data["once"]), request.user.pk
+        assert staff is not None
+        try:
+            credits_correct(
+                workspace_id=workspace.id, amount=form.micro(), reason=reason, source_id=once, actor_id=staff
+            )
+        except InsufficientCredits as error:
+            form.add_error("amount", str(error))
+            return False
+        except ReplayMismatch:
+            form.add_error(None, _("This form was sent before. Open it anew to correct more."))
+            return False
+        amount = credits_text(form.micro())
+        words = _("Corrected by %(amount)s: %(reason)s") % {"amount": amount, "reason": reason}
+        self.log_change(request, workspace, words)
+        messages.success(request, words)
+        return True
 
     @action(description=gettext_lazy("Set the plan"), url_path="plan", permissions=["act"], icon="workspace_premium")  # type: ignore[untyped-decorator]
     def set_plan(self, request: HttpRequest, object_id: str) -> HttpResponse:
