@@ -28,11 +28,14 @@ from apps.generations.board_api import router as boards
 from apps.generations.comparison_api import router as comparisons
 from apps.generations.provider_api import router as providers
 from apps.projects.api import router as projects
+from apps.projects.comment_api import router as comments
+from apps.projects.sharing_api import router as sharing
 from apps.runs.answer_api import router as answers
 from apps.runs.api import router as runs
 from apps.runs.compare_api import router as variants
 from apps.runs.limit_api import router as limits
 from apps.workspaces.api import router as workspaces
+from apps.workspaces.audit_api import router as audit
 
 
 class _Encoder(NinjaJSONEncoder):
@@ -92,8 +95,11 @@ api = _Api(
 )
 for router in (
     workspaces,
+    audit,
     limits,
     projects,
+    sharing,
+    comments,
     runs,
     answers,
     variants,

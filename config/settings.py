@@ -76,6 +76,7 @@ MIDDLEWARE = [
     "apps.common.toasts.ToastsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "apps.accounts.sessions.SessionMiddleware",
+    "apps.common.origin.OriginMiddleware",
     "apps.workspaces.limits.limit_headers",
     "apps.common.tenancy.TenancyMiddleware",
     "config.refusals.method_refusals",

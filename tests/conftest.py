@@ -1,4 +1,7 @@
-"""The cast of all tests: Alice owns a workspace, Ada administers, Bob edits, Victor looks on; Charlie has another."""
+"""The cast of all tests: Alice owns a workspace, Ada administers, Bob edits, Victor looks on, Gwen is a guest of it.
+
+Charlie has another.
+"""
 
 from __future__ import annotations
 
@@ -90,6 +93,11 @@ def bob(workspace: Workspace) -> User:
 @pytest.fixture
 def victor(workspace: Workspace) -> User:
     return member_make("victor", workspace, Role.VIEWER)
+
+
+@pytest.fixture
+def gwen(workspace: Workspace) -> User:
+    return member_make("gwen", workspace, Role.GUEST)
 
 
 @pytest.fixture

@@ -22,18 +22,17 @@ from django.test import Client
 from apps.accounts.models import User
 from apps.common.models import TenantModel, TenantRow
 from apps.common.tenancy import ScopeError
+from apps.projects.models import Project, ProjectMember, Workflow
 from apps.workspaces.models import Role, TokenScope, Workspace
 from tests.conftest import client_of, member_make, person_make
 from tests.tenancy.routes import Line, is_named, lines, operations, page_paths, sockets
-from tests.tenancy.samples import ABSENT_FOR_ALL, BODIES, NO_IDS, SAMPLES, Place
+from tests.tenancy.samples import ABSENT_FOR_ALL, BODIES, LEAST, NO_IDS, SAMPLES, Place
 
 PAGES = [line for line in lines() if line.kind == "page"]
 PERSONAL = [line for line in lines() if line.kind == "person"]
 OPERATIONS = [line for line in lines() if line.kind == "api"]
 SOCKETS = [line for line in lines() if line.kind == "socket"]
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-# Who may do over a session what a token needs this permission for; else editors.
-LEAST = {"read": Role.VIEWER, "keys:write": Role.ADMIN, "billing:write": Role.ADMIN}
 # A refusal on other grounds than who asks: a form with mistakes, a state that does not allow it, no credits.
 ALLOWED = {200, 201, 202, 204, 302, 303, 400, 402, 409, 410, 422}
 
@@ -84,8 +83,8 @@ def elsewhere(foreign_workspace: Workspace, charlie: User) -> Place:
 
 
 @pytest.fixture
-def people(alice: User, ada: User, bob: User, victor: User) -> dict[Role, User]:
-    return {Role.OWNER: alice, Role.ADMIN: ada, Role.EDITOR: bob, Role.VIEWER: victor}
+def people(alice: User, ada: User, bob: User, victor: User, gwen: User) -> dict[Role, User]:
+    return {Role.OWNER: alice, Role.ADMIN: ada, Role.EDITOR: bob, Role.VIEWER: victor, Role.GUEST: gwen}
 
 
 def filled(line: Line, place: Place) -> dict[str, Any]:
@@ -172,8 +171,7 @@ def test_operations_by_session(line: Line, place: Place, people: dict[Role, User
         assert ask(client_of(charlie), line, method, url, slug)[0] == 404, "outsider"
         for role, person in people.items():
             status, text = ask(client_of(person), line, method, url, slug)
-            least = LEAST.get(line.need, Role.EDITOR)
-            if role.includes(least):
+            if role.includes(LEAST.get(line.key, line.least)):
                 assert allows(line, status), f"{role} {status} {text[:300]}"
             else:
                 assert status == 403, f"{role} {status}"
@@ -185,19 +183,21 @@ def test_operations_by_token(
     line: Line, place: Place, charlie: User, victor: User, token_for: Callable[..., str]
 ) -> None:
     method = line.methods[0]
-    others = [scope for scope in TokenScope.values if scope != line.need]
+    others = [scope for scope in TokenScope.values if scope != line.scope]
 
     def status(secret: str) -> int:
         return ask(Client(headers={"Authorization": f"Bearer {secret}"}), line, method, url)[0]
 
     with undone():
         url = line.url(place.workspace.slug, filled(line, place))
-        assert allows(line, status(token_for(place.owner, place.workspace, scopes=[line.need]))), "token with the scope"
+        assert allows(line, status(token_for(place.owner, place.workspace, scopes=[line.scope]))), (
+            "token with the scope"
+        )
         assert status(token_for(place.owner, place.workspace, scopes=others)) == 403, "token without the scope"
         assert status(token_for(place.owner, place.workspace, days=-1)) == 401, "expired"
         assert status(token_for(charlie, place.workspace)) == 401, "of somebody who is no member"
         assert status("mr_nonsense") == 401
-        if line.need != "read":
+        if not Role.VIEWER.includes(line.least):
             assert status(token_for(victor, place.workspace)) == 403, "a viewer's token is a viewer"
 
 
@@ -240,6 +240,57 @@ def test_a_foreign_id_answers_like_an_unknown_one(line: Line, place: Place, else
             assert answers[0] == answers[1]
 
 
+# --- A private project of others is an unknown one -------------------------------------------------------------------
+
+OF_PROJECTS = {"project", "project_id", "workflow", "workflow_id", "run_id", "generation_id", "asset_id"}
+IN_PROJECTS = [line for line in WITH_IDS if OF_PROJECTS & set(line.arguments)]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("line", IN_PROJECTS, ids=str)
+def test_what_is_private_answers_like_what_is_unknown(line: Line, place: Place, people: dict[Role, User]) -> None:
+    """To whoever is not listed: the workspace's owner, who may do the most elsewhere, and a guest."""
+    slug = place.workspace.slug
+    with undone():
+        values = filled(line, place)
+        nobodys = {**values, line.arguments[0]: uuid4()}
+        Project.objects.for_workspace(place.workspace.id).update(private=True)
+        ProjectMember.objects.for_workspace(place.workspace.id).all().delete()
+        for role in (Role.OWNER, Role.GUEST):
+            person = people[role]
+            for method in line.methods:
+                answers = [
+                    (status, _plain(text, ids))
+                    for ids in (values, nobodys)
+                    for status, text in [ask(client_of(person), line, method, line.url(slug, ids), slug)]
+                ]
+                assert answers[0][0] in {403, 404}, f"{role} {method} {answers[0]}"
+                assert answers[0] == answers[1], f"{role} {method}"
+                if line.kind == "page" and role.includes(Role(line.need)):
+                    assert answers[0][0] == 404, f"{role} {method}"
+
+
+LISTS = [line for line in [*PAGES, *OPERATIONS] if "GET" in line.methods and not set(line.arguments) - NO_IDS]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("line", LISTS, ids=str)
+def test_lists_show_nothing_private(line: Line, place: Place, people: dict[Role, User]) -> None:
+    """Names, prompts and ids of what lies in a private project are in no list and on no page."""
+    slug = place.workspace.slug
+    with undone():
+        made = {name: str(SAMPLES[name](place)) for name in ("run_id", "generation_id", "asset_id")}
+        projects = Project.objects.for_workspace(place.workspace.id)
+        made |= {f"project {row}": str(row) for row in projects.values_list("id", flat=True)}
+        made |= {"workflow": str(place.made["the workflow"].id), "name": "Zanzibar", "prompt": "a mill"}
+        projects.update(private=True, name="Zanzibar")
+        Workflow.objects.for_workspace(place.workspace.id).update(name="Zanzibar")
+        ProjectMember.objects.for_workspace(place.workspace.id).all().delete()
+        for role in (Role.OWNER, Role.GUEST):
+            _status, text = ask(client_of(people[role]), line, "GET", line.url(slug, filled(line, place)), slug)
+            assert not [what for what, said in made.items() if said in text], role
+
+
 # --- Sockets -------------------------------------------------------------------------------------------------------
 
 
@@ -269,21 +320,29 @@ async def test_sockets(line: Line) -> None:
     from asgiref.sync import sync_to_async
     from django.contrib.auth.models import AnonymousUser
 
-    def set_up() -> tuple[str, str, User, User]:
+    def set_up() -> tuple[str, str, User, User, User]:
         home = Workspace.objects.create(slug="mill", name="Mill")
         away = Workspace.objects.create(slug="elsewhere", name="Elsewhere")
         alice, charlie = member_make("alice", home, Role.OWNER), member_make("charlie", away, Role.OWNER)
-        victor = member_make("victor", home, Role.VIEWER)
+        victor, gwen = member_make("victor", home, Role.VIEWER), member_make("gwen", home, Role.GUEST)
         own = line.url("mill", filled(line, Place(home, alice)))
         foreign = line.url("mill", filled(line, Place(away, charlie)))
-        return own, foreign, victor, charlie
+        return own, foreign, victor, gwen, charlie
 
-    own, foreign, victor, charlie = await sync_to_async(set_up)()
+    def close() -> None:
+        Project._base_manager.update(private=True)
+        ProjectMember._base_manager.all().delete()
+
+    own, foreign, victor, gwen, charlie = await sync_to_async(set_up)()
     assert await _is_let_in(own, victor), "viewer"
+    assert await _is_let_in(own, gwen) is (line.need == "guest"), "guest"
     assert not await _is_let_in(own, AnonymousUser()), "anonymous"
     assert not await _is_let_in(own, charlie), "outsider"
     if line.arguments:
         assert not await _is_let_in(foreign, victor), "a foreign id"
+        await sync_to_async(close)()
+        assert not await _is_let_in(own, victor), "a member whom a private project does not list"
+        assert not await _is_let_in(own, gwen), "a guest whom no project lists"
 
 
 # --- Tables --------------------------------------------------------------------------------------------------------

@@ -31,9 +31,9 @@ def is_impersonated(request: Any) -> bool:
     return session is not None and bool(session.get(HISTORY))
 
 
-def impersonator_id(request: Any) -> str | None:
-    """The id of the person who looks; None when it is who it says."""
-    return request.session[HISTORY][-1] if is_impersonated(request) else None
+def impersonator_id(request: Any) -> str:
+    """The id of the person who looks; "" when it is who it says."""
+    return str(request.session[HISTORY][-1]) if is_impersonated(request) else ""
 
 
 def refusal(request: HttpRequest) -> HttpResponse | None:

@@ -41,6 +41,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     name = models.CharField(_("name"), max_length=150, blank=True)
     is_staff = models.BooleanField(_("staff"), default=False)
     is_active = models.BooleanField(_("active"), default=True)
+    # A service account of a workspace: acts by tokens only, and has no address of its own.
+    is_service = models.BooleanField(_("service account"), default=False, editable=False)
+    # The person asked to be forgotten; until then they can change their mind.
+    erase_at = models.DateTimeField(null=True, blank=True, editable=False)
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = UserManager()

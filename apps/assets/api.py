@@ -129,7 +129,7 @@ def _refusals() -> Iterator[None]:
         raise _problem_of(error) from error
 
 
-begin = api_auth("assets:write", more="uploads")
+begin = api_auth("assets:write", more="uploads", by_body=True)
 
 
 @router.post("/assets/uploads", auth=begin, response={201: UploadOut, 200: UploadOut})
@@ -160,7 +160,7 @@ def upload_complete(request: HttpRequest, asset_id: UUID) -> Status[dict[str, An
     return Status(200 if asset.state == AssetState.READY else 202, _one(asset))
 
 
-@router.get("/assets", auth=api_auth("read"), response=AssetPage)
+@router.get("/assets", auth=api_auth("read", guests=True), response=AssetPage)
 def asset_list(request: HttpRequest, query: Query[AssetQuery]) -> dict[str, Any]:
     """Assets, newest first; those in the trash only with ``trashed=true``."""
     workspace_id = _caller(request).workspace.id
@@ -179,7 +179,7 @@ def _ids(text: str) -> list[UUID]:
         raise Problem("bad-ids", 422, _("Bad ids"), _("`ids` must be a comma-separated list of ids.")) from error
 
 
-@router.get("/assets/{uuid:asset_id}", auth=api_auth("read"), response=AssetOut)
+@router.get("/assets/{uuid:asset_id}", auth=api_auth("read", guests=True), response=AssetOut)
 def asset_get(request: HttpRequest, asset_id: UUID) -> dict[str, Any]:
     """One asset, in the trash or not."""
     with _refusals():

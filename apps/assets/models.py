@@ -89,6 +89,8 @@ class Asset(TenantModel):
     sentence is made when it is shown, in the reader's language. ``checked_at`` is when verification last began.
     """
 
+    PROJECT = ("project_id",)
+
     blob = models.ForeignKey(Blob, on_delete=models.RESTRICT, related_name="assets", null=True, blank=True)
     filename = models.CharField(max_length=255)
     title = models.CharField(max_length=200, blank=True)

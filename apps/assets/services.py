@@ -29,6 +29,7 @@ from apps.assets.usage import project_known
 from apps.common.ids import uuid7
 from apps.common.live import poke
 from apps.common.tenancy import scope
+from apps.workspaces.audit import audit_record
 
 __all__ = ["NotArrived", "Refused"]
 
@@ -363,4 +364,7 @@ def _trash_set(workspace_id: UUID, asset_id: UUID, *, trashed: bool) -> Asset:
         if rows.update(trashed_at=timezone.now() if trashed else None):
             asset_trashed.send(sender=Asset, asset_id=asset_id, workspace_id=workspace_id)
             poke(f"workspace.{workspace_id}", asset=asset_id)
+            name = Asset.objects.for_workspace(workspace_id).values_list("filename", flat=True).get(id=asset_id)
+            action = "asset_trash" if trashed else "asset_restore"
+            audit_record(workspace_id=workspace_id, action=action, target=name, target_id=asset_id)
     return asset_get(workspace_id=workspace_id, asset_id=asset_id)

@@ -53,7 +53,7 @@ def _page(request: MemberRequest, rows: QuerySet[Asset], order: str) -> tuple[li
 
 
 def _can_edit(request: MemberRequest) -> bool:
-    return Role(request.membership.role).includes(Role.EDITOR)
+    return request.role.includes(Role.EDITOR)
 
 
 def _newest(request: MemberRequest) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def _news(request: MemberRequest, rows: QuerySet[Asset]) -> HttpResponse:
 
 
 @require_GET
-@member_required()
+@member_required(Role.GUEST)
 def gallery(request: MemberRequest) -> HttpResponse:
     """Everything the workspace has made or brought, newest first; as a page, its results, or the next cells."""
     chosen = GalleryFilter.parse(request.GET)
@@ -110,7 +110,7 @@ def gallery(request: MemberRequest) -> HttpResponse:
 
 
 @require_GET
-@member_required()
+@member_required(Role.GUEST)
 def asset_detail(request: MemberRequest, asset_id: UUID) -> HttpResponse:
     """The large view: inside the gallery's dialog, or a page of its own that can be linked to."""
     asset = _asset(request, asset_id)
@@ -120,7 +120,7 @@ def asset_detail(request: MemberRequest, asset_id: UUID) -> HttpResponse:
 
 
 @require_GET
-@member_required()
+@member_required(Role.GUEST)
 def asset_cell(request: MemberRequest, asset_id: UUID) -> HttpResponse:
     """One cell: a new upload's, or one whose preview was still being drawn; that one asks again, ever more rarely."""
     cell = cell_of(_asset(request, asset_id))
@@ -186,7 +186,7 @@ def _to(url: str | None) -> HttpResponse:
 
 
 @require_GET
-@member_required()
+@member_required(Role.GUEST)
 def asset_content(request: MemberRequest, asset_id: UUID) -> HttpResponse:
     """A lasting address for the bytes (``?download=1`` to save them); it leads to a link that expires."""
     asset = _asset(request, asset_id)
@@ -196,7 +196,7 @@ def asset_content(request: MemberRequest, asset_id: UUID) -> HttpResponse:
 
 
 @require_GET
-@member_required()
+@member_required(Role.GUEST)
 def asset_preview(request: MemberRequest, asset_id: UUID, side: int) -> HttpResponse:
     """A lasting address for the preview; while it is drawn, an image stands for itself."""
     asset = _asset(request, asset_id)

@@ -13,7 +13,7 @@ from apps.billing.budget_api import BudgetOut
 from apps.billing.budget_list import budget_json, budget_rows
 from apps.billing.models import Entry, Lot, LotPriority, TransactionKind
 from apps.billing.services import balance_get
-from apps.billing.statement import ORDER, LineFilter, disputed, lines, lots_open
+from apps.billing.statement import ORDER, LineFilter, disputed, line_told, lines, lots_open
 from apps.common.paging import LIMIT_DEFAULT, keyset_page
 from apps.workspaces.access import ApiRequest
 from apps.workspaces.auth import api_auth
@@ -148,7 +148,7 @@ def credits_entries(
 
 
 def _entry(row: Entry) -> dict[str, Any]:
-    made = row.transaction
+    made = line_told(row).transaction
     return {
         "id": row.id,
         "at": row.created_at,

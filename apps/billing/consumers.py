@@ -14,7 +14,7 @@ from django.conf import settings
 from apps.billing.fragments import balance_send
 from apps.common.sockets import socket_language
 from apps.workspaces.access import membership_get
-from apps.workspaces.models import Workspace
+from apps.workspaces.models import Role, Workspace
 
 log = structlog.get_logger(__name__)
 NOT_FOUND = 4404
@@ -88,4 +88,6 @@ class BalanceConsumer(AsyncWebsocketConsumer):
         user: Any = self.scope["user"]
         slug = self.scope["url_route"]["kwargs"]["workspace"]
         membership = membership_get(user, slug) if user.is_authenticated else None
-        return None if membership is None else membership.workspace
+        if membership is None or not Role(membership.role).includes(Role.VIEWER):
+            return None
+        return membership.workspace

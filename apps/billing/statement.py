@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import Any
 from uuid import UUID
 
-from django.db.models import OuterRef, Prefetch, QuerySet, Subquery, Sum
+from django.db.models import Case, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.billing.models import BURN_ORDER, Account, AccountKind, Entry, Hold, HoldState, Lot, LotEntry, TransactionKind
 from apps.common.money import MICRO
+from apps.common.tenancy import current_reader
 from apps.workspaces.models import Membership
 
 ORDER = ("-seq",)
@@ -41,21 +43,35 @@ def lines(workspace_id: UUID, chosen: LineFilter) -> QuerySet[Entry]:
     rows: QuerySet[Entry] = Entry.objects.for_workspace(workspace_id).filter(account=wallet)
     if chosen.kind:
         rows = rows.filter(transaction__kind=chosen.kind)
+    reader = current_reader()
+    seen = Q() if reader is None else reader.seen("transaction__project_id")
     if chosen.words:
-        rows = rows.filter(transaction__description__icontains=chosen.words)
+        rows = rows.filter(seen, transaction__description__icontains=chosen.words)
     if chosen.run_id:
-        rows = rows.filter(transaction__run_id=chosen.run_id)
+        rows = rows.filter(seen, transaction__run_id=chosen.run_id)
     if chosen.since:
         rows = rows.filter(created_at__gte=_midnight(chosen.since))
     if chosen.until:
         rows = rows.filter(created_at__lt=_midnight(chosen.until + timedelta(days=1)))
     who = Membership.objects.filter(workspace=workspace_id, user=OuterRef("transaction__actor_id"))
     parts = LotEntry.objects.for_workspace(workspace_id).select_related("lot").order_by("lot__priority", "lot_id")
+    # What private projects of others spent is counted, and not told.
+    hidden = Value(False) if reader is None else Case(When(seen, then=Value(False)), default=Value(True))
     return (
         rows.select_related("transaction")
-        .annotate(by=Subquery(who.values("user__email")[:1]))
+        .annotate(by=Subquery(who.values("user__email")[:1]), hidden=hidden)
         .prefetch_related(Prefetch("transaction__lots", queryset=parts))
     )
+
+
+def line_told(line: Any) -> Entry:
+    """A line of :func:`lines` as its reader may know it: of a private project's only when and how much."""
+    if line.hidden:
+        made = line.transaction
+        made.description, made.run_id, made.generation_id, made.project_id = _("In a private project"), None, None, None
+        made.actor_id, made.source_id, line.by = None, "", None
+    told: Entry = line
+    return told
 
 
 def spent_lately(workspace_id: UUID, now: datetime) -> int:
@@ -74,8 +90,10 @@ def limit_suggested(workspace_id: UUID, now: datetime) -> int:
 
 
 def holds_open(workspace_id: UUID) -> list[Hold]:
-    """What is held at this moment, the newest first; at most 20."""
+    """What is held at this moment for what the reader sees, the newest first; at most 20."""
     rows = Hold.objects.for_workspace(workspace_id).filter(state=HoldState.OPEN, amount__gt=0)
+    reader = current_reader()
+    rows = rows if reader is None else rows.filter(reader.seen("project_id"))
     return list(rows.order_by("-created_at", "-id")[:HOLDS_SHOWN])
 
 
@@ -118,7 +136,7 @@ def csv_rows(rows: QuerySet[Entry]) -> Iterator[list[str]]:
         _("Source"),
     ]
     for line in rows.order_by(*ORDER).iterator(chunk_size=1000):
-        made = line.transaction
+        made = line_told(line).transaction
         yield [
             str(line.seq),
             line.created_at.isoformat(),

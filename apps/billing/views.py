@@ -16,7 +16,7 @@ from apps.billing.budget_list import budget_rows
 from apps.billing.forms import LineFilterForm
 from apps.billing.fragments import balance_render
 from apps.billing.services import balance_get
-from apps.billing.statement import ORDER, csv_rows, disputed, holds_open, lines, lots_open, spent_lately
+from apps.billing.statement import ORDER, csv_rows, disputed, holds_open, line_told, lines, lots_open, spent_lately
 from apps.common.paging import keyset_page
 from apps.common.problems import Problem
 from apps.workspaces.access import MemberRequest, member_required
@@ -77,6 +77,7 @@ def _page(request: MemberRequest, form: LineFilterForm) -> dict[str, Any]:
         found, following = keyset_page(rows, limit=PAGE, cursor=request.GET.get("cursor"), order=ORDER)
     except Problem as problem:
         raise Http404 from problem
+    found = [line_told(line) for line in found]
     return {"form": form, "lines": found, "next": following, "filtered": any(form.cleaned_data.values())}
 
 

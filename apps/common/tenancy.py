@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar, Token
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, Protocol
 from uuid import UUID
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 _NONE = object()
 _ALL = object()
 _scope: ContextVar[object] = ContextVar("tenant_scope", default=_NONE)
+
+
+class Reader(Protocol):
+    """A member whose sight of projects limits what queries answer. Tasks and sweepers read without one."""
+
+    def seen(self, path: str) -> Q:
+        """Rows whose project id, at the look-up ``path``, is one that the member sees."""
+
+    def limit(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Only the rows that the member may see; a model says by ``PROJECT`` what its rows belong to."""
+
+
+_reader: ContextVar[Reader | None] = ContextVar("tenant_reader", default=None)
 
 
 class ScopeError(RuntimeError):
@@ -28,19 +42,42 @@ def current_workspace_id() -> UUID | None:
     return value if isinstance(value, UUID) else None
 
 
-def scope_enter(workspace_id: UUID) -> Token[object]:
-    """Open the scope for the rest of this request or task; prefer :func:`scope`."""
-    return _scope.set(workspace_id)
+def current_reader() -> Reader | None:
+    """The member who reads; None for work of the site itself."""
+    return _reader.get()
+
+
+def scope_enter(workspace_id: UUID, reader: Reader | None) -> None:
+    """Open the scope for the rest of this request, for ``reader``; prefer :func:`scope`."""
+    _scope.set(workspace_id)
+    _reader.set(reader)
 
 
 @contextmanager
-def scope(workspace_id: UUID) -> Iterator[None]:
-    """Limit every tenant query inside to one workspace."""
-    token = _scope.set(workspace_id)
+def scope(workspace_id: UUID, reader: Reader | None = None) -> Iterator[None]:
+    """Limit every tenant query inside to one workspace, and to what ``reader`` sees.
+
+    Inside of the same workspace's scope the reader stays who they were: a service cannot widen it by accident.
+    """
+    kept = _reader.get() if reader is None and _scope.get() == workspace_id else reader
+    token, reading = _scope.set(workspace_id), _reader.set(kept)
     try:
         yield
     finally:
         _scope.reset(token)
+        _reader.reset(reading)
+
+
+@contextmanager
+def all_projects(reason: str) -> Iterator[None]:
+    """Let a member's request use what they need not see, inside of the same workspace; ``reason`` as for unscoped."""
+    if not reason:
+        raise ValueError("all_projects() needs a reason")
+    reading = _reader.set(None)
+    try:
+        yield
+    finally:
+        _reader.reset(reading)
 
 
 @contextmanager
@@ -48,11 +85,12 @@ def unscoped(reason: str) -> Iterator[None]:
     """Let a sweeper or a look-up by secret see all workspaces; ``reason`` is for whoever reads the code."""
     if not reason:
         raise ValueError("unscoped() needs a reason")
-    token = _scope.set(_ALL)
+    token, reading = _scope.set(_ALL), _reader.set(None)
     try:
         yield
     finally:
         _scope.reset(token)
+        _reader.reset(reading)
 
 
 class TenancyMiddleware:
@@ -70,16 +108,19 @@ class TenancyMiddleware:
     def __call__(self, request: HttpRequest) -> Any:
         if self._is_async:
             return self._async(request)
-        token = _scope.set(_NONE)
+        token, reading = _scope.set(_NONE), _reader.set(None)
         try:
             return self.get_response(request)
         finally:
             _scope.reset(token)
+            _reader.reset(reading)
 
     async def _async(self, request: HttpRequest) -> Any:
         _scope.set(_NONE)
+        _reader.set(None)
         try:
             return await self.get_response(request)
         finally:
             # The token of another context cannot be reset here; setting is enough, each request has its own context.
             _scope.set(_NONE)
+            _reader.set(None)

@@ -12,8 +12,8 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.utils.translation import gettext as _
 from hijack.views import AcquireUserView, ReleaseUserView
 
-from apps.accounts.impersonation import impersonator_id
 from apps.accounts.models import User
+from apps.workspaces.services import person_audit
 
 log = structlog.get_logger(__name__)
 # Whoever forgets to end it is signed out.
@@ -42,7 +42,7 @@ def impersonation_begin(request: HttpRequest, *, person: User, reason: str) -> H
     asked.POST["user_pk"] = str(person.pk)
     words = _("Looks at the site as this person: %(reason)s") % {"reason": reason}
     with transaction.atomic():
-        _noted(staff, person, "impersonation_begin", words)
+        _noted(staff, person, "impersonation_begin", words, reason)
         response: HttpResponse = AcquireUserView.as_view(success_url="/", raise_exception=True)(asked)
     request.session[_REASON] = reason
     request.session.set_expiry(LASTS_S)
@@ -51,17 +51,19 @@ def impersonation_begin(request: HttpRequest, *, person: User, reason: str) -> H
 
 def impersonation_end(request: HttpRequest, *, back: str) -> HttpResponse:
     """Be oneself again."""
-    staff = User.objects.filter(pk__in=[impersonator_id(request)]).first()
+    staff: User | None = getattr(request, "impersonator", None)
     person: Any = request.user
-    reason = request.session.get(_REASON, "")
+    if staff is not None:
+        reason = request.session.get(_REASON, "")
+        words = _("No longer looks at the site as this person: %(reason)s") % {"reason": reason}
+        _noted(staff, person, "impersonation_end", words, reason)
     response: HttpResponse = ReleaseUserView.as_view(success_url=back)(request)
     request.session.set_expiry(None)
-    if staff is not None:
-        words = _("No longer looks at the site as this person: %(reason)s") % {"reason": reason}
-        _noted(staff, person, "impersonation_end", words)
     return response
 
 
-def _noted(staff: User, person: User, action: str, words: str) -> None:
+def _noted(staff: User, person: User, action: str, words: str, reason: str) -> None:
+    """In the console's history, and in the audit log of every workspace that can be looked into."""
+    person_audit(user=person, action=action, actor_id=staff.pk, reason=reason)
     LogEntry.objects.log_actions(staff.pk, [person], CHANGE, change_message=words, single_object=True)
     log.info(words, action=action, staff=str(staff.pk), person=str(person.pk))

@@ -103,8 +103,8 @@ def _consent_page(request: MemberRequest, form: ConsentForm, status: int) -> Htt
 
 
 def _may_change(request: MemberRequest) -> bool:
-    return Role(request.membership.role).includes(Role.ADMIN)
+    return request.role.includes(Role.ADMIN)
 
 
 def _may_edit(request: MemberRequest) -> bool:
-    return Role(request.membership.role).includes(Role.EDITOR)
+    return request.role.includes(Role.EDITOR)

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.datasets.execution.recording import workspace_allows
 from apps.datasets.models import Licence
 from apps.generations.models import LIVE, Generation, GenerationState
+from apps.projects.models import Project
 
 KINDS = (("image", _("Image")), ("video", _("Video")), ("audio", _("Audio")), ("text", _("Text")))
 CONSENTS = (
@@ -46,6 +47,9 @@ class Selection:
     def matching(self, workspace_id: UUID) -> QuerySet[Generation]:
         """What fits, whoever agreed or not, with its ``licence``."""
         rows: QuerySet[Generation] = Generation.objects.for_workspace(workspace_id)
+        # A dataset is the whole workspace's, so what is private takes no part in it, whoever asks.
+        private = Project._base_manager.filter(workspace_id=workspace_id, private=True)
+        rows = rows.exclude(project_id__in=private.values("id"))
         rows = rows.filter(self._conditions()).annotate(licence=_licence(workspace_id))
         return rows.filter(licence__in=self.licences) if self.licences else rows
 

@@ -18,6 +18,7 @@ from apps.datasets.models import Consent, Dataset, Export, ExportState, Licence,
 from apps.datasets.selection import Selection
 from apps.datasets.tasks import export_make, version_fix
 from apps.generations.models import Generation
+from apps.workspaces.audit import audit_record, audit_row
 
 # How long a link to a file of an export works.
 LINK_SECONDS = 600
@@ -65,6 +66,13 @@ def workspace_consent_set(*, workspace_id: UUID, allowed: bool, actor_id: UUID |
         if workspace_allows(workspace_id) == allowed:
             return
         Consent.objects.create(workspace_id=workspace_id, allowed=allowed, actor_id=actor_id)
+        audit_record(
+            workspace_id=workspace_id,
+            action="workspace_consent_set",
+            before={"allowed": not allowed},
+            after={"allowed": allowed},
+            actor_id=actor_id,
+        )
         recheck_want(workspace_id)
 
 
@@ -77,6 +85,14 @@ def generation_consent_set(
         if row is None:
             raise GenerationMissing(GenerationMissing.__doc__)
         if row.consent != allowed:
+            audit_record(
+                workspace_id=workspace_id,
+                action="generation_consent_set",
+                target_id=generation_id,
+                before={"allowed": row.consent},
+                after={"allowed": allowed},
+                actor_id=actor_id,
+            )
             row.consent = allowed
             row.save(update_fields=["consent"])
             Consent.objects.create(
@@ -90,6 +106,15 @@ def licence_set(*, workspace_id: UUID, model: str, text: str, actor_id: UUID | N
     """Name the licence of what a model makes ("" for all others); an empty text takes it back. TooManyLicences."""
     with scope(workspace_id), transaction.atomic():
         rows = Licence.objects.filter(model=model)
+        before = rows.values_list("text", flat=True).first() or ""
+        audit_record(
+            workspace_id=workspace_id,
+            action="licence_set",
+            target=model,
+            before={"text": before},
+            after={"text": text},
+            actor_id=actor_id,
+        )
         if not text:
             rows.delete()
         elif not rows.update(text=text, actor_id=actor_id):
@@ -100,10 +125,11 @@ def licence_set(*, workspace_id: UUID, model: str, text: str, actor_id: UUID | N
 
 def dataset_create(*, workspace_id: UUID, name: str, description: str = "", actor_id: UUID | None = None) -> Dataset:
     """A dataset without a version yet."""
-    with scope(workspace_id):
+    with scope(workspace_id), transaction.atomic():
         made: Dataset = Dataset.objects.create(
             workspace_id=workspace_id, name=name, description=description, created_by_id=actor_id
         )
+        audit_row("dataset_create", made, actor_id)
     return made
 
 
@@ -129,6 +155,7 @@ def version_freeze(
             chosen=selection.document(),
             created_by_id=actor_id,
         )
+        audit_row("dataset_freeze", dataset, actor_id, after={"version": version.number})
         version_fix.delay_on_commit(workspace_id=str(workspace_id), version_id=str(version.id))
     return version
 
@@ -165,6 +192,8 @@ def export_start(
             total=locked.rows - locked.removed,
             created_by_id=actor_id,
         )
+        told = {"version": locked.number, "format": kind, "partition": partition, "rows": export.total}
+        audit_row("dataset_export", locked.dataset, actor_id, after=told)
         export_make.delay_on_commit(workspace_id=str(workspace_id), export_id=str(export.id))
         poke(f"workspace.{workspace_id}", export=export.id)
     return export

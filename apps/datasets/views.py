@@ -256,4 +256,4 @@ def _version(request: MemberRequest, dataset_id: UUID, number: int) -> Version:
 
 
 def _may_edit(request: MemberRequest) -> bool:
-    return Role(request.membership.role).includes(Role.EDITOR)
+    return request.role.includes(Role.EDITOR)

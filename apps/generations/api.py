@@ -196,7 +196,9 @@ class LineageOut(Schema):
 
 
 @router.post(
-    "/generations", auth=api_auth("generations:write", more="starts"), response={202: GenerationOut | ComparisonOut}
+    "/generations",
+    auth=api_auth("generations:write", more="starts", by_body=True),
+    response={202: GenerationOut | ComparisonOut},
 )
 def generation_create(request: ApiRequest, body: GenerationIn) -> Any:
     """Make one provider call. Answers at once; watch `GET` on its `url`, or the workspace's socket."""
@@ -210,7 +212,7 @@ def generation_create(request: ApiRequest, body: GenerationIn) -> Any:
         return answer.keep(202, GenerationOut.model_validate(generation_json(row)))
 
 
-@router.get("/generations", auth=api_auth("read"), response=GenerationPage)
+@router.get("/generations", auth=api_auth("read", guests=True), response=GenerationPage)
 def generation_list(request: ApiRequest, query: Query[GenerationQuery]) -> Any:
     """The tape, newest first."""
     form = tape_form(query.dict(exclude={"limit", "cursor"}))
@@ -221,7 +223,7 @@ def generation_list(request: ApiRequest, query: Query[GenerationQuery]) -> Any:
     return {"items": [generation_json(row) for row in rows], "next": following}
 
 
-@router.get("/generations/{uuid:generation_id}", auth=api_auth("read"), response=GenerationOut)
+@router.get("/generations/{uuid:generation_id}", auth=api_auth("read", guests=True), response=GenerationOut)
 def generation_detail(request: ApiRequest, generation_id: UUID) -> Any:
     """One paid call."""
     return generation_json(_row(request, generation_id))

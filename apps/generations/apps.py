@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from django.apps import AppConfig
 from django.utils.module_loading import import_string
@@ -16,21 +17,34 @@ class GenerationsConfig(AppConfig):
     label = "generations"
 
     def ready(self) -> None:
-        """Make the adapters known by name, each loaded when first asked for, and keep the catalogue up to date."""
+        """Make the adapters known by name, each loaded when first asked for, and keep the catalogue up to date.
+
+        And tell the workspaces which project a generation is of.
+        """
         from celery.signals import task_prerun
         from django.core.signals import request_started
         from django.db.models.signals import post_delete, post_save
 
+        from apps.generations import receivers  # noqa: F401
         from apps.generations.catalogue_store import catalogue_changed, catalogue_sync
         from apps.generations.models import CatalogueEntry
         from apps.providers.registry import provider_register
+        from apps.workspaces import sight
 
+        sight.project_finders["generation_id"] = _project_of
         for name, path in ADAPTERS.items():
             provider_register(name, partial(_adapter, path))
         request_started.connect(catalogue_sync, dispatch_uid="generations.catalogue")
         task_prerun.connect(catalogue_sync, dispatch_uid="generations.catalogue")
         for changed in (post_save, post_delete):
             changed.connect(catalogue_changed, sender=CatalogueEntry, dispatch_uid="generations.catalogue")
+
+
+def _project_of(generation_id: UUID) -> UUID | None:
+    from apps.generations.models import Generation
+
+    found: UUID | None = Generation.objects.filter(id=generation_id).values_list("project_id", flat=True).first()
+    return found
 
 
 # The adapters by vendor: each takes its account.

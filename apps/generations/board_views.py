@@ -189,4 +189,4 @@ def _uuid(text: str) -> UUID:
 
 
 def _may_edit(request: MemberRequest) -> bool:
-    return Role(request.membership.role).includes(Role.EDITOR)
+    return request.role.includes(Role.EDITOR)

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from apps.assets.models import Asset
 from apps.generations.models import Board, BoardItem, Generation
+from apps.workspaces.audit import audit_row
 
 NAME_MAX = 120
 BOARDS_MAX = 500
@@ -61,12 +62,10 @@ def board_create(*, workspace_id: UUID, name: str, actor_id: UUID | None) -> Boa
         )
     try:
         with transaction.atomic():
-            return cast(
-                Board,
-                Board.objects.for_workspace(workspace_id).create(
-                    workspace_id=workspace_id, name=clean, created_by_id=actor_id
-                ),
-            )
+            rows = Board.objects.for_workspace(workspace_id)
+            board: Board = rows.create(workspace_id=workspace_id, name=clean, created_by_id=actor_id)
+            audit_row("board_create", board, actor_id)
+            return board
     except IntegrityError as error:
         raise _taken(clean) from error
 
@@ -77,6 +76,7 @@ def board_rename(*, board: Board, name: str) -> Board:
     try:
         with transaction.atomic():
             _rows(board).update(name=clean, changed_at=timezone.now())
+            audit_row("board_rename", board, before={"name": board.name}, after={"name": clean})
     except IntegrityError as error:
         raise _taken(clean) from error
     board.refresh_from_db()
@@ -88,6 +88,7 @@ def board_delete(*, board: Board) -> None:
     with transaction.atomic():
         BoardItem.objects.for_workspace(board.workspace_id).filter(board_id=board.id).delete()
         _rows(board).delete()
+        audit_row("board_delete", board)
 
 
 def board_add(*, board: Board, generations: Sequence[UUID] = (), assets: Sequence[UUID] = ()) -> list[BoardItem]:

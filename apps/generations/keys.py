@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from apps.common.ids import uuid7
 from apps.generations.models import AllowedAddress, ProviderKey
 from apps.providers.base import Credentials
+from apps.workspaces.audit import audit_record
 from apps.workspaces.secrets import secret_open, secret_seal
 
 # Vendors that people run themselves: they have an address and need no key.
@@ -50,8 +51,17 @@ def key_set(
     )
     row.sealed = secret_seal(workspace_id=workspace_id, secret_id=row.id, plain=key)
     with transaction.atomic():
-        key_revoke(workspace_id=workspace_id, provider=provider, project_id=project_id)
+        _revoke(workspace_id, provider, project_id)
         row.save(force_insert=True)
+        told = {"provider": provider, "project": project_id, "base_url": base_url, "hint": row.hint}
+        audit_record(
+            workspace_id=workspace_id,
+            action="provider_key_set",
+            target=provider,
+            target_id=row.id,
+            after=told,
+            actor_id=actor_id,
+        )
     return row
 
 
@@ -72,6 +82,15 @@ def _check(provider: str, key: str, base_url: str) -> None:
 
 def key_revoke(*, workspace_id: UUID, provider: str, project_id: UUID | None = None) -> bool:
     """Stop using a key; calls that wait for their turn fail, what was sent goes on. Whether there was one."""
+    with transaction.atomic():
+        found = _revoke(workspace_id, provider, project_id)
+        if found:
+            before = {"provider": provider, "project": project_id}
+            audit_record(workspace_id=workspace_id, action="provider_key_revoke", target=provider, before=before)
+    return found
+
+
+def _revoke(workspace_id: UUID, provider: str, project_id: UUID | None) -> bool:
     rows = ProviderKey.objects.for_workspace(workspace_id)
     live = rows.filter(provider=provider, project_id=project_id, revoked_at=None)
     return bool(live.update(revoked_at=timezone.now(), sealed=b""))

@@ -49,6 +49,8 @@ class Generation(TenantModel):
     ``fence`` counts claims, so that a claimant which was given up changes nothing. Money is in micro-credits.
     """
 
+    PROJECT = ("project_id",)
+
     project_id = models.UUIDField(null=True, blank=True)
     workflow_id = models.UUIDField(null=True, blank=True)
     run_id = models.UUIDField(null=True, blank=True)
@@ -230,6 +232,8 @@ class ProviderPause(models.Model):
 class GenerationOutput(TenantModel):
     """One file that a generation made, in the provider's order."""
 
+    PROJECT = ("generation__project_id",)
+
     generation = models.ForeignKey(Generation, on_delete=models.CASCADE, related_name="output_rows")
     asset = models.ForeignKey("assets.Asset", on_delete=models.CASCADE, related_name="+")
     position = models.PositiveSmallIntegerField()
@@ -260,6 +264,8 @@ class Vote(TenantModel):
 
 class ProviderKey(TenantModel):
     """A key of the workspace's own with a vendor, for one project or for all. It is used, and never shown again."""
+
+    PROJECT = ("project_id",)
 
     project_id = models.UUIDField(null=True, blank=True)
     provider = models.CharField(max_length=40)
@@ -373,6 +379,8 @@ class Board(TenantModel):
 
 class BoardItem(TenantModel):
     """One thing on a board: a generation or an asset. ``position`` has gaps, so that moving writes one row."""
+
+    PROJECT = ("generation__project_id", "asset__project_id")
 
     board = models.ForeignKey(Board, on_delete=models.CASCADE, related_name="items")
     generation = models.ForeignKey(Generation, on_delete=models.CASCADE, null=True, related_name="+")

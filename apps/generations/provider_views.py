@@ -92,7 +92,7 @@ def provider_key_remove(request: MemberRequest, provider: str) -> HttpResponse:
 
 
 def _page(request: MemberRequest, refused: KeyForm | None = None) -> HttpResponse:
-    admin = Role(request.membership.role).includes(Role.ADMIN)
+    admin = request.role.includes(Role.ADMIN)
     rows = [(vendor, _form(vendor, refused) if admin else None) for vendor in vendors_view(request.workspace.id)]
     context = {"rows": rows, "admin": admin, "refused": refused.provider if refused else ""}
     response = render(request, "generations/providers.html", context, status=422 if refused else 200)

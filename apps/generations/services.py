@@ -29,6 +29,7 @@ from apps.generations.pricing import NotPriced, account_and_price
 from apps.generations.tasks import generation_cancel_send, generations_poll, submissions_call
 from apps.providers.catalogue import MODELS, Model, inputs_problems, params_problems
 from apps.wording.schema import unknown
+from apps.workspaces.audit import audit_record
 from apps.workspaces.switches import SwitchedOff, SwitchName, provider_switch, switch_require
 
 SEED_MAX = 2**31 - 1
@@ -150,6 +151,8 @@ def generation_give_up(*, workspace_id: UUID, generation_id: UUID) -> Generation
             generation, GenerationState.FAILED, code="given_up", now=timezone.now(), only_from=only_from
         ):
             raise GenerationNotUnclear(GenerationNotUnclear.__doc__)
+        given_up = {"model": generation.model}
+        audit_record(workspace_id=workspace_id, action="generation_give_up", target_id=generation_id, before=given_up)
     generation.refresh_from_db()
     return generation
 

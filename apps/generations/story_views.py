@@ -74,7 +74,7 @@ def asset_story(request: MemberRequest, asset_id: UUID) -> HttpResponse:
         "asset_id": asset_id,
         "row": _row(request, id_) if kind == "generation" else None,
         "lineage": lineage_shown(request.workspace, (kind, id_)),
-        "may_edit": Role(request.membership.role).includes(Role.EDITOR),
+        "may_edit": request.role.includes(Role.EDITOR),
         "suggested": tags_suggested(request.workspace.id),
     }
     return render(request, "generations/_asset_story.html", context)

@@ -67,7 +67,7 @@ def tape(request: MemberRequest) -> HttpResponse:
 
 
 @require_GET
-@member_required(role=Role.VIEWER)
+@member_required(Role.GUEST)
 def tape_items(request: MemberRequest) -> HttpResponse:
     """A page of items as a fragment; other apps' pages fetch it with a filter of theirs."""
     return render(request, "generations/_items.html", _items(request, tape_form(request.GET)))
@@ -106,7 +106,7 @@ def home_unclear(request: MemberRequest) -> HttpResponse:
 
 
 @require_GET
-@member_required(role=Role.VIEWER)
+@member_required(Role.GUEST)
 def generation_detail(request: MemberRequest, generation_id: UUID) -> HttpResponse:
     """The panel beside the tape; on a direct visit a page of its own."""
     template = "generations/_detail.html" if request.htmx else "generations/generation_detail.html"
@@ -205,7 +205,7 @@ def _detail(request: MemberRequest, generation_id: UUID) -> dict[str, Any]:
 
 
 def _may_edit(request: MemberRequest) -> bool:
-    return Role(request.membership.role).includes(Role.EDITOR)
+    return request.role.includes(Role.EDITOR)
 
 
 def _changed(request: MemberRequest, generation_id: UUID) -> HttpResponse:

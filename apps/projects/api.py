@@ -18,7 +18,7 @@ from apps.workspaces.access import ApiRequest
 from apps.workspaces.auth import api_auth
 
 router = Router(tags=["projects"])
-read = api_auth("read")
+read_shared = api_auth("read", guests=True)
 write = api_auth("projects:write")
 
 
@@ -63,7 +63,7 @@ def project_create(request: ApiRequest, body: schemas.ProjectIn) -> Status[Any]:
     return Status(201, schemas.ProjectOut.of(project))
 
 
-@router.get("/projects", auth=read, response=schemas.ProjectPage)
+@router.get("/projects", auth=read_shared, response=schemas.ProjectPage)
 def project_list(
     request: ApiRequest, limit: int = LIMIT_DEFAULT, cursor: str | None = None, trashed: bool = False
 ) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def project_list(
     return {"items": [schemas.ProjectOut.of(row) for row in rows], "next": following}
 
 
-@router.get("/projects/{project_id}", auth=read, response=schemas.ProjectOut)
+@router.get("/projects/{project_id}", auth=read_shared, response=schemas.ProjectOut)
 def project_get(request: ApiRequest, project_id: UUID) -> dict[str, Any]:
     """Read a project."""
     return schemas.ProjectOut.of(_project(project_id))
@@ -114,7 +114,7 @@ def workflow_create(request: ApiRequest, project_id: UUID, body: schemas.Workflo
     return Status(201, _with_graph(workflow))
 
 
-@router.get("/projects/{project_id}/workflows", auth=read, response=schemas.WorkflowPage)
+@router.get("/projects/{project_id}/workflows", auth=read_shared, response=schemas.WorkflowPage)
 def workflow_list(
     request: ApiRequest,
     project_id: UUID,
@@ -130,7 +130,7 @@ def workflow_list(
     return {"items": [schemas.WorkflowSummary.of(row) for row in rows], "next": following}
 
 
-@router.get("/workflows/{workflow_id}", auth=read, response=schemas.WorkflowOut)
+@router.get("/workflows/{workflow_id}", auth=read_shared, response=schemas.WorkflowOut)
 def workflow_get(request: ApiRequest, workflow_id: UUID) -> dict[str, Any]:
     """Read a workflow with its graph."""
     return _with_graph(_workflow(workflow_id))
@@ -186,7 +186,7 @@ def operations_apply(request: ApiRequest, workflow_id: UUID, body: schemas.OpsIn
     return {"seq": applied.seq, "ops": [{"client_seq": row.client_seq, "seq": row.seq} for row in applied.rows]}
 
 
-@router.get("/workflows/{workflow_id}/ops", auth=read, response=schemas.OpsPage)
+@router.get("/workflows/{workflow_id}/ops", auth=read_shared, response=schemas.OpsPage)
 def operations_list(
     request: ApiRequest, workflow_id: UUID, after: int = 0, limit: int = LIMIT_DEFAULT, cursor: str | None = None
 ) -> dict[str, Any]:
@@ -207,7 +207,7 @@ def version_create(request: ApiRequest, workflow_id: UUID, body: schemas.Version
     return Status(201, schemas.VersionOut.of(version, workflow.published_version))
 
 
-@router.get("/workflows/{workflow_id}/versions", auth=read, response=schemas.VersionPage)
+@router.get("/workflows/{workflow_id}/versions", auth=read_shared, response=schemas.VersionPage)
 def version_list(
     request: ApiRequest, workflow_id: UUID, limit: int = LIMIT_DEFAULT, cursor: str | None = None
 ) -> dict[str, Any]:
@@ -226,7 +226,7 @@ def _version(workflow: Workflow, number: int) -> WorkflowVersion:
     return version
 
 
-@router.get("/workflows/{workflow_id}/versions/{number}", auth=read, response=schemas.VersionGraphOut)
+@router.get("/workflows/{workflow_id}/versions/{number}", auth=read_shared, response=schemas.VersionGraphOut)
 def version_get(request: ApiRequest, workflow_id: UUID, number: int) -> dict[str, Any]:
     """Read a version with its graph."""
     workflow = _workflow(workflow_id)

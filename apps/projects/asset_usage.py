@@ -9,8 +9,9 @@ from uuid import UUID
 from django.db import connection
 from django.urls import reverse
 
+from apps.assets.models import Asset
 from apps.assets.usage import Usage
-from apps.projects.models import Project
+from apps.projects.models import Project, Workflow
 
 # A node's `asset` parameter in the snapshot, or set since then; whether it is still so is for the page to show.
 _USES = """
@@ -37,6 +38,12 @@ def workflows_using(workspace_id: UUID, asset_ids: Sequence[UUID]) -> dict[UUID,
     with connection.cursor() as cursor:
         cursor.execute(_USES, {"workspace": workspace_id, "assets": [str(asset_id) for asset_id in asset_ids]})
         rows: list[tuple[Any, ...]] = cursor.fetchall()
+    seen = set(
+        Workflow.objects.for_workspace(workspace_id)
+        .filter(id__in=[row[1] for row in rows])
+        .values_list("id", flat=True)
+    )
+    rows = [row for row in rows if row[1] in seen]
     found: dict[UUID, list[Usage]] = {}
     for asset, workflow, name, slug in rows:
         url = reverse("projects:workflow_detail", args=[slug, workflow])
@@ -47,3 +54,9 @@ def workflows_using(workspace_id: UUID, asset_ids: Sequence[UUID]) -> dict[UUID,
 def project_exists(workspace_id: UUID, project_id: UUID) -> bool:
     """Whether the workspace has this project."""
     return Project.objects.for_workspace(workspace_id).filter(id=project_id).exists()
+
+
+def project_of_asset(asset_id: UUID) -> UUID | None:
+    """The project of an asset that the reader in scope sees."""
+    found: UUID | None = Asset.objects.filter(id=asset_id).values_list("project_id", flat=True).first()
+    return found

@@ -73,7 +73,7 @@ def _boot(request: MemberRequest, workflow: Workflow) -> dict[str, Any]:
 
 
 @require_GET
-@member_required()
+@member_required(Role.GUEST)
 def workflow_detail(request: MemberRequest, workflow: UUID) -> HttpResponse:
     """The canvas, as high as the window."""
     found = _workflow(workflow)
@@ -88,7 +88,7 @@ def workflow_detail(request: MemberRequest, workflow: UUID) -> HttpResponse:
 
 
 @require_GET
-@member_required()
+@member_required(Role.GUEST)
 def workflow_outline(request: MemberRequest, workflow: UUID) -> HttpResponse:
     """The graph as a small picture. With the newest ``?seq`` in its address the browser may keep it."""
     document, seq = services.workflow_document(_workflow(workflow))
@@ -157,7 +157,7 @@ def _versions(request: MemberRequest, workflow: Workflow, **refused: Any) -> Htt
 
 
 @require_GET
-@member_required()
+@member_required(Role.GUEST)
 def version_list(request: MemberRequest, workflow: UUID) -> HttpResponse:
     """The versions of a workflow, newest first, for the dialog on its page."""
     return _versions(request, _workflow(workflow))
@@ -204,7 +204,7 @@ def _version(workflow: Workflow, number: int) -> WorkflowVersion:
 
 
 @require_GET
-@member_required()
+@member_required(Role.GUEST)
 def version_detail(request: MemberRequest, workflow: UUID, number: int) -> HttpResponse:
     """A version as it was, to look at."""
     found = _workflow(workflow)
@@ -229,7 +229,7 @@ def _node_shown(node: dict[str, Any], types: dict[tuple[str, int], str]) -> dict
 
 
 @require_GET
-@member_required()
+@member_required(Role.GUEST)
 def version_outline(request: MemberRequest, workflow: UUID, number: int) -> HttpResponse:
     """A version's graph as a picture, which never changes."""
     return _svg(_version(_workflow(workflow), number).document, kept=True)

@@ -26,6 +26,7 @@ from apps.projects.envelopes import OperationRefused
 from apps.projects.journal import ClientSeqReused, DocumentTooLarge, row_json
 from apps.projects.presence import Peer, Peers, Thinned, cursor_read, selected_read
 from apps.projects.refusals import client_seq_reused, document_too_large
+from apps.workspaces.access import access_group
 from apps.workspaces.models import Role
 
 log = structlog.get_logger(__name__)
@@ -62,7 +63,9 @@ class WorkflowConsumer(AsyncJsonWebsocketConsumer):
         self.me: Peer = {**who, "cursor": None, "selected": []}
         self.announce = Thinned(self._announce)
         self.show_peers = Thinned(self._show_peers)
-        await self.channel_layer.group_add(watch.group, self.channel_name)
+        self.access_changed = False
+        for group in (watch.group, access_group(watch.user_id)):
+            await self.channel_layer.group_add(group, self.channel_name)
 
     async def disconnect(self, code: int) -> None:
         """Say goodbye and stop reading."""
@@ -71,7 +74,8 @@ class WorkflowConsumer(AsyncJsonWebsocketConsumer):
         for one in (self.announce, self.show_peers, self.watcher):
             if one is not None:
                 one.cancel()
-        await self.channel_layer.group_discard(self.watch.group, self.channel_name)
+        for group in (self.watch.group, access_group(self.watch.user_id)):
+            await self.channel_layer.group_discard(group, self.channel_name)
         await self._tell("presence.left", id=self.me["id"])
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
@@ -108,7 +112,8 @@ class WorkflowConsumer(AsyncJsonWebsocketConsumer):
         if self.client_id is None:
             await self._refuse(None, _("Say `hello` first."))
         elif not self.watch.role.includes(Role.EDITOR):
-            await self._refuse(_first(message), _("You may look at this workflow, but not change it."))
+            # Not refused one by one: the page keeps what it could not send.
+            await self._role_tell()
         else:
             await self._apply(message.get("ops"), self.cursor)
 
@@ -129,15 +134,18 @@ class WorkflowConsumer(AsyncJsonWebsocketConsumer):
 
     def _apply_now(self, ops: Any, cursor: int) -> list[dict[str, Any]]:
         """Apply, and answer the rows that this client was sent before: it asks again, so it wants them acknowledged."""
-        with scope(self.watch.workspace_id):
+        with scope(self.watch.workspace_id, self.watch.reader):
             applied = services.operations_apply(
                 workflow=self.watch.workflow, actor_id=self.watch.user_id, client_id=self.client_id or "", ops=ops
             )
             return [row_json(row) for row in applied.rows if row.seq <= cursor]
 
     async def poke(self, event: dict[str, Any]) -> None:
-        """There may be new rows."""
+        """There may be new rows, or the reader's role is another."""
+        self.access_changed = self.access_changed or "access" in event
         self.poked.set()
+        if "comments" in event:
+            await self.send_json({"type": "comments"})
 
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
@@ -146,8 +154,8 @@ class WorkflowConsumer(AsyncJsonWebsocketConsumer):
             while True:
                 self.poked.clear()
                 await self._catch_up()
-                if loop.time() - checked >= RECHECK_S:
-                    checked = loop.time()
+                if self.access_changed or loop.time() - checked >= RECHECK_S:
+                    self.access_changed, checked = False, loop.time()
                     await self._recheck()
                 try:
                     async with asyncio.timeout(settings.WATCH_INTERVAL_S):
@@ -188,8 +196,18 @@ class WorkflowConsumer(AsyncJsonWebsocketConsumer):
         watch = await self._authorised()
         if watch is None:
             await self.close(GONE)
-        else:
-            self.watch = watch
+            return
+        could = self.watch.role.includes(Role.EDITOR)
+        self.watch = watch
+        if could != watch.role.includes(Role.EDITOR):
+            await self._role_tell()
+
+    async def _role_tell(self) -> None:
+        """Say what the reader may do now. The page keeps what it has not sent, and sends it when they may again."""
+        may_edit = self.watch.role.includes(Role.EDITOR)
+        with translation.override(socket_language(self.scope)):
+            detail = _("You may look at this workflow now, but not change it. Unsent changes stay in this browser.")
+        await self.send_json({"type": "role", "may_edit": may_edit, "detail": "" if may_edit else detail})
 
     # --- Presence ---
 
@@ -235,11 +253,3 @@ class WorkflowConsumer(AsyncJsonWebsocketConsumer):
 
     async def _refuse(self, client_seq: int | None, detail: str) -> None:
         await self.send_json({"type": "refused", "client_seq": client_seq, "detail": detail})
-
-
-def _first(message: dict[str, Any]) -> int | None:
-    """The first client_seq of a message, to name what is refused."""
-    ops = message.get("ops")
-    first = ops[0] if isinstance(ops, list) and ops and isinstance(ops[0], dict) else {}
-    client_seq = first.get("client_seq")
-    return client_seq if isinstance(client_seq, int) else None

@@ -7,8 +7,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from apps.projects.models import NAME_MAX
+from apps.projects.models import NAME_MAX, PROJECT_ROLES
 from apps.projects.starters import STARTERS
+from apps.workspaces.models import Role
 
 
 class ProjectForm(forms.Form):
@@ -49,6 +50,20 @@ class VersionForm(forms.Form):
         },
     )
     note = forms.CharField(max_length=2000, required=False)
+
+
+class ShareForm(forms.Form):
+    """Whom to share a project with, as what."""
+
+    emails = forms.CharField(
+        label=_("People"),
+        max_length=40_000,
+        widget=forms.Textarea(attrs={"rows": 2, "placeholder": "ada@example.org", "spellcheck": "false"}),
+        help_text=_("Addresses of members or of anybody else, one to a line. Who is no member is invited."),
+    )
+    role = forms.ChoiceField(
+        label=_("Role"), choices=[(role.value, role.label) for role in PROJECT_ROLES], initial=Role.GUEST.value
+    )
 
 
 class NameForm(forms.Form):

@@ -11,15 +11,25 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.common.models import TenantManager, TenantModel
+from apps.workspaces.models import Role
 
 NAME_MAX = 100
+COMMENT_MAX = 4000
+# What somebody can be in a project. Owners are of workspaces.
+PROJECT_ROLES = (Role.GUEST, Role.VIEWER, Role.EDITOR, Role.ADMIN)
 
 
 class Project(TenantModel):
-    """A folder of workflows and of what they made. ``active_at`` is the last change to it or to anything in it."""
+    """A folder of workflows and of what they made. ``active_at`` is the last change to it or to anything in it.
+
+    A ``private`` one is seen by those who are listed in :class:`ProjectMember` alone.
+    """
+
+    PROJECT = ("id",)
 
     name = models.CharField(_("name"), max_length=NAME_MAX)
     description = models.TextField(_("description"), max_length=2000, blank=True)
+    private = models.BooleanField(_("private"), default=False)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     active_at = models.DateTimeField(default=timezone.now, editable=False)
     trashed_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -30,6 +40,7 @@ class Project(TenantModel):
     class Meta:
         indexes = [
             models.Index(fields=["workspace", "-created_at", "-id"], name="projects_project_made"),
+            models.Index(fields=["workspace"], name="projects_project_private", condition=Q(private=True)),
             models.Index(
                 fields=["workspace", "-active_at", "-id"], name="projects_project_active", condition=Q(trashed_at=None)
             ),
@@ -39,6 +50,27 @@ class Project(TenantModel):
         return self.name
 
 
+class ProjectMember(TenantModel):
+    """A member's own role in a project: it raises theirs in the workspace; in a private project it is the only one."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="members")
+    membership = models.ForeignKey("workspaces.Membership", on_delete=models.CASCADE, related_name="+")
+    role = models.CharField(max_length=10, choices=[(role.value, role.label) for role in PROJECT_ROLES])
+
+    PROJECT = ("project_id",)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "membership"], name="projects_member_once"),
+            models.CheckConstraint(
+                condition=Q(role__in=[role.value for role in PROJECT_ROLES]), name="projects_member_role"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.project_id} {self.membership_id} {self.role}"
+
+
 class Workflow(TenantModel):
     """A graph and its history.
 
@@ -46,6 +78,8 @@ class Workflow(TenantModel):
     ``snapshot_seq`` of them, and ``nodes_bound`` and ``bytes_bound`` are upper bounds of the document's size that
     become exact with each snapshot, so that an ordinary change never has to load the document.
     """
+
+    PROJECT = ("project_id",)
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="workflows")
     name = models.CharField(_("name"), max_length=NAME_MAX)
@@ -96,6 +130,8 @@ class Operation(models.Model):
     workflow belongs to one workspace, and the composite foreign key holds the row's workspace to it.
     """
 
+    PROJECT = ("workflow__project_id",)
+
     pk = models.CompositePrimaryKey("workflow_id", "seq")
     workspace = models.ForeignKey("workspaces.Workspace", on_delete=models.CASCADE, related_name="+", db_index=False)
     workflow = models.ForeignKey(Workflow, on_delete=models.CASCADE, related_name="operations", db_index=False)
@@ -122,6 +158,8 @@ class Operation(models.Model):
 class WorkflowVersion(TenantModel):
     """A named point in a workflow's log that never changes. The published one is what triggers and the API run."""
 
+    PROJECT = ("workflow__project_id",)
+
     workflow = models.ForeignKey(Workflow, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
     seq = models.BigIntegerField()
@@ -137,3 +175,50 @@ class WorkflowVersion(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.workflow_id} v{self.number}"
+
+
+class Comment(TenantModel):
+    """What somebody said of a workflow, or of one of its nodes; with ``parent`` an answer in that one's thread.
+
+    A deleted one keeps its text until its author can no longer take that back, and is shown to nobody.
+    """
+
+    PROJECT = ("workflow__project_id",)
+
+    workflow = models.ForeignKey(Workflow, on_delete=models.CASCADE, related_name="comments")
+    parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="answers")
+    node = models.CharField(max_length=64, blank=True)
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    body = models.TextField(max_length=COMMENT_MAX)
+    edited_at = models.DateTimeField(null=True, editable=False)
+    deleted_at = models.DateTimeField(null=True, editable=False)
+    resolved_at = models.DateTimeField(null=True, editable=False)
+    resolved_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(parent=None) | Q(node="", resolved_at=None), name="projects_comment_thread_head"
+            )
+        ]
+        indexes = [models.Index(fields=["workspace", "workflow", "created_at"], name="projects_comment_list")]
+
+    def __str__(self) -> str:
+        return self.body[:60]
+
+
+class Mention(TenantModel):
+    """A person named in a comment; a mark on their Home until they have seen it."""
+
+    PROJECT = ("comment__workflow__project_id",)
+
+    comment = models.ForeignKey(Comment, on_delete=models.CASCADE, related_name="mentions")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    seen_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["comment", "user"], name="projects_mention_once")]
+        indexes = [models.Index(fields=["workspace", "user"], name="projects_mention_open", condition=Q(seen_at=None))]
+
+    def __str__(self) -> str:
+        return f"{self.comment_id} {self.user_id}"

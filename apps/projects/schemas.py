@@ -49,6 +49,7 @@ class ProjectOut(Schema):
     created_at: Moment
     updated_at: Moment
     trashed_at: Moment | None
+    private: bool
 
     @staticmethod
     def of(project: Project) -> dict[str, Any]:
@@ -60,6 +61,7 @@ class ProjectOut(Schema):
             "created_at": project.created_at,
             "updated_at": project.active_at,
             "trashed_at": project.trashed_at,
+            "private": project.private,
         }
 
 

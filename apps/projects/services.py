@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 
 from apps.common.ids import uuid7
 from apps.common.statements import row_read
-from apps.common.tenancy import current_workspace_id, scope
+from apps.common.tenancy import current_reader, current_workspace_id, scope
 from apps.engine.documents import DocumentError, document_parse
 from apps.engine.operations import diff, empty_document, fold
 from apps.engine.validation import GraphProblem
@@ -36,17 +36,15 @@ from apps.projects.journal import (
 )
 from apps.projects.merging import clashes, touching
 from apps.projects.models import NAME_MAX, Operation, Project, Workflow, WorkflowVersion
+from apps.projects.sharing import project_found
+from apps.projects.sight import LIVE_SQL, SEEN_SQL, enough_params
 from apps.projects.starters import Starter
 from apps.projects.subflows import graph_problems
+from apps.workspaces.audit import audit_row
+from apps.workspaces.models import Role
+from apps.workspaces.sight import MemberReader
 
 workflow_document = document_read
-
-
-# As Workflow.LIVE, of one workspace.
-_LIVE = """
-    id = %s AND workspace_id = %s AND trashed_at IS NULL
-    AND EXISTS (SELECT FROM projects_project WHERE id = row.project_id AND trashed_at IS NULL)
-"""
 
 
 class NameInvalid(ValueError):
@@ -100,9 +98,16 @@ class AppliedOperations:
     rows: list[Operation]
 
 
-def workflow_get(workflow_id: UUID) -> Workflow | None:
-    """The workflow of the workspace in scope, without its snapshot; None if it or its project is in the trash."""
-    return row_read(Workflow, _LIVE, [workflow_id, current_workspace_id()], without=(Workflow.HEAVY,))
+def workflow_get(workflow_id: UUID, *, need: Role = Role.GUEST) -> Workflow | None:
+    """The workflow of the workspace in scope, without its snapshot; None if it or its project is in the trash.
+
+    For a reader in scope also None where they do not have the role ``need`` in its project, or do not see it.
+    """
+    reader, workspace_id = current_reader(), current_workspace_id()
+    if not isinstance(reader, MemberReader):
+        return row_read(Workflow, LIVE_SQL, [workflow_id, workspace_id], without=(Workflow.HEAVY,))
+    params = [workflow_id, workspace_id, *enough_params(reader, need)]
+    return row_read(Workflow, SEEN_SQL, params, without=(Workflow.HEAVY,))
 
 
 def _text_clean(text: str) -> str:
@@ -124,14 +129,29 @@ def _touch(project_id: UUID, workspace_id: UUID) -> None:
     stale.update(active_at=now)
 
 
+def _saved(action: str, row: Project | Workflow, *fields: str) -> None:
+    with transaction.atomic():
+        row.save(update_fields=fields)
+        audit_row(action, row)
+
+
 # --- Projects ------------------------------------------------------------------------------------------------------
 
 
-def project_create(*, workspace_id: UUID, name: str, actor_id: UUID | None, description: str = "") -> Project:
-    """A new, empty project. Raises NameInvalid."""
+@transaction.atomic
+def project_create(
+    *, workspace_id: UUID, name: str, actor_id: UUID | None, description: str = "", private: bool = False
+) -> Project:
+    """A new, empty project, of which the actor is an admin; ``private`` needs one. Raises NameInvalid."""
     project: Project = Project.objects.for_workspace(workspace_id).create(
-        workspace_id=workspace_id, name=_name_clean(name), description=description, created_by_id=actor_id
+        workspace_id=workspace_id,
+        name=_name_clean(name),
+        description=description,
+        created_by_id=actor_id,
+        private=private,
     )
+    project_found(project=project, actor_id=actor_id)
+    audit_row("project_create", project, actor_id)
     return project
 
 
@@ -150,12 +170,15 @@ def project_start(*, workspace_id: UUID, starter: Starter, actor_id: UUID | None
 
 def project_rename(*, project: Project, name: str | None = None, description: str | None = None) -> Project:
     """Change a project's name, its description, or both. Raises NameInvalid."""
+    before = {"name": project.name, "description": project.description}
     if name is not None:
         project.name = _name_clean(name)
     if description is not None:
         project.description = description
     project.active_at = timezone.now()
-    project.save(update_fields=["name", "description", "active_at"])
+    with transaction.atomic():
+        project.save(update_fields=["name", "description", "active_at"])
+        audit_row("project_rename", project, before=before, after={name: getattr(project, name) for name in before})
     return project
 
 
@@ -163,7 +186,7 @@ def project_trash(*, project: Project) -> Project:
     """Put a project, and with it its workflows, out of sight. Nothing is deleted; a second time changes nothing."""
     if project.trashed_at is None:
         project.trashed_at = timezone.now()
-        project.save(update_fields=["trashed_at"])
+        _saved("project_trash", project, "trashed_at")
     return project
 
 
@@ -171,7 +194,7 @@ def project_restore(*, project: Project) -> Project:
     """Take a project out of the trash; workflows that were trashed by themselves stay there."""
     project.trashed_at = None
     project.active_at = timezone.now()
-    project.save(update_fields=["trashed_at", "active_at"])
+    _saved("project_restore", project, "trashed_at", "active_at")
     return project
 
 
@@ -224,6 +247,7 @@ def workflow_create(
         )
         _document_set(workflow, empty_document(), document, actor_id)
         _touch(project.id, workspace_id)
+        audit_row("workflow_create", workflow, actor_id)
     return workflow
 
 
@@ -240,9 +264,11 @@ def _document_set(
 
 def workflow_rename(*, workflow: Workflow, name: str) -> Workflow:
     """Change a workflow's name. Raises NameInvalid."""
-    workflow.name = _name_clean(name)
+    before, workflow.name = workflow.name, _name_clean(name)
     workflow.active_at = timezone.now()
-    workflow.save(update_fields=["name", "active_at"])
+    with transaction.atomic():
+        workflow.save(update_fields=["name", "active_at"])
+        audit_row("workflow_rename", workflow, before={"name": before}, after={"name": workflow.name})
     return workflow
 
 
@@ -250,7 +276,7 @@ def workflow_trash(*, workflow: Workflow) -> Workflow:
     """Put a workflow out of sight. Its log, versions and runs stay; a second time changes nothing."""
     if workflow.trashed_at is None:
         workflow.trashed_at = timezone.now()
-        workflow.save(update_fields=["trashed_at"])
+        _saved("workflow_trash", workflow, "trashed_at")
     return workflow
 
 
@@ -258,7 +284,7 @@ def workflow_restore(*, workflow: Workflow) -> Workflow:
     """Take a workflow out of the trash."""
     workflow.trashed_at = None
     workflow.active_at = timezone.now()
-    workflow.save(update_fields=["trashed_at", "active_at"])
+    _saved("workflow_restore", workflow, "trashed_at", "active_at")
     return workflow
 
 
@@ -363,8 +389,9 @@ def version_publish(*, workflow: Workflow, number: int) -> WorkflowVersion:
             raise VersionCannotRun(number, problems)
         version.published_at = timezone.now()
         version.save(update_fields=["published_at"])
-        locked.published_version = number
+        before, locked.published_version = locked.published_version, number
         locked.save(update_fields=["published_version"])
+        audit_row("version_publish", locked, before={"version": before}, after={"version": number})
     return version
 
 
@@ -377,5 +404,8 @@ def version_restore(*, workflow: Workflow, number: int, actor_id: UUID | None) -
         locked = _lock(workflow)
         versions = WorkflowVersion.objects.for_workspace(locked.workspace_id).filter(workflow=locked)
         wanted = versions.values_list("document", flat=True).get(number=number)
+        before = locked.last_seq
         rows = _document_set(locked, document_read(locked)[0], wanted, actor_id)
+        now = {"seq": locked.last_seq, "version": number}
+        audit_row("version_restore", locked, actor_id, before={"seq": before}, after=now)
     return AppliedOperations(seq=locked.last_seq, rows=rows)

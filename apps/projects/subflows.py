@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from apps.common.described import described
 from apps.common.memory import Memory
-from apps.common.tenancy import current_workspace_id
+from apps.common.tenancy import all_projects, current_workspace_id
 from apps.engine.node_types import NodeType
 from apps.engine.validation import GraphProblem, TypeRefused, validate
 from apps.nodes.flow.workflow import INPUT, OUTPUT, PREFIX, workflow_id_of, workflow_type
@@ -87,7 +87,10 @@ def _published_make(workflow_id: UUID, number: int, name: str, document: Mapping
 def types_kept(name: str, version: int) -> NodeType | None:
     """The registry for graphs that were accepted: what their nodes were then, trashed since or not."""
     workflow_id = workflow_id_of(name)
-    return node_type_get(name) if workflow_id is None else published_get(workflow_id, version).node_type
+    if workflow_id is None:
+        return node_type_get(name)
+    with all_projects("a graph that was accepted may use what its watcher does not see"):
+        return published_get(workflow_id, version).node_type
 
 
 @dataclass

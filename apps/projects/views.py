@@ -32,7 +32,7 @@ TABS = ("workflows", "runs", "assets", "tape")
 
 def may_edit(request: MemberRequest) -> bool:
     """Whether this member may change anything here."""
-    return Role(request.membership.role).includes(Role.EDITOR)
+    return request.role.includes(Role.EDITOR)
 
 
 def _project(project_id: UUID, *, trashed: bool = False) -> Project:
@@ -84,7 +84,7 @@ def _project_list(request: MemberRequest, form: ProjectForm) -> HttpResponse:
 
 
 @require_GET
-@member_required()
+@member_required(Role.GUEST)
 def project_list(request: MemberRequest) -> HttpResponse:
     """Every project of the workspace, the last changed first."""
     return _project_list(request, ProjectForm())
@@ -140,7 +140,7 @@ def _project_detail(
 
 
 @require_GET
-@member_required()
+@member_required(Role.GUEST)
 def project_detail(request: MemberRequest, project: UUID) -> HttpResponse:
     """One project: its workflows, runs, assets and tape."""
     return _project_detail(request, _project(project))
@@ -211,7 +211,7 @@ def home_projects(request: MemberRequest) -> HttpResponse:
 
 
 @require_GET
-@member_required()
+@member_required(Role.GUEST)
 def palette(request: MemberRequest) -> HttpResponse:
     """Projects and workflows whose names contain what was typed."""
     words = _words(request)

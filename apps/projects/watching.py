@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from apps.common.tenancy import scope
 from apps.projects.journal import row_json, rows_after
 from apps.projects.models import Workflow
 from apps.workspaces.models import Membership, Role
+from apps.workspaces.sight import MemberReader, role_at
 
 BATCH_ROWS = 200
 # A frame stays well below what servers and browsers take in one piece.
@@ -20,12 +22,13 @@ BEHIND_MAX = 5000
 
 @dataclass(frozen=True)
 class Watch:
-    """A person who may see a workflow, and as what."""
+    """A person who may see a workflow, and as what: ``role`` is theirs in its project."""
 
     workflow: Workflow
     user_id: UUID
     user_name: str
     role: Role
+    reader: MemberReader
 
     @property
     def workspace_id(self) -> UUID:
@@ -52,15 +55,18 @@ def watch_find(session: Any, user_id: UUID, slug: str, workflow_id: UUID) -> Wat
     """Find and authorise in one call. None when it is not theirs, not there, in the trash, or they signed out."""
     if session is not None and session.session_key and not session.exists(session.session_key):
         return None
-    members = Membership.objects.select_related("user")
+    members = Membership.objects.select_related("user", "workspace")
     membership = members.filter(user_id=user_id, user__is_active=True, workspace__slug=slug).first()
     if membership is None:
         return None
-    rows = Workflow.objects.for_workspace(membership.workspace_id).filter(Workflow.LIVE, id=workflow_id)
-    workflow: Workflow | None = rows.defer(Workflow.HEAVY).first()
+    reader = MemberReader.of(membership)
+    with scope(membership.workspace_id, reader):
+        rows = Workflow.objects.filter(Workflow.LIVE, id=workflow_id).defer(Workflow.HEAVY)
+        workflow: Workflow | None = rows.first()
+        role = role_at(reader, {"workflow": workflow_id})
     if workflow is None:
         return None
-    return Watch(workflow, membership.user_id, membership.user.get_full_name(), Role(membership.role))
+    return Watch(workflow, membership.user_id, membership.user.get_full_name(), role, reader)
 
 
 def batch_read(watch: Watch, cursor: int) -> Batch:

@@ -17,7 +17,9 @@ from apps.engine.states import StepState
 from apps.runs.models import Run, Step
 from apps.runs.tasks import advance_run
 from apps.runs.waits import APPROVAL, CALLBACK, place_of, wait_settle
+from apps.workspaces.audit import audit_record
 from apps.workspaces.models import Membership, Role
+from apps.workspaces.sight import MemberReader, role_in
 
 Decision = Literal["approve", "reject"]
 How = Literal["page", "mail", "api"]
@@ -61,7 +63,7 @@ class Person:
 
 def may_answer(request: Mapping[str, Any], *, email: str, role: Role | None) -> bool:
     """Whether a member with this address and role may decide; no role, no membership."""
-    if role is None:
+    if role is None or not role.includes(Role.VIEWER):
         return False
     approvers = request.get("approvers") or []
     if not approvers:
@@ -78,9 +80,13 @@ def _proven(user: User) -> bool:
     return bool(EmailAddress.objects.filter(user=user, email__iexact=user.email, verified=True).exists())
 
 
-def member_may_answer(request: Mapping[str, Any], membership: Membership) -> bool:
-    """:func:`may_answer` for a member; an address that was never confirmed names nobody."""
-    role, user = Role(membership.role), membership.user
+def member_may_answer(request: Mapping[str, Any], membership: Membership, project_id: UUID | None) -> bool:
+    """:func:`may_answer` for a member, by their role in the run's project.
+
+    An address that was never confirmed names nobody.
+    """
+    user = membership.user
+    role = role_in(MemberReader.of(membership), project_id)
     if may_answer(request, email="", role=role):
         return True
     return may_answer(request, email=user.email, role=role) and _proven(user)
@@ -95,7 +101,7 @@ def approval_answer(
         # Locked, so that a role taken away counts from that moment on.
         people = Membership.objects.select_related("user").select_for_update(of=("self",))
         membership = people.filter(workspace_id=step.workspace_id, user_id=user.id, user__is_active=True).first()
-        if membership is None or not member_may_answer(request, membership):
+        if membership is None or not member_may_answer(request, membership, step.run.project_id):
             raise NotApprover(_("You are not one of the approvers."))
         return _approval_settle(step, Person(user.email, user), decision, comment, how)
 
@@ -126,6 +132,14 @@ def _approval_settle(step: Step, who: Person, decision: Decision, comment: str, 
     }
     value = (step.inputs or {}).get("value")
     _settle(step, {_PORTS[decision]: value, "decision": made})
+    audit_record(
+        workspace_id=step.workspace_id,
+        action="approval_answer",
+        target=step.node,
+        target_id=step.run_id,
+        after={"decision": decision, "how": how, "item": step.item, "person": who.email},
+        actor_id=None if who.user is None else who.user.pk,
+    )
     return made
 
 

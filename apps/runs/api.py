@@ -37,13 +37,16 @@ from apps.runs.reasons import reason_text
 from apps.runs.refusals import as_problems
 from apps.runs.watch import Event, events_after, follow
 from apps.workspaces.access import ApiRequest
-from apps.workspaces.auth import access_holds, api_auth
+from apps.workspaces.auth import access_holds, api_auth, forbidden
 from apps.workspaces.idempotency import idempotent
+from apps.workspaces.models import Role
 
 router = Router(tags=["runs"])
 read = api_auth("read")
+read_shared = api_auth("read", guests=True)
 write = api_auth("runs:write")
-start = api_auth("runs:write", more="starts")
+write_start = api_auth("runs:write", more="starts")
+may_start = api_auth("runs:write", more="starts", role_later=True)
 # No run has more events than a bigint can count.
 SEQ_DIGITS = 18
 
@@ -53,6 +56,15 @@ def _workflow(workflow_id: UUID) -> Workflow:
     if workflow is None:
         raise not_found()
     return workflow
+
+
+def _workflow_to_run(workflow_id: UUID) -> Workflow:
+    """The workflow if the caller may run it: one statement, and a second one only to say why not."""
+    workflow = workflow_get(workflow_id, need=Role.EDITOR)
+    if workflow is not None:
+        return workflow
+    _workflow(workflow_id)
+    raise forbidden("runs:write")
 
 
 def _run(run_id: UUID) -> Run:
@@ -192,11 +204,11 @@ def cache_clear(request: ApiRequest) -> Status[None]:
     return Status(204, None)
 
 
-@router.post("/workflows/{workflow_id}/runs", auth=start, response={202: schemas.RunStarted})
+@router.post("/workflows/{workflow_id}/runs", auth=may_start, response={202: schemas.RunStarted})
 def run_create(request: ApiRequest, workflow_id: UUID, body: schemas.RunIn | None = None) -> HttpResponse:
     """Start a run. With `Idempotency-Key` the first answer is replayed to every repeat."""
     body = body or schemas.RunIn()
-    workflow = _workflow(workflow_id)
+    workflow = _workflow_to_run(workflow_id)
     with idempotent(request, body) as answer:
         if answer.known:
             return answer.response()
@@ -231,7 +243,7 @@ def _versioned(workflow: Workflow, body: schemas.RunIn) -> dict[str, Any] | None
     return document
 
 
-@router.get("/workflows/{workflow_id}/runs", auth=read, response=schemas.RunPage)
+@router.get("/workflows/{workflow_id}/runs", auth=read_shared, response=schemas.RunPage)
 def run_list(
     request: ApiRequest, workflow_id: UUID, limit: int = LIMIT_DEFAULT, cursor: str | None = None
 ) -> dict[str, Any]:
@@ -239,7 +251,7 @@ def run_list(
     return _page(request, Run.objects.filter(workflow=_workflow(workflow_id)), limit, cursor)
 
 
-@router.get("/runs", auth=read, response=schemas.RunPage)
+@router.get("/runs", auth=read_shared, response=schemas.RunPage)
 def run_list_all(
     request: ApiRequest, limit: int = LIMIT_DEFAULT, cursor: str | None = None, state: RunState | None = None
 ) -> dict[str, Any]:
@@ -254,14 +266,14 @@ def _page(request: ApiRequest, runs: Any, limit: int, cursor: str | None) -> dic
     return {"items": [run_json(request, row, held.get(row.id, 0)) for row in rows], "next": following}
 
 
-@router.get("/runs/{run_id}", auth=read, response=schemas.RunOut)
+@router.get("/runs/{run_id}", auth=read_shared, response=schemas.RunOut)
 def run_get(request: ApiRequest, run_id: UUID) -> dict[str, Any]:
     """A run."""
     run = _run(run_id)
     return {**run_json(request, run, _held([run]).get(run.id, 0)), "waits_for": waits_for(run)}
 
 
-@router.get("/runs/{run_id}/steps", auth=read, response=schemas.StepPage)
+@router.get("/runs/{run_id}/steps", auth=read_shared, response=schemas.StepPage)
 def step_list(
     request: ApiRequest, run_id: UUID, limit: int = LIMIT_DEFAULT, cursor: str | None = None
 ) -> dict[str, Any]:
@@ -276,7 +288,7 @@ def step_list(
     return {"items": items, "next": following}
 
 
-@router.get("/runs/{run_id}/steps/{node}/{item}/logs", auth=read)
+@router.get("/runs/{run_id}/steps/{node}/{item}/logs", auth=read_shared)
 def step_logs(request: ApiRequest, run_id: UUID, node: str, item: int) -> HttpResponse:
     """The log of a step as plain text, a line per entry."""
     place = {"body__node": node.replace("\0", " "), "body__item": item}
@@ -292,7 +304,7 @@ def run_cancel(request: ApiRequest, run_id: UUID, body: NoBody | None = None) ->
     return Status(202, run_json(request, run, _held([run]).get(run.id, 0)))
 
 
-@router.post("/runs/{run_id}/retry", auth=start, response={202: schemas.RunStarted})
+@router.post("/runs/{run_id}/retry", auth=write_start, response={202: schemas.RunStarted})
 def run_retry(request: ApiRequest, run_id: UUID, body: NoBody | None = None) -> HttpResponse:
     """A new run of the same graph that does again only what did not succeed."""
     with idempotent(request, None) as answer:
@@ -304,7 +316,7 @@ def run_retry(request: ApiRequest, run_id: UUID, body: NoBody | None = None) -> 
         return answer.keep(202, {"id": run.id, "state": run.state, **run_links(request.workspace.slug, run)})
 
 
-@router.get("/runs/{run_id}/events", auth=read)
+@router.get("/runs/{run_id}/events", auth=read_shared)
 def run_events(
     request: ApiRequest,
     run_id: UUID,
@@ -352,7 +364,7 @@ async def _sse(request: ApiRequest, run: Run, after: int) -> AsyncIterator[str]:
         async for events in batches:
             if monotonic() - checked >= watch.RECHECK_S:
                 checked = monotonic()
-                if not await database_sync_to_async(access_holds)(request):
+                if not await database_sync_to_async(access_holds)(request, run.project_id):
                     return
             yield _sse_text(events)
 

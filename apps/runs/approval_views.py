@@ -46,6 +46,10 @@ def _context(step: Step, form: DecisionForm, *, may_answer: bool, problem: str =
     }
 
 
+def _allowed(request: MemberRequest, step: Step) -> bool:
+    return answers.member_may_answer(step.request or {}, request.membership, step.run.project_id)
+
+
 @require_GET
 @member_required()
 def approval_list(request: MemberRequest) -> HttpResponse:
@@ -62,7 +66,10 @@ def approval_list(request: MemberRequest) -> HttpResponse:
         return render(request, "runs/approval_list.html#past", context)
     waiting = approvals.approvals_open(run_id)[:OPEN_SHOWN]
     context["waiting"] = [
-        (approvals.approval_view(step), answers.member_may_answer(step.request or {}, request.membership))
+        (
+            approvals.approval_view(step),
+            _allowed(request, step),
+        )
         for step in waiting
     ]
     context["run_id"] = run_id
@@ -92,7 +99,7 @@ def approval_count(request: MemberRequest) -> HttpResponse:
 def approval_detail(request: MemberRequest, run_id: UUID, node: str, item: int) -> HttpResponse:
     """One approval with the value it is about."""
     step = _step(run_id, node, item)
-    allowed = answers.member_may_answer(step.request or {}, request.membership)
+    allowed = _allowed(request, step)
     return _detail(request, step, _context(step, DecisionForm(), may_answer=allowed))
 
 
@@ -114,12 +121,12 @@ def approval_answer(request: MemberRequest, run_id: UUID, node: str, item: int) 
             messages.success(request, _said(form.cleaned_data["decision"]))
         return here
     problem = "" if "comment" in form.errors else _("Choose Approve or Reject.")
-    allowed = answers.member_may_answer(step.request or {}, request.membership)
+    allowed = _allowed(request, step)
     return _detail(request, step, _context(step, form, may_answer=allowed, problem=problem), status=422)
 
 
 def _detail(request: MemberRequest, step: Step, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
-    may_remind = Role(request.membership.role).includes(Role.EDITOR) and context["approval"].state == "open"
+    may_remind = request.role.includes(Role.EDITOR) and context["approval"].state == "open"
     context |= {"letters": approvals.letters_of(step), "may_remind": may_remind}
     return render(request, "runs/approval_detail.html", context, status=status)
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.apps import AppConfig
 
 
@@ -8,5 +10,15 @@ class RunsConfig(AppConfig):
     label = "runs"
 
     def ready(self) -> None:
-        """Listen to the generations below."""
+        """Listen to the generations below, and tell the workspaces which project a run is of."""
         from apps.runs import receivers  # noqa: F401
+        from apps.workspaces import sight
+
+        sight.project_finders["run_id"] = _project_of
+
+
+def _project_of(run_id: UUID) -> UUID | None:
+    from apps.runs.models import Run
+
+    found: UUID | None = Run.objects.filter(id=run_id).values_list("project_id", flat=True).first()
+    return found

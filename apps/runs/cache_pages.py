@@ -29,7 +29,7 @@ def reuse(request: MemberRequest) -> HttpResponse:
     """The page of what is kept."""
     entries = CacheEntry.objects.for_workspace(request.workspace.id)
     whole = entries.aggregate(count=Count("key"), bytes=Sum("size"), oldest=Min("used_at"), newest=Max("used_at"))
-    role = Role(request.membership.role)
+    role = request.role
     context: dict[str, Any] = {
         "whole": {**whole, "bytes": whole["bytes"] or 0},
         "most_count": number_format(settings.CACHE_MAX_ENTRIES, force_grouping=True),

@@ -19,7 +19,8 @@ from apps.runs.console import STEPS_SHOWN
 from apps.runs.fragments import batch_shared
 from apps.runs.models import Run
 from apps.runs.watch import RECHECK_S
-from apps.workspaces.access import membership_get
+from apps.workspaces.access import access_group, membership_get
+from apps.workspaces.sight import MemberReader
 
 log = structlog.get_logger(__name__)
 NOT_FOUND = 4404
@@ -38,15 +39,19 @@ class RunConsumer(AsyncWebsocketConsumer):
         route = self.scope["url_route"]["kwargs"]
         self.run_id = UUID(str(route["run_id"]))
         self.slug = route["workspace"]
+        reader: Any = self.scope["user"]
+        self.user_id: UUID = reader.pk
         self.workspace_id = await self._authorise()
         self.reader: asyncio.Task[None] | None = None
+        self.access_changed = False
         await self.accept()
         if self.workspace_id is None:
             await self.close(NOT_FOUND)
             return
         self.language = socket_language(self.scope)
         self.poked = asyncio.Event()
-        await self.channel_layer.group_add(f"run.{self.run_id}", self.channel_name)
+        for group in (f"run.{self.run_id}", access_group(self.user_id)):
+            await self.channel_layer.group_add(group, self.channel_name)
 
     @database_sync_to_async
     def _authorise(self) -> UUID | None:
@@ -54,7 +59,7 @@ class RunConsumer(AsyncWebsocketConsumer):
         membership = membership_get(user, self.slug) if user.is_authenticated else None
         if membership is None:
             return None
-        with scope(membership.workspace_id):
+        with scope(membership.workspace_id, MemberReader.of(membership)):
             return membership.workspace_id if Run.objects.filter(id=self.run_id).exists() else None
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
@@ -71,7 +76,8 @@ class RunConsumer(AsyncWebsocketConsumer):
         self.reader = asyncio.create_task(self._watch(max(0, after), max(STEPS_SHOWN, min(shown, MOST_SHOWN))))
 
     async def poke(self, message: dict[str, Any]) -> None:
-        """Something happened; the reader looks."""
+        """Something happened, or the reader's role is another; the reader looks."""
+        self.access_changed = self.access_changed or "access" in message
         self.poked.set()
 
     async def disconnect(self, code: int) -> None:
@@ -79,7 +85,8 @@ class RunConsumer(AsyncWebsocketConsumer):
         if self.reader is not None:
             self.reader.cancel()
         if self.workspace_id is not None:
-            await self.channel_layer.group_discard(f"run.{self.run_id}", self.channel_name)
+            for group in (f"run.{self.run_id}", access_group(self.user_id)):
+                await self.channel_layer.group_discard(group, self.channel_name)
 
     async def _watch(self, cursor: int, shown: int) -> None:
         try:
@@ -93,6 +100,11 @@ class RunConsumer(AsyncWebsocketConsumer):
         checked = asyncio.get_running_loop().time()
         while True:
             self.poked.clear()
+            if self.access_changed or asyncio.get_running_loop().time() - checked > RECHECK_S:
+                self.access_changed, checked = False, asyncio.get_running_loop().time()
+                if await self._authorise() is None:
+                    await self.close(NOT_FOUND)
+                    return
             assert self.workspace_id is not None
             batch = await batch_shared(self.run_id, self.workspace_id, cursor, self.language, shown)
             if batch is None:
@@ -107,8 +119,3 @@ class RunConsumer(AsyncWebsocketConsumer):
                 return
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.poked.wait(), settings.WATCH_INTERVAL_S)
-            if asyncio.get_running_loop().time() - checked > RECHECK_S:
-                checked = asyncio.get_running_loop().time()
-                if await self._authorise() is None:
-                    await self.close(NOT_FOUND)
-                    return

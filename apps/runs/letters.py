@@ -16,11 +16,13 @@ from django.conf import settings
 from django.core import signing
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
 from apps.common.tenancy import scope, unscoped
+from apps.projects.sight import people_with
 from apps.runs.listing import run_titles
 from apps.runs.models import APPROVAL_TYPE, Letter, Run, Step
 from apps.workspaces.models import Membership, Role
@@ -72,7 +74,7 @@ def approvals_ask() -> None:
 def letters_write(step: Step) -> int:
     """Write the letters of a step that asks; how many. None in an hour in which there were too many."""
     recent = Letter.objects.filter(created_at__gt=timezone.now() - timedelta(hours=1)).count()
-    addresses = _addresses(step.workspace_id, (step.request or {}).get("approvers") or [])
+    addresses = _addresses(step, (step.request or {}).get("approvers") or [])
     if recent + len(addresses) > LETTERS_PER_HOUR:
         log.warning("too many letters", action="letters_write", run=str(step.run_id), workspace=str(step.workspace_id))
         return 0
@@ -92,17 +94,23 @@ def letters_write(step: Step) -> int:
     return len(letters)
 
 
-def _addresses(workspace_id: UUID, approvers: list[str]) -> Mapping[str, bool]:
+def _addresses(step: Step, approvers: list[str]) -> Mapping[str, bool]:
     """To whom to write, and whether the address was named; nobody is written to twice."""
     found = {approver: True for approver in approvers if approver not in Role.values}
     roles = [Role(approver) for approver in approvers if approver in Role.values]
     if roles or not approvers:
         least = min(roles, key=lambda role: role.rank, default=Role.EDITOR)
-        enough = [role.value for role in Role if role.includes(least)]
-        members = Membership.objects.filter(workspace_id=workspace_id, role__in=enough, user__is_active=True)
+        members = _members(step, least).exclude(user__is_service=True)
         emails = members.order_by("created_at").values_list("user__email", flat=True)[:MEMBERS_MAX]
         found = {**{email.lower(): False for email in emails}, **found}
     return found
+
+
+def _members(step: Step, least: Role) -> QuerySet[Membership]:
+    if step.run.project is not None:
+        return people_with(step.run.project, least)
+    enough = [role.value for role in Role if role.includes(least)]
+    return Membership.objects.filter(workspace_id=step.workspace_id, role__in=enough, user__is_active=True)
 
 
 def letters_due() -> list[UUID]:

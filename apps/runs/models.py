@@ -69,6 +69,8 @@ class Run(TenantModel):
     cannot let go while one is unseen; ``last_seq`` is the newest event. Costs are micro-credits.
     """
 
+    PROJECT = ("project_id",)
+
     workflow = models.ForeignKey(
         "projects.Workflow", null=True, on_delete=models.SET_NULL, related_name="runs", **_TENANT
     )
@@ -157,6 +159,8 @@ class _OfRun(TenantRow):
 class Step(_OfRun):
     """One node of a run (one item of it, where a list maps the node). Written when it first leaves ``pending``."""
 
+    PROJECT = ("run__project_id",)
+
     pk = models.CompositePrimaryKey("run", "position", "item")
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="steps", db_index=False, db_constraint=False)
     position = models.IntegerField()
@@ -231,6 +235,8 @@ class LaneTurn(TenantRow):
 class RunEvent(_OfRun):
     """Something that happened in a run. ``seq`` is gapless and in commit order."""
 
+    PROJECT = ("run__project_id",)
+
     pk = models.CompositePrimaryKey("run", "seq")
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="events", db_index=False, db_constraint=False)
     seq = models.BigIntegerField()
@@ -244,6 +250,8 @@ class RunEvent(_OfRun):
 
 class Attempt(_OfRun):
     """A try of a step that failed and was followed by another. The last try is the step itself."""
+
+    PROJECT = ("run__project_id",)
 
     pk = models.CompositePrimaryKey("run", "position", "item", "attempt")
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="attempts", db_index=False, db_constraint=False)
@@ -261,6 +269,8 @@ class Attempt(_OfRun):
 
 class CacheEntry(TenantRow):
     """Where a result with this key is to be found: a settled step. ``size`` in bytes."""
+
+    PROJECT = ("run__project_id",)
 
     pk = models.CompositePrimaryKey("workspace", "key")
     workspace = models.ForeignKey(
@@ -325,6 +335,8 @@ class Letter(TenantModel):
     claimed and neither sent nor given back may or may not have gone out: it is not sent again unless a person asks for
     it. ``agains`` counts how often somebody did, ``again_at`` is the last time.
     """
+
+    PROJECT = ("run__project_id",)
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="+", db_index=False)
     position = models.IntegerField()

@@ -1,4 +1,4 @@
-"""What generations tell runs: a paid step settled (its driver is due) or came further (its watchers are told)."""
+"""What others tell runs: a paid step settled (its driver is due) or came further; a workspace is being deleted."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ from apps.common.tenancy import scope
 from apps.generations.models import Generation
 from apps.generations.signals import generation_progressed, generation_settled
 from apps.runs.journal import events_record, run_wake
-from apps.runs.tasks import advance_run
+from apps.runs.models import RUN_LIVE, Run
+from apps.runs.subruns import cancel_ask
+from apps.runs.tasks import advance_run, advance_runs
+from apps.workspaces.signals import workspace_closing
 
 TEXT_TOLD = 400
+AT_ONCE = 50
 
 
 @receiver(generation_settled, dispatch_uid="runs")
@@ -50,3 +54,12 @@ def progress_tell(generation_id: UUID, workspace_id: UUID, run_id: UUID | None, 
         seq = events_record(run_id, [("step_progress", body)])
         if seq is not None:
             poke(f"run.{run_id}", seq=seq)
+
+
+@receiver(workspace_closing, dispatch_uid="runs")
+def runs_end(workspace_id: UUID, **_: Any) -> None:
+    """Ask every run of a workspace that is being deleted to end, in the transaction that begins it."""
+    live = Run.objects.for_workspace(workspace_id).filter(state__in=RUN_LIVE).values_list("id", flat=True)
+    asked = [str(run_id) for run_id in list(live) if cancel_ask(run_id)]
+    for first in range(0, len(asked), AT_ONCE):
+        advance_runs.delay_on_commit(run_ids=asked[first : first + AT_ONCE])

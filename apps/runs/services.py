@@ -32,6 +32,7 @@ from apps.runs.plans import document_digest, graph_keep, plan_of, workflow_plan
 from apps.runs.preview import StepPreview, past_of, preview
 from apps.runs.subruns import cancel_ask
 from apps.runs.tasks import advance_run
+from apps.workspaces.audit import audit_record
 from apps.workspaces.switches import SwitchedOff as SwitchedOff
 from apps.workspaces.switches import SwitchName, switch_require
 
@@ -246,6 +247,7 @@ def run_cancel(*, run: Run) -> Run:
     """Ask a run to end: nothing more starts, what runs is told to stop. Repeating it changes nothing."""
     with transaction.atomic():
         if cancel_ask(run.id):
+            audit_record(workspace_id=run.workspace_id, action="run_cancel", target_id=run.id)
             advance_run.delay_on_commit(run_id=str(run.id))
     run.refresh_from_db()
     return run
@@ -262,8 +264,17 @@ def run_retry(*, run: Run, actor_id: UUID | None, token_id: UUID | None = None) 
         raise RunNotFailed(_("Only a run that failed or was cancelled can be retried."))
     if run.parent_id is not None:
         raise RunNotFailed(_("This run is a step of another run. Retry that one; what is done is reused."))
-    part = Part(run.targets, run.id, "", run.overrides)
-    return run_repeat(run=run, actor_id=actor_id, token_id=token_id, part=part)
+    with transaction.atomic():
+        part = Part(run.targets, run.id, "", run.overrides)
+        again = run_repeat(run=run, actor_id=actor_id, token_id=token_id, part=part)
+        audit_record(
+            workspace_id=run.workspace_id,
+            action="run_retry",
+            target_id=run.id,
+            actor_id=actor_id,
+            after={"run": again.id},
+        )
+    return again
 
 
 def run_repeat(*, run: Run, actor_id: UUID | None, token_id: UUID | None = None, part: Part | None = None) -> Run:

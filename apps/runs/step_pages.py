@@ -44,7 +44,7 @@ def _number(request: MemberRequest, name: str) -> int:
 
 
 @require_GET
-@member_required()
+@member_required(Role.GUEST)
 def step_list(request: MemberRequest, run_id: UUID) -> HttpResponse:
     """More rows of the console, from position ``first`` on."""
     run = run_get(run_id)
@@ -53,7 +53,7 @@ def step_list(request: MemberRequest, run_id: UUID) -> HttpResponse:
 
 
 @require_GET
-@member_required()
+@member_required(Role.GUEST)
 def step_items(request: MemberRequest, run_id: UUID, node: str) -> HttpResponse:
     """A page of the items of a step that a list mapped."""
     run, step = _step(run_id, node)
@@ -67,7 +67,7 @@ def step_items(request: MemberRequest, run_id: UUID, node: str) -> HttpResponse:
 
 
 @require_GET
-@member_required()
+@member_required(Role.GUEST)
 def step_detail(request: MemberRequest, run_id: UUID, node: str, item: int) -> HttpResponse:
     """The panel of a step."""
     run, step = _step(run_id, node)
@@ -78,7 +78,7 @@ def _panel(request: MemberRequest, run: Run, step: PlanStep, item: int) -> HttpR
     context = step_context(run, step, item)
     if context is None:
         raise Http404
-    may_write = Role(request.membership.role).includes(Role.EDITOR)
+    may_write = request.role.includes(Role.EDITOR)
     # Over or not, an approval has a page of its own.
     asked = step.type.type == APPROVAL_TYPE and context["row"] is not None and context["row"].request is not None
     return render(request, "runs/step_detail.html", {**context, "may_write": may_write, "asked": asked})

@@ -51,12 +51,12 @@ def run_get(run_id: UUID) -> Run:
 
 
 def _context(request: MemberRequest, run: Run) -> dict[str, Any]:
-    may_write = Role(request.membership.role).includes(Role.EDITOR)
+    may_write = request.role.includes(Role.EDITOR)
     return {**console_context(run), "may_write": may_write}
 
 
 @require_GET
-@member_required()
+@member_required(Role.GUEST)
 def run_list(request: MemberRequest) -> HttpResponse:
     """The workspace's runs, newest first; filtered by ``state``, ``project`` and ``workflow``."""
     asked = {name: request.GET.get(name, "") for name in ("state", "project", "workflow")}
@@ -97,7 +97,7 @@ def _uuid(text: str) -> UUID:
 
 
 @require_GET
-@member_required()
+@member_required(Role.GUEST)
 def last_runs(request: MemberRequest) -> HttpResponse:
     """How each workflow of a project ran last and the picture it made, for the cards of the project's page."""
     project = _uuid(request.GET.get("project", ""))
@@ -113,14 +113,14 @@ def last_runs(request: MemberRequest) -> HttpResponse:
 
 
 @require_GET
-@member_required()
+@member_required(Role.GUEST)
 def run_detail(request: MemberRequest, run_id: UUID) -> HttpResponse:
     """One page that tells the whole story of a run."""
     return render(request, "runs/run_detail.html", _context(request, run_get(run_id)))
 
 
 @require_GET
-@member_required()
+@member_required(Role.GUEST)
 def run_console(request: MemberRequest, run_id: UUID) -> HttpResponse:
     """The console of one run, for the drawer."""
     return render(request, "runs/console.html", _context(request, run_get(run_id)))
@@ -139,7 +139,7 @@ def callback_address(request: MemberRequest, run_id: UUID, node: str, item: int)
 
 
 @require_GET
-@member_required()
+@member_required(Role.GUEST)
 def drawer(request: MemberRequest, workflow_id: UUID) -> HttpResponse:
     """The drawer below the canvas: the newest run's console and earlier runs, or (``part=history``) only these."""
     workflow = Workflow.objects.filter(id=workflow_id).first()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.apps import AppConfig
@@ -12,16 +13,23 @@ class WorkspacesConfig(AppConfig):
 
     def ready(self) -> None:
         """Everybody who signs up gets a workspace of their own; who comes through one's own sign-in is in that one."""
-        from allauth.account.signals import user_logged_in, user_signed_up
+        from allauth.account import signals
         from allauth.socialaccount.signals import social_account_added, social_account_updated
         from celery.signals import task_prerun
         from django.core.signals import request_started
 
         from apps.workspaces.switches import SWITCHES
 
-        for signal in (user_logged_in, social_account_added, social_account_updated):
+        for signal in (signals.user_logged_in, social_account_added, social_account_updated):
             signal.connect(_came_through, dispatch_uid="workspaces.came_through")
-        user_signed_up.connect(_make_workspace, dispatch_uid="workspaces.make_workspace")
+        signals.user_signed_up.connect(_make_workspace, dispatch_uid="workspaces.make_workspace")
+        for signal, action in (
+            (signals.user_logged_in, "session_begin"),
+            (signals.password_changed, "password_change"),
+            (signals.password_reset, "password_reset"),
+        ):
+            receiver = partial(_audit_person, action=action)
+            signal.connect(receiver, weak=False, dispatch_uid=f"workspaces.audit.{action}")
         for moment in (request_started, task_prerun):
             moment.connect(SWITCHES.sync, dispatch_uid="workspaces.switches")
 
@@ -42,3 +50,9 @@ def _came_through(sender: Any, request: Any, sociallogin: Any = None, **kwargs: 
 
     if sociallogin is not None:
         came_through(request, sociallogin)
+
+
+def _audit_person(sender: Any, user: Any, action: str, **kwargs: Any) -> None:
+    from apps.workspaces.services import person_audit
+
+    person_audit(user=user, action=action)

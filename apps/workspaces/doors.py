@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
-from apps.workspaces import services
+from apps.workspaces import inviting, services
 from apps.workspaces.forms import NameForm
 from apps.workspaces.limits import strangers_limited
 from apps.workspaces.models import Membership
@@ -38,17 +38,17 @@ def workspace_create(request: HttpRequest) -> HttpResponse:
 @strangers_limited
 def invitation(request: HttpRequest, token: str) -> HttpResponse:
     """Show an invitation; POST accepts it. Whatever is wrong with it is one clear sentence on this page."""
-    found = services.invitation_by_token(token)
+    found = inviting.invitation_by_token(token)
     if found is None:
         raise Http404
     user = request.user if request.user.is_authenticated else None
-    problem = services.invitation_problem(found, user)
+    problem = inviting.invitation_problem(found, user)
     if request.method == "POST" and user is not None and not problem:
         try:
-            services.invitation_accept(invitation_id=found.id, user=user)
+            inviting.invitation_accept(invitation_id=found.id, user=user)
             messages.success(request, _("You are now in %(name)s.") % {"name": found.workspace.name})
             return redirect("workspaces:home", found.workspace.slug)
-        except services.InvitationError as error:
+        except inviting.InvitationError as error:
             problem = str(error)
     status = 410 if problem and user is None else 422 if problem and request.method == "POST" else 200
     context = {"invitation": found, "problem": problem, "here": request.path}

@@ -7,6 +7,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from apps.workspaces.audit_log import AuditFilter
+from apps.workspaces.audit_words import ACTIONS
 from apps.workspaces.models import Role, SingleSignOn, TokenScope
 from apps.workspaces.services import TOKEN_DAYS
 
@@ -17,12 +19,20 @@ class NameForm(forms.Form):
     name = forms.CharField(label=_("Name"), max_length=100)
 
 
-class InviteForm(forms.Form):
-    """Whom to invite, as what."""
+class TypedForm(forms.Form):
+    """A name that is typed again, so that nothing is deleted by mistake."""
 
-    email = forms.EmailField(
-        label=_("E-mail address"),
-        widget=forms.EmailInput(attrs={"autocomplete": "off", "placeholder": "ada@example.org"}),
+    typed = forms.CharField(label=_("Your e-mail address"), max_length=254)
+
+
+class InviteForm(forms.Form):
+    """Whom to invite, as what: one address, or many."""
+
+    emails = forms.CharField(
+        label=_("E-mail addresses"),
+        max_length=40_000,
+        widget=forms.Textarea(attrs={"rows": 2, "placeholder": "ada@example.org", "spellcheck": "false"}),
+        help_text=_("One, or many: one to a line, or with commas between."),
     )
     role = forms.ChoiceField(label=_("Role"))
 
@@ -30,6 +40,17 @@ class InviteForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["role"].choices = [(role.value, role.label) for role in roles]  # type: ignore[attr-defined]
         self.fields["role"].initial = Role.EDITOR.value
+
+
+class ServiceAccountForm(forms.Form):
+    """A new service account."""
+
+    name = forms.CharField(label=_("Name"), max_length=100, help_text=_("What it is for, such as “Nightly reports”."))
+    role = forms.ChoiceField(label=_("Role"))
+
+    def __init__(self, *args: Any, roles: list[Role], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["role"].choices = [(role.value, role.label) for role in roles]  # type: ignore[attr-defined]
 
 
 class TokenForm(forms.Form):
@@ -84,7 +105,7 @@ class SingleSignOnForm(forms.Form):
         known = ("name", "issuer", "client_id", "role", "required")
         kwargs["initial"] = {name: getattr(sign_on, name) for name in known} if sign_on else {"role": Role.EDITOR}
         super().__init__(*args, **kwargs)
-        choices = [(role.value, role.label) for role in Role if role is not Role.OWNER]
+        choices = [(role.value, role.label) for role in Role if role not in (Role.GUEST, Role.OWNER)]
         self.fields["role"].choices = choices  # type: ignore[attr-defined]
         self.may_require = may_require or bool(sign_on and sign_on.required)
 
@@ -94,3 +115,30 @@ class SingleSignOnForm(forms.Form):
         if wanted and not self.may_require:
             raise forms.ValidationError(_("Sign in through it once yourself; then you can require it of all."))
         return wanted
+
+
+def _acts() -> list[tuple[str, Any]]:
+    return [("", _("Everything")), *sorted(ACTIONS.items(), key=lambda known: str(known[1]))]
+
+
+class AuditFilterForm(forms.Form):
+    """What of the audit log to show. Everything is optional."""
+
+    words = forms.CharField(label=_("Contains"), required=False, max_length=100)
+    person = forms.CharField(label=_("Person"), required=False, max_length=100)
+    action = forms.ChoiceField(label=_("Act"), required=False, choices=_acts)
+    since = forms.DateField(label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    until = forms.DateField(label=_("To"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    target = forms.CharField(required=False, max_length=100, widget=forms.HiddenInput)
+
+    def clean(self) -> dict[str, Any]:
+        """A range the wrong way round is said, not shown as an empty log."""
+        given: dict[str, Any] = super().clean() or {}
+        if given.get("since") and given.get("until") and given["since"] > given["until"]:
+            self.add_error("until", _("This day lies before the first one."))
+        return given
+
+    def chosen(self) -> AuditFilter:
+        """The filter; of an invalid form, nothing is filtered by the field that is wrong."""
+        self.is_valid()
+        return AuditFilter(**{name: value for name, value in self.cleaned_data.items() if value})

@@ -15,14 +15,21 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.common.ids import uuid7
 from apps.common.models import TenantModel, TenantRow
+from apps.workspaces.audit_entries import ActorKind as ActorKind
+from apps.workspaces.audit_entries import AuditEntry as AuditEntry
+from apps.workspaces.audit_entries import AuditHead as AuditHead
 from apps.workspaces.plans import PlanName
 
 SIGN_ON_PREFIX = "sso-"
 
 
 class Role(models.TextChoices):
-    """What a member may do, each including the ones before it."""
+    """What a member may do, each including the ones before it.
 
+    Guests see only the projects they were invited to, and may comment there; nothing else.
+    """
+
+    GUEST = "guest", _("Guest")
     VIEWER = "viewer", _("Viewer")
     EDITOR = "editor", _("Editor")
     ADMIN = "admin", _("Admin")
@@ -30,8 +37,8 @@ class Role(models.TextChoices):
 
     @property
     def rank(self) -> int:
-        """0 for a viewer to 3 for an owner."""
-        return [Role.VIEWER, Role.EDITOR, Role.ADMIN, Role.OWNER].index(self)
+        """0 for a guest to 4 for an owner."""
+        return [Role.GUEST, Role.VIEWER, Role.EDITOR, Role.ADMIN, Role.OWNER].index(self)
 
     def includes(self, other: Role) -> bool:
         """Whether this role may do what ``other`` may."""
@@ -39,7 +46,7 @@ class Role(models.TextChoices):
 
 
 class TokenScope(models.TextChoices):
-    """What an API token may do. ``read`` covers every GET."""
+    """What an API token may do. ``read`` covers every GET but those of the audit log."""
 
     READ = "read", _("Read everything")
     PROJECTS_WRITE = "projects:write", _("Change projects and workflows")
@@ -49,6 +56,9 @@ class TokenScope(models.TextChoices):
     MONITOR_WRITE = "monitor:write", _("Report runs from elsewhere")
     KEYS_WRITE = "keys:write", _("Set keys with providers (admins)")
     BILLING_WRITE = "billing:write", _("Set budgets and buy credits (admins)")
+    AUDIT_READ = "audit:read", _("Read the audit log (admins)")
+    COMMENTS_WRITE = "comments:write", _("Comment on workflows")
+    MEMBERS_WRITE = "members:write", _("Invite and manage members (admins)")
 
 
 class Workspace(models.Model):
@@ -58,6 +68,9 @@ class Workspace(models.Model):
     slug = models.SlugField(max_length=60, unique=True)
     name = models.CharField(_("name"), max_length=100)
     plan = models.CharField(max_length=10, choices=PlanName.choices, default=PlanName.FREE)
+    # Set while it waits to be erased; until then an owner can restore it, and nobody changes anything.
+    erase_at = models.DateTimeField(null=True, blank=True, editable=False)
+    erased_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="workspaces")
@@ -91,8 +104,12 @@ class Membership(models.Model):
 class Invitation(TenantModel):
     """An offer, by mail, to join with a role. The link carries the signed id; this row says whether it still holds."""
 
+    PROJECT = ("project_id",)
+
     email = models.EmailField(_("e-mail address"))
     role = models.CharField(max_length=10, choices=Role.choices)
+    # A plain column, because projects lie above. With it ``role`` is meant there, and guests need it.
+    project_id = models.UUIDField(null=True, blank=True)
     invited_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True, blank=True)
@@ -103,14 +120,50 @@ class Invitation(TenantModel):
             models.UniqueConstraint(
                 "workspace",
                 Lower("email"),
+                "project_id",
                 condition=models.Q(accepted_at=None, revoked_at=None),
+                nulls_distinct=False,
                 name="workspaces_invitation_open_once",
             ),
             models.CheckConstraint(condition=models.Q(role__in=Role.values), name="workspaces_invitation_role"),
+            models.CheckConstraint(
+                condition=~models.Q(role="guest", project_id=None), name="workspaces_invitation_guest_where"
+            ),
         ]
 
     def __str__(self) -> str:
         return self.email
+
+
+class OwnershipOffer(TenantModel):
+    """An owner's offer to hand the workspace over to a member, who becomes its owner by accepting."""
+
+    offered_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    offered_to = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace"],
+                condition=models.Q(accepted_at=None, revoked_at=None),
+                name="workspaces_offer_open_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.workspace_id} to {self.offered_to_id}"
+
+
+class ServiceAccount(TenantModel):
+    """A member that is no person: a user who cannot sign in, owned by the workspace. It outlives whoever made it."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="service_account")
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    def __str__(self) -> str:
+        return str(self.user_id)
 
 
 class DataKey(TenantRow):
@@ -125,12 +178,17 @@ class DataKey(TenantRow):
 
 
 class ApiToken(TenantModel):
-    """A bearer token. Only its hash is kept; the token itself is shown once."""
+    """A bearer token. Only its hash is kept; the token itself is shown once.
+
+    It acts as ``created_by``, a person or a service account, and stops with their membership. ``issued_by`` is the
+    admin who made it for a service account.
+    """
 
     PREFIX: ClassVar[str] = "mr_"
 
     name = models.CharField(_("name"), max_length=100)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    issued_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     digest = models.BinaryField(max_length=32, unique=True)
     hint = models.CharField(max_length=12)
     scopes = ArrayField(models.CharField(max_length=40, choices=TokenScope.choices))
@@ -183,7 +241,7 @@ class SingleSignOn(TenantRow):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(role__in=[role for role in Role.values if role != "owner"]),
+                condition=models.Q(role__in=["viewer", "editor", "admin"]),
                 name="workspaces_sign_on_role",
             )
         ]

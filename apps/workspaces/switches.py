@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.common.stamped import Stamped
+from apps.workspaces.audit import audit_record
 from apps.workspaces.models import Switch, Workspace
 
 log = structlog.get_logger(__name__)
@@ -74,17 +75,25 @@ def switch_set(*, name: str, on: bool, workspace_id: UUID | None, reason: str, a
         workspace=workspace_id and Workspace(id=workspace_id),
         defaults={"on": on, "reason": reason, "changed_at": timezone.now(), "changed_by_id": actor_id},
     )
+    _audit(row, "switch_set", {"on": on, "reason": reason}, actor_id)
     SWITCHES.changed()
     log.info("switched", action="switch_set", switch=name, on=on, workspace=str(workspace_id or ""))
     return row
 
 
 @transaction.atomic
-def switch_clear(*, switch: Switch) -> None:
+def switch_clear(*, switch: Switch, actor_id: UUID | None) -> None:
     """Forget what was said: a workspace is treated as all are then, and what was said for all is on."""
     Switch.objects.filter(id=switch.pk).delete()
+    _audit(switch, "switch_clear", {}, actor_id)
     SWITCHES.changed()
     log.info("switch cleared", action="switch_clear", switch=switch.name, workspace=str(switch.workspace_id or ""))
+
+
+def _audit(row: Switch, action: str, after: dict[str, Any], actor_id: UUID | None) -> None:
+    """What is said of a workspace stands in its log; what is said of all, in the console's history alone."""
+    if row.workspace_id is not None:
+        audit_record(workspace_id=row.workspace_id, action=action, target=row.name, after=after, actor_id=actor_id)
 
 
 _rows: dict[tuple[str, UUID | None], bool] = {}

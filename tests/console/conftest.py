@@ -11,6 +11,8 @@ from django.test import Client
 from apps.accounts.models import User
 from apps.console import banners
 from apps.workspaces import switches
+from apps.workspaces.audit_entries import AuditEntry
+from apps.workspaces.models import Workspace
 from tests.conftest import client_of
 
 
@@ -45,5 +47,16 @@ def acts(root: User) -> Callable[[], list[str]]:
 
     def read() -> list[str]:
         return list(LogEntry.objects.order_by("action_time", "id").values_list("change_message", flat=True))
+
+    return read
+
+
+@pytest.fixture
+def audited(workspace: Workspace) -> Callable[[], list[tuple[str, str, str]]]:
+    """What the workspace's own log tells: the act, who did it, and why."""
+
+    def read() -> list[tuple[str, str, str]]:
+        rows = AuditEntry.objects.for_workspace(workspace.id).order_by("created_at", "id")
+        return [(row.action, row.actor.get("email", ""), row.after.get("reason", "")) for row in rows]
 
     return read

@@ -76,7 +76,9 @@ def test_only_superusers_look(helper_client: Client, alice_client: Client, clien
         assert visitor.get(reverse(f"console:{name}")).status_code == 302
 
 
-def test_a_plan_is_set_with_a_reason(root_client: Client, workspace: Workspace, acts: Any, alice: User) -> None:
+def test_a_plan_is_set_with_a_reason(
+    root_client: Client, workspace: Workspace, acts: Any, audited: Any, alice: User
+) -> None:
     listed = root_client.get(reverse("admin:workspaces_workspace_changelist"), {"q": "alice@"}).content.decode()
     assert "Mill" in listed
     url = reverse("admin:workspaces_workspace_set_plan", args=[workspace.id])
@@ -87,6 +89,7 @@ def test_a_plan_is_set_with_a_reason(root_client: Client, workspace: Workspace, 
     workspace.refresh_from_db()
     assert workspace.plan == "team"
     assert acts() == ["Plan set to Team: A partner"]
+    assert audited() == [("workspace_plan_set", "root@example.org", "A partner")]
 
 
 def announce(client: Client, **more: Any) -> Any:

@@ -27,7 +27,7 @@ def sent(**more: str) -> dict[str, str]:
 
 
 def test_a_correction_takes_and_gives_once_with_its_reason(
-    root_client: Client, workspace: Workspace, acts: Any
+    root_client: Client, workspace: Workspace, acts: Any, audited: Any
 ) -> None:
     credits_grant(workspace_id=workspace.id, amount=10 * MICRO, reason="x", source="test", source_id="1")
     url = reverse("admin:workspaces_workspace_correct", args=[workspace.id])
@@ -43,9 +43,10 @@ def test_a_correction_takes_and_gives_once_with_its_reason(
     rows = LedgerTransaction.objects.for_workspace(workspace.id).filter(kind=TransactionKind.CORRECTION)
     assert {row.description for row in rows} == {"Ticket 12"}
     assert "Ticket 12" in acts()[0]
+    assert ("credits_correct", "root@example.org", "Ticket 12") in audited()
 
 
-def test_a_refund_pays_back_and_takes_the_credits(root_client: Client, shop: Shop, acts: Any) -> None:
+def test_a_refund_pays_back_and_takes_the_credits(root_client: Client, shop: Shop, acts: Any, audited: Any) -> None:
     made = shop.bought()
     url = reverse("admin:billing_purchase_refund", args=[made.id])
     page = reverse("admin:billing_purchase_changelist")
@@ -61,6 +62,7 @@ def test_a_refund_pays_back_and_takes_the_credits(root_client: Client, shop: Sho
     shop.hear()  # Stripe tells of it as well
     assert (shop.again(made).refunded, shop.balance) == (400, 600)
     assert "Ticket 12" in acts()[0]
+    assert ("purchase_refund", "root@example.org", "Ticket 12") in audited()
     assert root_client.post(url, sent(amount="6.01")).status_code == 422
 
 

@@ -32,7 +32,7 @@ def test_a_persons_page_tells_where_they_are(root_client: Client, alice: User, a
 
 
 def test_second_steps_are_reset_with_a_reason(
-    root_client: Client, alice: User, alice_client: Client, acts: Any
+    root_client: Client, alice: User, alice_client: Client, acts: Any, audited: Any
 ) -> None:
     alice_client.get(reverse("accounts:profile"))
     Authenticator.objects.create(user=alice, type=Authenticator.Type.TOTP, data={})
@@ -45,10 +45,11 @@ def test_second_steps_are_reset_with_a_reason(
     assert not UserSession.objects.filter(user=alice).exists()
     assert alice_client.get(reverse("accounts:profile")).status_code == 302
     assert acts() == ["Second steps reset: Lost phone, called back"]
+    assert ("second_steps_reset", "root@example.org", "Lost phone, called back") in audited()
 
 
 def test_staff_look_as_somebody_and_are_themselves_again(
-    root: User, root_client: Client, alice: User, workspace: Workspace, acts: Any
+    root: User, root_client: Client, alice: User, workspace: Workspace, acts: Any, audited: Any
 ) -> None:
     assert begin(root_client, alice, " ").status_code == 422
     assert begin(root_client, alice).status_code == 302
@@ -63,7 +64,27 @@ def test_staff_look_as_somebody_and_are_themselves_again(
         "Looks at the site as this person",
         "No longer looks at the site as this person",
     ]
+    assert audited() == [
+        ("impersonation_begin", "root@example.org", "Ticket 12"),
+        ("impersonation_end", "root@example.org", "Ticket 12"),
+    ]
+    alice.refresh_from_db()
     assert alice.last_login is None
+
+
+def test_what_is_done_meanwhile_is_told_of_staff(
+    root_client: Client, alice: User, workspace: Workspace, audited: Any
+) -> None:
+    begin(root_client, alice)
+    root_client.post(reverse("projects:project_create", args=["mill"]), {"name": "Looked at"})
+    assert ("project_create", "root@example.org", "") in audited()
+
+
+def test_whoever_is_no_staff_any_more_looks_no_longer(root: User, root_client: Client, alice: User) -> None:
+    begin(root_client, alice)
+    root.is_superuser = False
+    root.save()
+    assert root_client.get(reverse("accounts:profile")).status_code == 302
 
 
 @pytest.mark.parametrize(

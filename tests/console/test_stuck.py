@@ -76,7 +76,7 @@ def test_the_list_costs_as_many_queries_whatever_its_length(
         assert root_client.get(reverse(RUNS)).status_code == 200
 
 
-def test_runs_are_cancelled_after_a_reason(root_client: Client, place: Place, acts: Any) -> None:
+def test_runs_are_cancelled_after_a_reason(root_client: Client, place: Place, acts: Any, audited: Any) -> None:
     runs = [run_make(place), run_make(place)]
     asked = act(root_client, RUNS, "cancel", runs)
     assert asked.status_code == 200
@@ -87,6 +87,7 @@ def test_runs_are_cancelled_after_a_reason(root_client: Client, place: Place, ac
     assert act(root_client, RUNS, "cancel", runs, reason="Customer asked").status_code == 302
     assert rows.exclude(cancel_requested_at=None).count() == 2
     assert acts() == ["Cancelled: Customer asked"] * 2
+    assert audited().count(("staff_reason", "root@example.org", "Customer asked")) == 2
 
 
 def test_runs_are_woken(root_client: Client, place: Place, acts: Any, monkeypatch: pytest.MonkeyPatch) -> None:

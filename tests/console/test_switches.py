@@ -79,7 +79,9 @@ def test_nobody_signs_up_while_that_is_off(client: Client) -> None:
     assert not User.objects.filter(email="new@example.org").exists()
 
 
-def test_staff_say_it_with_a_reason(root_client: Client, root: User, acts: Any, workspace: Workspace) -> None:
+def test_staff_say_it_with_a_reason(
+    root_client: Client, root: User, acts: Any, audited: Any, workspace: Workspace
+) -> None:
     sent = {"name": SwitchName.RUNS.value, "workspace": str(workspace.id), "reason": "Runs away"}  # on is not ticked
     assert root_client.post(reverse(ADD), {**sent, "reason": " "}).status_code == 200
     assert not Switch.objects.exists()
@@ -87,6 +89,7 @@ def test_staff_say_it_with_a_reason(root_client: Client, root: User, acts: Any, 
     row = Switch.objects.get()
     assert (row.on, row.workspace_id, row.changed_by_id) == (False, workspace.id, root.id)
     assert acts()
+    assert audited() == [("switch_set", "root@example.org", "Runs away")]
     again = root_client.post(reverse(ADD), sent)
     assert again.status_code == 200
     assert "Change that one" in again.content.decode()

@@ -17,7 +17,9 @@ from pytest_django.fixtures import Settings
 from apps.accounts.models import User
 from apps.projects import consumers, services
 from apps.projects.models import Operation, Workflow
-from apps.workspaces.models import Membership, Workspace
+from apps.projects.sharing import project_privacy_set
+from apps.workspaces.models import Membership, Role, Workspace
+from apps.workspaces.services import member_change_role
 from config.asgi import application
 from tests.projects.graphs import add, graph, node, put
 
@@ -211,7 +213,7 @@ async def test_what_is_no_message_is_refused_and_the_socket_stays(
 async def test_viewers_watch_but_do_not_change(workflow: Workflow, victor_client: Client) -> None:
     page = await Page(victor_client, workflow).open()
     await page.send(add(1, "a"))
-    assert (await page.next("refused"))["client_seq"] == 1
+    assert not (await page.next("role"))["may_edit"]
     await apply(workflow, add(1, "b"))
     assert await page.until(1) == [1]
     await page.leave()
@@ -227,6 +229,44 @@ async def test_strangers_visitors_and_the_trash_are_all_told_the_same(
     await sync_to_async(services.workflow_trash)(workflow=workflow)
     page = Page(alice_client, workflow)
     await page.wire.connect()
+    assert await page.closed() == 4404
+
+
+async def test_a_role_lowered_while_the_page_is_open_is_told_at_once(
+    workflow: Workflow, alice: User, bob: User, bob_client: Client
+) -> None:
+    """One sentence, and what was typed is not refused: the page keeps it and sends it when it may again."""
+    page = await Page(bob_client, workflow).open()
+    await page.send(add(1, "a"))
+    assert await page.until(1) == [1]
+
+    @sync_to_async
+    def give(role: Role) -> None:
+        actor = Membership.objects.get(user=alice, workspace_id=workflow.workspace_id)
+        member_change_role(actor=actor, user_id=bob.id, role=role)
+
+    await give(Role.VIEWER)
+    told = await page.next("role")
+    assert not told["may_edit"]
+    assert "Unsent changes stay in this browser." in told["detail"]
+    await page.send(add(2, "b"))
+    assert not (await page.next("role"))["may_edit"]
+    assert await sync_to_async(_ops)(workflow) == 1
+    await give(Role.EDITOR)
+    assert (await page.next("role"))["may_edit"]
+    await page.send(add(2, "b"))
+    assert await page.until(2) == [1, 2]
+    await page.leave()
+
+
+def _ops(workflow: Workflow) -> int:
+    return Operation.objects.for_workspace(workflow.workspace_id).filter(workflow=workflow).count()
+
+
+async def test_a_project_made_private_shuts_its_open_pages(workflow: Workflow, alice: User, bob_client: Client) -> None:
+    page = await Page(bob_client, workflow).open()
+    actor = await Membership.objects.aget(user=alice, workspace_id=workflow.workspace_id)
+    await sync_to_async(project_privacy_set)(actor=actor, project=workflow.project, private=True)
     assert await page.closed() == 4404
 
 

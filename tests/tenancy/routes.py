@@ -10,8 +10,14 @@ from typing import Any
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from apps.workspaces.models import Role
+
 MATRIX = Path(__file__).with_name("matrix.txt")
 _ARGUMENT = re.compile(r"[<{](?:\w+:)?(\w+)[>}]")
+
+
+# Permissions that only admins have.
+ADMINS = ("keys:write", "members:write", "billing:write", "audit:read")
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,19 @@ class Line:
     def arguments(self) -> list[str]:
         """Names of the ids in the path, the workspace left out."""
         return [name for name in _ARGUMENT.findall(self.path) if name != "workspace"]
+
+    @property
+    def scope(self) -> str:
+        """The scope of an operation."""
+        return self.need.removesuffix("+")
+
+    @property
+    def least(self) -> Role:
+        """The lowest role whose members have an operation's scope; ``+`` lets guests in."""
+        if self.need.endswith("+"):
+            return Role.GUEST
+        reading = {"read": Role.VIEWER, "comments:write": Role.VIEWER}
+        return reading.get(self.need, Role.ADMIN if self.need in ADMINS else Role.EDITOR)
 
     @property
     def key(self) -> str:
@@ -71,13 +90,19 @@ def _is_operation(path: str) -> bool:
 
 
 def operations() -> Iterator[tuple[str, str, str]]:
-    """Method, path and scope of every operation of the API. An operation without authentication has scope ""."""
+    """Method, path and scope of every operation of the API. An operation without authentication has scope "".
+
+    A ``+`` after the scope says that guests are let in.
+    """
     from config.api import api
 
     for prefix, router in api._routers:
         for path, view in router.path_operations.items():
             for operation in view.operations:
-                scopes = [getattr(check, "scope", "") for check in operation.auth_callbacks or []]
+                scopes = [
+                    getattr(check, "scope", "") + "+" * getattr(check, "guests", False)
+                    for check in operation.auth_callbacks or []
+                ]
                 for method in operation.methods:
                     plain = re.sub(r"\{\w+:(\w+)\}", r"{\1}", f"{prefix}{path}")
                     yield method, plain, scopes[0] if scopes else ""

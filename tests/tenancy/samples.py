@@ -14,8 +14,10 @@ from typing import Any
 from uuid import uuid4
 
 from apps.accounts.models import User
+from apps.common.tenancy import scope
+from apps.workspaces.inviting import member_invite
 from apps.workspaces.models import Membership, Role, Workspace
-from apps.workspaces.services import member_invite, token_issue
+from apps.workspaces.services import token_issue
 from tests.conftest import member_make
 
 
@@ -34,7 +36,22 @@ def _user(place: Place) -> Any:
 
 def _invitation(place: Place) -> Any:
     actor = Membership.objects.get(user=place.owner, workspace=place.workspace)
-    return member_invite(actor=actor, email=f"{uuid4().hex[:6]}@example.org", role=Role.EDITOR).id
+    email, project_id = f"{uuid4().hex[:6]}@example.org", place.made.get("project")
+    with scope(place.workspace.id):
+        return member_invite(actor=actor, email=email, role=Role.EDITOR, project_id=project_id).id
+
+
+def _comment(place: Place) -> Any:
+    from apps.projects.comments import comment_add
+
+    return comment_add(workflow=place.made["the workflow"], author_id=place.owner.id, body="A remark").id
+
+
+def _account(place: Place) -> Any:
+    from apps.workspaces.service_accounts import service_account_create
+
+    actor = Membership.objects.get(user=place.owner, workspace=place.workspace)
+    return service_account_create(actor=actor, name="Sample", role=Role.EDITOR).id
 
 
 def _token(place: Place) -> Any:
@@ -44,9 +61,14 @@ def _token(place: Place) -> Any:
 
 
 def _project(place: Place) -> Any:
+    """A project, shared with every guest of the place."""
     from apps.projects.services import project_create
+    from apps.projects.sharing import project_share
 
-    return project_create(workspace_id=place.workspace.id, name="Sample", actor_id=place.owner.id).id
+    project = project_create(workspace_id=place.workspace.id, name="Sample", actor_id=place.owner.id)
+    for guest in Membership.objects.filter(workspace=place.workspace, role=Role.GUEST).select_related("user"):
+        project_share(project=project, membership=guest, role=Role.GUEST)
+    return project.id
 
 
 def _workflow(place: Place) -> Any:
@@ -80,7 +102,7 @@ def _generation(place: Place) -> Any:
     credits_grant(workspace_id=workspace_id, amount=50_000_000, reason="sample", source="test", source_id=uuid4().hex)
     return generation_start(
         workspace_id=workspace_id,
-        project_id=None,
+        project_id=_project(place),
         model="sandbox/image",
         params={"prompt": "a mill"},
         inputs={},
@@ -98,7 +120,12 @@ def _asset(place: Place) -> Any:
         Image.new("RGB", (8, 8), (secrets.randbelow(256), 90, 160)).save(path)
         workspace_id, owner_id = place.workspace.id, place.owner.id
         return asset_store(
-            workspace_id=workspace_id, path=path, filename=path.name, source="upload", created_by_id=owner_id
+            workspace_id=workspace_id,
+            path=path,
+            filename=path.name,
+            source="upload",
+            created_by_id=owner_id,
+            project_id=_project(place),
         ).id
 
 
@@ -192,8 +219,11 @@ def _purchase(place: Place) -> Any:
 
 SAMPLES: dict[str, Callable[[Place], Any]] = {
     "user": _user,
+    "member_id": _user,
     "invitation": _invitation,
     "token": _token,
+    "comment": _comment,
+    "account": _account,
     "project_id": _project,
     "project": _project,
     "workflow_id": _workflow,
@@ -230,6 +260,14 @@ BODIES: dict[str, Any] = {
     "PUT /providers/{name}/key": {"key": "sk-a-sample-of-a-key"},
     "POST w/<slug:workspace>/settings/providers/<slug:provider>/key/": {"key": "sk-a-sample-of-a-key"},
     "POST /credits/purchases": {"pack": "small"},
+    "PATCH /members/{member_id}": {"role": "editor"},
+    "POST /invitations": {"email": "sample@example.org", "role": "editor"},
+    "POST /service-accounts": {"name": "A", "role": "editor"},
+    "POST /service-accounts/{account}/tokens": {"name": "A", "scopes": ["read"]},
+    "POST /workflows/{workflow_id}/comments": {"body": "A"},
+    "PATCH /workflows/{workflow_id}/comments/{comment}": {"resolved": True},
+    "PUT /projects/{project_id}/members/{member_id}": {"role": "viewer"},
+    "PUT /projects/{project_id}/privacy": {"private": True},
     "POST /projects": {"name": "A"},
     "POST /budgets": {"scope": "workspace", "period": "month", "limit": 1000000},
     "PATCH /projects/{project_id}": {"name": "A"},
@@ -274,5 +312,13 @@ ABSENT_FOR_ALL = frozenset(
         "DELETE /providers/{name}/key",
     }
 )
+# Where more is needed than the scope: the thing is somebody else's, or it is about who sees a project.
+LEAST: dict[str, Role] = {
+    "PATCH /workflows/{workflow_id}/comments/{comment}": Role.EDITOR,
+    "DELETE /workflows/{workflow_id}/comments/{comment}": Role.ADMIN,
+    "PUT /projects/{project_id}/members/{member_id}": Role.ADMIN,
+    "DELETE /projects/{project_id}/members/{member_id}": Role.ADMIN,
+    "PUT /projects/{project_id}/privacy": Role.ADMIN,
+}
 # Arguments that are no ids: nothing foreign can be named by them.
 NO_IDS = frozenset({"starter", "provider", "name"})

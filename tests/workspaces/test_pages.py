@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from apps.accounts.models import User
-from apps.workspaces import services
+from apps.workspaces import inviting, services
 from apps.workspaces.invitations import invitation_link
 from apps.workspaces.models import ApiToken, Invitation, Membership, Role, Workspace
 from tests.conftest import client_of, person_make
@@ -48,10 +48,10 @@ def test_rename(alice_client: Client, victor_client: Client, workspace: Workspac
 
 
 def test_invite_and_take_back(alice_client: Client, workspace: Workspace) -> None:
-    answer = alice_client.post("/w/mill/settings/members/invite/", {"email": "grace@example.org", "role": "editor"})
+    answer = alice_client.post("/w/mill/settings/members/invite/", {"emails": "grace@example.org", "role": "editor"})
     assert answer.status_code == 302
     assert "grace@example.org" in alice_client.get("/w/mill/settings/members/").content.decode()
-    bad = alice_client.post("/w/mill/settings/members/invite/", {"email": "nonsense", "role": "emperor"})
+    bad = alice_client.post("/w/mill/settings/members/invite/", {"emails": "nonsense", "role": "emperor"})
     assert bad.status_code == 422
     invited = Invitation.objects.for_workspace(workspace.id).get()
     alice_client.post(f"/w/mill/settings/invitations/{invited.id}/revoke/")
@@ -62,7 +62,7 @@ def test_invite_and_take_back(alice_client: Client, workspace: Workspace) -> Non
 
 def test_accept_an_invitation(alice: User, charlie_client: Client, workspace: Workspace) -> None:
     actor = Membership.objects.get(user=alice)
-    invited = services.member_invite(actor=actor, email="grace@example.org", role=Role.EDITOR)
+    invited = inviting.member_invite(actor=actor, email="grace@example.org", role=Role.EDITOR)
     path = "/invitations/" + invitation_link(invited).partition("/invitations/")[2]
     assert "Sign up" in Client().get(path).content.decode()
     stranger = charlie_client.post(path)

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.common.tenancy import scope
-from apps.workspaces import services
+from apps.workspaces import inviting, services
 from apps.workspaces.invitations import invitation_link
 from apps.workspaces.models import ApiToken, Invitation, Membership, Role, Workspace
 from apps.workspaces.tasks import invitation_mail
@@ -70,7 +70,7 @@ def test_admins_do_not_reach_for_owners(alice: User, ada: User, bob: User, works
         with pytest.raises(services.WorkspaceError, match="Only an owner"):
             services.member_change_role(actor=actor, user_id=user.id, role=role)
     with pytest.raises(services.WorkspaceError, match="Only an owner"):
-        services.member_invite(actor=actor, email="new@example.org", role=Role.OWNER)
+        inviting.member_invite(actor=actor, email="new@example.org", role=Role.OWNER)
 
 
 @pytest.mark.django_db
@@ -84,49 +84,49 @@ def test_whoever_goes_takes_their_tokens_along(alice: User, bob: User, workspace
 
 @pytest.mark.django_db
 def test_an_invitation_is_sent_accepted_and_used_up(alice: User, workspace: Workspace) -> None:
-    invited = services.member_invite(actor=membership(alice, workspace), email="Grace@Example.org", role=Role.EDITOR)
+    invited = inviting.member_invite(actor=membership(alice, workspace), email="Grace@Example.org", role=Role.EDITOR)
     invitation_mail(invitation_id=str(invited.id), language="en")
     letter = mail.outbox[-1]
     assert letter.to == ["Grace@example.org"]
     token = invitation_link(invited).rstrip("/").rpartition("/")[2]
     assert token in str(letter.body)
-    found = services.invitation_by_token(token)
+    found = inviting.invitation_by_token(token)
     assert found == invited
 
     grace = person_make("grace")
-    assert services.invitation_accept(invitation_id=invited.id, user=grace).role == Role.EDITOR
-    with pytest.raises(services.InvitationError, match="has been used"):
-        services.invitation_accept(invitation_id=invited.id, user=grace)
+    assert inviting.invitation_accept(invitation_id=invited.id, user=grace).role == Role.EDITOR
+    with pytest.raises(inviting.InvitationError, match="has been used"):
+        inviting.invitation_accept(invitation_id=invited.id, user=grace)
 
 
 @pytest.mark.django_db
 def test_an_invitation_is_for_one_address_and_a_while(alice: User, charlie: User, workspace: Workspace) -> None:
     actor = membership(alice, workspace)
-    invited = services.member_invite(actor=actor, email="grace@example.org", role=Role.EDITOR)
-    with pytest.raises(services.InvitationError, match=r"for grace@example\.org"):
-        services.invitation_accept(invitation_id=invited.id, user=charlie)
+    invited = inviting.member_invite(actor=actor, email="grace@example.org", role=Role.EDITOR)
+    with pytest.raises(inviting.InvitationError, match=r"for grace@example\.org"):
+        inviting.invitation_accept(invitation_id=invited.id, user=charlie)
     grace = person_make("grace")
     with scope(workspace.id):
         Invitation.objects.filter(id=invited.id).update(expires_at=timezone.now() - timedelta(seconds=1))
-    with pytest.raises(services.InvitationError, match="has expired"):
-        services.invitation_accept(invitation_id=invited.id, user=grace)
-    again = services.member_invite(actor=actor, email="GRACE@example.org", role=Role.VIEWER)
-    with pytest.raises(services.InvitationError, match="taken back"):
-        services.invitation_accept(invitation_id=invited.id, user=grace)
-    assert services.invitation_accept(invitation_id=again.id, user=grace).role == Role.VIEWER
+    with pytest.raises(inviting.InvitationError, match="has expired"):
+        inviting.invitation_accept(invitation_id=invited.id, user=grace)
+    again = inviting.member_invite(actor=actor, email="GRACE@example.org", role=Role.VIEWER)
+    with pytest.raises(inviting.InvitationError, match="taken back"):
+        inviting.invitation_accept(invitation_id=invited.id, user=grace)
+    assert inviting.invitation_accept(invitation_id=again.id, user=grace).role == Role.VIEWER
     assert not Membership.objects.filter(user=charlie, workspace=workspace).exists()
 
 
 @pytest.mark.django_db
 def test_members_are_not_invited_again(alice: User, bob: User, workspace: Workspace) -> None:
     with pytest.raises(services.WorkspaceError, match="already a member"):
-        services.member_invite(actor=membership(alice, workspace), email="BOB@example.org", role=Role.EDITOR)
+        inviting.member_invite(actor=membership(alice, workspace), email="BOB@example.org", role=Role.EDITOR)
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("token", ["", "x", "IjAxOSI:1:forged", "a" * 500])
 def test_a_forged_invitation_link_is_nobodys(token: str) -> None:
-    assert services.invitation_by_token(token) is None
+    assert inviting.invitation_by_token(token) is None
 
 
 @pytest.mark.django_db

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -19,6 +21,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from apps.common.tenancy import unscoped
 from apps.console.forms import ReasonForm
+from apps.workspaces.audit import audit_record
 from apps.workspaces.models import Workspace
 
 WHY = "staff look across workspaces"
@@ -136,19 +139,20 @@ def act_form(
 
 
 def many(
-    admin: Any, request: HttpRequest, rows: QuerySet[Any], *, name: str, title: str, do: Callable[[Any, str], str]
+    admin: Any, request: HttpRequest, rows: QuerySet[Any], *, act: str, title: str, do: Callable[[Any, str], str]
 ) -> HttpResponse:
     """One act on the rows that were ticked, after one reason for all. ``do(row, reason)`` does it and says what it did.
 
-    Each row is an act of its own: one that is refused (ValueError) is told, and the others are done.
+    ``act`` is the action's name in ``audit``. Each row is an act of its own: one that is refused (ValueError) is told,
+    and the others are done.
     """
     form = ReasonForm(request.POST if "reason" in request.POST else None)
     found = list(rows[:ACTS_MAX])
     if not form.is_valid():
-        more = {"rows": found, "hidden": {"action": name}, "chosen": [row.pk for row in found]}
+        more = {"rows": found, "hidden": {"action": act}, "chosen": [row.pk for row in found]}
         more["checkbox"] = ACTION_CHECKBOX_NAME
         return act_form(admin, request, form=form, title=title, does=title, back="", more=more)
-    done, refused = _each(admin, request, found, form.cleaned_data["reason"], do)
+    done, refused = _each(admin, request, found, form.cleaned_data["reason"], act, do)
     if done:
         said = ngettext("%(title)s: done for %(count)s.", "%(title)s: done for %(count)s.", done)
         messages.success(request, said % {"title": title, "count": done})
@@ -158,15 +162,23 @@ def many(
 
 
 def _each(
-    admin: Any, request: HttpRequest, rows: Iterable[Any], reason: str, do: Callable[[Any, str], str]
+    admin: Any, request: HttpRequest, rows: Iterable[Any], reason: str, act: str, do: Callable[[Any, str], str]
 ) -> tuple[int, list[str]]:
     done, refused = 0, []
+    action = getattr(admin, "audit", {}).get(act, "")
     for row in rows:
         try:
-            words = do(row, reason)
+            # What has a workspace is told there as well; what has none may ask others, so no transaction is open.
+            with transaction.atomic() if action else nullcontext():
+                words = do(row, reason)
+                if action:
+                    after = {"reason": reason}
+                    audit_record(
+                        workspace_id=row.workspace_id, action=action, target=str(row), target_id=row.pk, after=after
+                    )
+                admin.log_change(request, row, words)
         except ValueError as error:
             refused.append(_("%(row)s: %(why)s") % {"row": row, "why": error})
             continue
-        admin.log_change(request, row, words)
         done += 1
     return done, refused

@@ -51,6 +51,8 @@ class GenerationAdmin(ById, Page, ModelAdmin):  # type: ignore[misc]
         "created_at", "submitted_at", "settled_at",
     )  # fmt: skip
     actions = ("look", "cancel", "give_up")
+    list_filter_sheet = False
+    audit = {"look": "generation_look", "cancel": "generation_cancel", "give_up": "staff_reason"}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Without what was asked, which may be long."""
@@ -86,7 +88,7 @@ class GenerationAdmin(ById, Page, ModelAdmin):  # type: ignore[misc]
                 generation_look(generation=row)
             return _("Provider asked: %(reason)s") % {"reason": reason}
 
-        return many(self, request, rows, name="look", title=_("Ask the provider now"), do=do)
+        return many(self, request, rows, act="look", title=_("Ask the provider now"), do=do)
 
     @admin.action(description=gettext_lazy("Cancel"), permissions=["act"])
     def cancel(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse:
@@ -99,7 +101,7 @@ class GenerationAdmin(ById, Page, ModelAdmin):  # type: ignore[misc]
                 generation_cancel(workspace_id=row.workspace_id, generation_id=row.id)
             return _("Cancelled: %(reason)s") % {"reason": reason}
 
-        return many(self, request, rows, name="cancel", title=_("Cancel paid calls"), do=do)
+        return many(self, request, rows, act="cancel", title=_("Cancel paid calls"), do=do)
 
     @admin.action(description=gettext_lazy("Give up and release the credits"), permissions=["act"])
     def give_up(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse:
@@ -113,4 +115,4 @@ class GenerationAdmin(ById, Page, ModelAdmin):  # type: ignore[misc]
                 raise ValueError(_("Only a call whose answer was lost can be given up.")) from error
             return _("Given up: %(reason)s") % {"reason": reason}
 
-        return many(self, request, rows, name="give_up", title=_("Give up and release the credits"), do=do)
+        return many(self, request, rows, act="give_up", title=_("Give up and release the credits"), do=do)

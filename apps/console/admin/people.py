@@ -7,6 +7,7 @@ from typing import Any
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib import admin, messages
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
@@ -21,6 +22,7 @@ from apps.accounts.sessions import sessions_end
 from apps.console.admin.base import Drawn, Readable, act_form
 from apps.console.forms import ReasonForm
 from apps.workspaces.models import Membership
+from apps.workspaces.services import person_audit
 
 admin.site.unregister(User)
 
@@ -70,7 +72,7 @@ class PersonAdmin(Drawn, UserAdmin):
             second_steps_reset(user=person)
             return _("Second steps reset: %(reason)s") % {"reason": reason}
 
-        return self._one(request, object_id, _("Reset second steps"), note, do)
+        return self._one(request, object_id, "second_steps_reset", _("Reset second steps"), note, do)
 
     @action(description=gettext_lazy("Sign out everywhere"), url_path="sign-out", permissions=["act"], icon="logout")  # type: ignore[untyped-decorator]
     def sign_out(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -80,9 +82,9 @@ class PersonAdmin(Drawn, UserAdmin):
             count = sessions_end(user=person)
             return _("Signed out of %(count)s browsers: %(reason)s") % {"count": count, "reason": reason}
 
-        return self._one(request, object_id, _("Sign out everywhere"), "", do)
+        return self._one(request, object_id, "sessions_end", _("Sign out everywhere"), "", do)
 
-    def _one(self, request: HttpRequest, object_id: str, title: str, note: str, do: Any) -> HttpResponse:
+    def _one(self, request: HttpRequest, object_id: str, act: str, title: str, note: str, do: Any) -> HttpResponse:
         person: Any = self.get_object(request, object_id)
         if person is None:
             raise Http404
@@ -90,7 +92,10 @@ class PersonAdmin(Drawn, UserAdmin):
         if request.method != "POST" or not form.is_valid():
             more = {"note": note, "rows": [person]}
             return act_form(self, request, form=form, title=title, does=title, back="../change/", more=more)
-        words = do(person, form.cleaned_data["reason"])
-        self.log_change(request, person, words)
+        reason = form.cleaned_data["reason"]
+        with transaction.atomic():
+            words = do(person, reason)
+            person_audit(user=person, action=act, actor_id=request.user.pk, reason=reason)
+            self.log_change(request, person, words)
         messages.success(request, words)
         return redirect("admin:accounts_user_change", person.pk)

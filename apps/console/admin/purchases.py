@@ -22,6 +22,7 @@ from apps.common.money import credits_number
 from apps.console.admin.base import ById, Page, act_form, many
 from apps.console.admin.runs import LookFilter
 from apps.console.forms import RefundForm
+from apps.workspaces.audit import audit_record
 
 # Stripe is asked for each while the page waits.
 REPLAYS_MAX = 10
@@ -86,6 +87,13 @@ class PurchaseAdmin(ById, Page, ModelAdmin):  # type: ignore[misc]
             form.add_error("amount", str(error))
             return False
         amount = money_text(form.cents(), purchase.currency)
+        audit_record(
+            workspace_id=purchase.workspace_id,
+            action="purchase_refund",
+            target=purchase.description,
+            target_id=purchase.id,
+            after={"amount": form.cents(), "currency": purchase.currency, "reason": reason},
+        )
         words = _("Refunded %(amount)s: %(reason)s") % {"amount": amount, "reason": reason}
         self.log_change(request, purchase, words)
         messages.success(request, words)
@@ -110,6 +118,7 @@ class InboxEventAdmin(Page, ModelAdmin):  # type: ignore[misc]
         "event_id", "type", "object_id", "state", "attempts", "error", "told_at", "received_at", "due_at", "done_at",
     )  # fmt: skip
     actions = ("replay",)
+    list_filter_sheet = False
 
     @admin.action(description=gettext_lazy("Replay"), permissions=["act"])
     def replay(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse:
@@ -121,7 +130,7 @@ class InboxEventAdmin(Page, ModelAdmin):  # type: ignore[misc]
                 raise ValueError(row.error or _("Somebody is at it at this moment."))
             return _("Replayed: %(reason)s") % {"reason": reason}
 
-        return many(self, request, rows[:REPLAYS_MAX], name="replay", title=_("Replay webhooks"), do=do)
+        return many(self, request, rows[:REPLAYS_MAX], act="replay", title=_("Replay webhooks"), do=do)
 
 
 @admin.register(Reconciliation)

@@ -76,6 +76,8 @@ class RunAdmin(ById, Page, ModelAdmin):  # type: ignore[misc]
         "wake_at", "lease_until", "cancel_requested_at", "created_at", "started_at", "finished_at",
     )  # fmt: skip
     actions = ("wake", "cancel")
+    list_filter_sheet = False
+    audit = {"wake": "run_wake", "cancel": "staff_reason"}
 
     @admin.display(description=gettext_lazy("Trouble"))
     def trouble(self, run: Run) -> str:
@@ -98,7 +100,7 @@ class RunAdmin(ById, Page, ModelAdmin):  # type: ignore[misc]
                 run_wake(run=run)
             return _("Woken: %(reason)s") % {"reason": reason}
 
-        return many(self, request, rows, name="wake", title=_("Wake runs"), do=do)
+        return many(self, request, rows, act="wake", title=_("Wake runs"), do=do)
 
     @admin.action(description=gettext_lazy("Cancel"), permissions=["act"])
     def cancel(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse:
@@ -111,4 +113,4 @@ class RunAdmin(ById, Page, ModelAdmin):  # type: ignore[misc]
                 run_cancel(run=run)
             return _("Cancelled: %(reason)s") % {"reason": reason}
 
-        return many(self, request, rows, name="cancel", title=_("Cancel runs"), do=do)
+        return many(self, request, rows, act="cancel", title=_("Cancel runs"), do=do)

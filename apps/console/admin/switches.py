@@ -54,9 +54,9 @@ class SwitchAdmin(Kept, ModelAdmin):  # type: ignore[misc]
 
     def delete_model(self, request: HttpRequest, obj: Switch) -> None:
         """Through the service as well."""
-        switch_clear(switch=obj)
+        switch_clear(switch=obj, actor_id=request.user.pk)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """One by one."""
         for switch in queryset:
-            switch_clear(switch=switch)
+            switch_clear(switch=switch, actor_id=request.user.pk)

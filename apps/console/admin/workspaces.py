@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import Count, F, Max, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse
@@ -20,6 +21,7 @@ from apps.common.money import credits_number, credits_text
 from apps.common.tenancy import unscoped
 from apps.console.admin.base import WHY, Page, Readable, act_form
 from apps.console.forms import CorrectForm, GrantForm, PlanForm
+from apps.workspaces.audit import audit_record
 from apps.workspaces.models import Membership, Workspace
 from apps.workspaces.plans import PlanName
 from apps.workspaces.services import workspace_plan_set
@@ -102,9 +104,15 @@ class WorkspaceAdmin(Page, ModelAdmin):  # type: ignore[misc]
         reason, once, staff = form.cleaned_data["reason"], str(form.cleaned_data["once"]), request.user.pk
         assert staff is not None
         try:
-            credits_correct(
-                workspace_id=workspace.id, amount=form.micro(), reason=reason, source_id=once, actor_id=staff
-            )
+            with transaction.atomic():
+                credits_correct(
+                    workspace_id=workspace.id, amount=form.micro(), reason=reason, source_id=once, actor_id=staff
+                )
+                after = {"amount": form.micro(), "reason": reason}
+                target = credits_text(form.micro())
+                audit_record(
+                    workspace_id=workspace.id, action="credits_correct", target=target, target_id=once, after=after
+                )
         except InsufficientCredits as error:
             form.add_error("amount", str(error))
             return False
@@ -124,7 +132,7 @@ class WorkspaceAdmin(Page, ModelAdmin):  # type: ignore[misc]
         form = PlanForm(request.POST or None, initial={"plan": workspace.plan})
         if request.method == "POST" and form.is_valid():
             plan, reason = PlanName(form.cleaned_data["plan"]), form.cleaned_data["reason"]
-            workspace_plan_set(workspace_id=workspace.id, plan=plan)
+            workspace_plan_set(workspace_id=workspace.id, plan=plan, reason=reason, actor_id=request.user.pk)
             words = _("Plan set to %(plan)s: %(reason)s") % {"plan": plan.label, "reason": reason}
             self.log_change(request, workspace, words)
             messages.success(request, words)
@@ -140,15 +148,19 @@ class WorkspaceAdmin(Page, ModelAdmin):  # type: ignore[misc]
 
     def _granted(self, request: HttpRequest, workspace: Workspace, form: GrantForm) -> bool:
         given = form.cleaned_data
+        done: dict[str, Any] = {"target": credits_text(form.micro()), "target_id": str(given["once"])}
         try:
-            credits_grant(
-                workspace_id=workspace.id,
-                amount=form.micro(),
-                reason=given["reason"],
-                source="console",
-                source_id=str(given["once"]),
-                actor_id=request.user.pk,
-            )
+            with transaction.atomic():
+                credits_grant(
+                    workspace_id=workspace.id,
+                    amount=form.micro(),
+                    reason=given["reason"],
+                    source="console",
+                    source_id=str(given["once"]),
+                    actor_id=request.user.pk,
+                )
+                after = {"amount": form.micro(), "reason": given["reason"]}
+                audit_record(workspace_id=workspace.id, action="credits_grant", after=after, **done)
         except ReplayMismatch:
             form.add_error(None, _("This form was sent before. Open it anew to grant more."))
             return False

@@ -42,6 +42,8 @@ function logOpen(boot: Boot, mount: Mount, api: Api): OperationLog {
       },
       peers: (peers) => useDocument.setState({ peers: peers.filter((peer) => peer.user !== boot.user.id) }),
       refused: (detail) => toast(detail, "error"),
+      comments: () => document.body.dispatchEvent(new Event("workflow-comments")),
+      mayEdit: (may) => useDocument.setState({ readOnly: !may }),
     },
   });
 }
@@ -70,7 +72,7 @@ function start(): void {
   const { boot, mount } = page;
   const api = new Api(mount.workspace, boot.csrf);
   catalogueFill(listed(boot.nodeTypes), listed(boot.models), boot.settings);
-  useDocument.setState({ readOnly: mount.role === "viewer" });
+  useDocument.setState({ readOnly: !["editor", "admin", "owner"].includes(mount.role) });
   workshopOpen({ api, log: logOpen(boot, mount, api), mount, urls: boot.urls ?? {} });
   documentShow();
   createRoot(mount.element).render(<App />);

@@ -104,7 +104,7 @@ function page(clientId: string, socket = true): OperationLog & { states: SaveSta
     seq: server.rows.length,
     shelf,
     socketUrl: socket ? "ws://test" : null,
-    events: { changed: () => {}, state: (state) => states.push(state), peers: () => {}, refused: (d) => refusals.push(d) },
+    events: { changed: () => {}, state: (state) => states.push(state), peers: () => {}, refused: (d) => refusals.push(d), mayEdit: () => {}, comments: () => {} },
   });
   log.start();
   return Object.assign(log, { states, refusals });
@@ -205,6 +205,23 @@ describe("the operations log", () => {
     await settle();
     expect(log.refusals).toEqual(["No."]);
     expect(names(server.document)).toEqual(["n1", "n2"]);
+    expect(log.states.at(-1)).toBe("saved");
+  });
+
+  it("keeps unsent changes when the role is lowered, and sends them when it is raised", async () => {
+    const log = page("a");
+    await settle();
+    const sockets = server.sockets;
+    sockets[0]?.deliver({ type: "role", may_edit: false, detail: "Look only." });
+    await settle();
+    log.commit([add("n1")]);
+    await settle();
+    expect(log.states.at(-1)).toBe("stopped");
+    expect(server.rows).toHaveLength(0);
+    expect(shelf.length).toBe(1);
+    sockets[0]?.deliver({ type: "role", may_edit: true, detail: "" });
+    await settle();
+    expect(names(server.document)).toEqual(["n1"]);
     expect(log.states.at(-1)).toBe("saved");
   });
 

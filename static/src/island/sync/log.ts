@@ -17,6 +17,10 @@ export interface LogEvents {
   state(state: SaveState, pending: number, reason: string | null): void;
   peers(peers: Peer[]): void;
   refused(detail: string): void;
+  /** The reader's role changed: what the page may do from now on. */
+  mayEdit(may: boolean): void;
+  /** Somebody said something of this workflow. */
+  comments(): void;
 }
 
 export interface LogOptions {
@@ -192,9 +196,24 @@ export class OperationLog {
       case "refused":
         if (message.client_seq === null) return this.options.events.refused(message.detail);
         return this.refused(this.options.clientId, message.client_seq, message.detail);
+      case "comments":
+        return this.options.events.comments();
+      case "role":
+        return this.roleChanged(message.may_edit, message.detail);
       case "reload":
         return this.reloadSoon();
     }
+  }
+
+  /** A role was lowered (what is unsent stays in the outbox), or raised again (it goes now). */
+  private roleChanged(mayEdit: boolean, detail: string): void {
+    this.options.events.mayEdit(mayEdit);
+    this.stopReason = mayEdit ? null : detail;
+    clearTimeout(this.answerTimer);
+    this.answerTimer = undefined;
+    this.sentSeq = 0;
+    if (mayEdit) this.send();
+    this.tell();
   }
 
   private rowsReceived(rows: ReturnType<typeof rowRead>[]): void {

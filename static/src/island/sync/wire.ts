@@ -18,6 +18,8 @@ export type ServerMessage =
   | { type: "ops"; ops: WireRow[] }
   | { type: "presence"; peers: Peer[] }
   | { type: "refused"; client_seq: number | null; detail: string }
+  | { type: "comments" }
+  | { type: "role"; may_edit: boolean; detail: string }
   | { type: "reload" };
 
 /** Rows travel flat: the operation's own keys lie beside the log's. */

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('workspaces', '0007_billing_scope'),
+        ('workspaces', '0012_scopes_and_guests'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

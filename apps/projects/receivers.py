@@ -1,0 +1,31 @@
+"""What workspaces tell projects: who leaves, and who accepted an invitation to one."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.dispatch import receiver
+
+from apps.projects.models import Project
+from apps.projects.sharing import private_hand_over, project_share
+from apps.workspaces.models import Membership, Role
+from apps.workspaces.signals import invitation_accepted, member_leaving
+
+
+@receiver(member_leaving, dispatch_uid="projects")
+def private_projects_keep(membership: Membership, **_: Any) -> None:
+    """Whoever leaves takes no private project with them."""
+    private_hand_over(membership=membership)
+
+
+@receiver(invitation_accepted, dispatch_uid="projects")
+def project_enter(membership: Membership, project_id: UUID, role: str, **_: Any) -> None:
+    """List who was invited, unless they are listed already: an invitation raises nothing that somebody gave them."""
+    projects = Project._base_manager.filter(Project.LIVE, workspace_id=membership.workspace_id)
+    project = projects.filter(id=project_id).first()
+    if (
+        project is not None
+        and not project.members.for_workspace(membership.workspace_id).filter(membership=membership).exists()
+    ):
+        project_share(project=project, membership=membership, role=Role(role))

@@ -1,0 +1,103 @@
+"""Comments: who may say, change and settle what, and who hears of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.core import mail
+from django.test import Client
+
+from apps.accounts.models import User
+from apps.common.tenancy import scope
+from apps.projects import comments, services
+from apps.projects.mentions import mention_send
+from apps.projects.models import Comment, Mention, Workflow
+from apps.projects.sharing import project_privacy_set, project_share
+from apps.workspaces.models import Membership, Role, Workspace
+from tests.conftest import client_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def workflow(workspace: Workspace, alice: User) -> Workflow:
+    project = services.project_create(workspace_id=workspace.id, name="Films", actor_id=alice.id)
+    return services.workflow_create(workspace_id=workspace.id, project_id=project.id, name="Flow", actor_id=alice.id)
+
+
+def path(workflow: Workflow, rest: str = "") -> str:
+    return f"/w/mill/workflows/{workflow.id}/comments/{rest}"
+
+
+def test_a_guest_comments_changes_deletes_and_takes_back(workflow: Workflow, gwen: User, bob_client: Client) -> None:
+    guest = client_of(gwen)
+    assert guest.post(path(workflow, "new/"), {"body": "Too dark"}).status_code == 404
+    member = Membership.objects.select_related("user").get(user=gwen)
+    project_share(project=workflow.project, membership=member, role=Role.GUEST)
+    assert "Too dark" in guest.post(path(workflow, "new/"), {"body": "Too dark", "node": "n1"}).content.decode()
+    comment = Comment.objects.for_workspace(workflow.workspace_id).get()
+    assert guest.post(path(workflow, f"{comment.id}/edit/"), {"body": "Too bright"}).status_code == 200
+    answer = bob_client.post(path(workflow, "new/"), {"body": "Agreed", "parent": str(comment.id)})
+    assert "Too bright" in answer.content.decode()
+    assert bob_client.post(path(workflow, f"{comment.id}/edit/"), {"body": "no"}).status_code == 403
+    assert bob_client.post(path(workflow, f"{comment.id}/delete/")).status_code == 403
+    assert "Undo" in guest.post(path(workflow, f"{comment.id}/delete/")).content.decode()
+    assert "Too bright" not in bob_client.get(path(workflow)).content.decode()
+    assert "Too bright" in guest.post(path(workflow, f"{comment.id}/restore/")).content.decode()
+    assert (
+        "1 settled thread"
+        in bob_client.post(path(workflow, f"{comment.id}/resolve/"), {"resolved": "1"}).content.decode()
+    )
+
+
+@pytest.mark.parametrize(("body", "said"), [("  ", "Write something first."), ("x" * 4001, "has 1 too many")])
+def test_what_cannot_be_kept_is_said_and_stays_typed(
+    workflow: Workflow, alice_client: Client, body: str, said: str
+) -> None:
+    answer = alice_client.post(path(workflow, "new/"), {"body": body})
+    assert answer.status_code == 422
+    assert said in answer.content.decode()
+    assert body.strip() in answer.content.decode()
+
+
+def test_a_mention_is_mailed_and_marked_until_seen(
+    workflow: Workflow, alice: User, bob: User, bob_client: Client, victor: User
+) -> None:
+    comments.comment_add(workflow=workflow, author_id=alice.id, body="@Bob and @victor@example.org, look. @Alice too")
+    mentions = Mention.objects.for_workspace(workflow.workspace_id)
+    assert set(mentions.values_list("user", flat=True)) == {bob.id, victor.id}
+    assert mention_send(mentions.get(user=bob).id, "en")
+    assert mail.outbox[0].to == ["bob@example.org"]
+    assert "Alice named you" in bob_client.get("/w/mill/projects/mentions/").content.decode()
+    bob_client.get(path(workflow))
+    assert "named you" not in bob_client.get("/w/mill/projects/mentions/").content.decode()
+
+
+def test_nobody_hears_of_a_private_project_by_a_mention(workflow: Workflow, alice: User, bob: User) -> None:
+    actor = Membership.objects.get(user=alice)
+    comment = comments.comment_add(workflow=workflow, author_id=alice.id, body="@Bob")
+    project_privacy_set(actor=actor, project=workflow.project, private=True)
+    mention = Mention.objects.for_workspace(workflow.workspace_id).get(comment=comment)
+    assert not mention_send(mention.id, "en")
+    with scope(workflow.workspace_id):
+        assert comments.people_named("@Bob @Alice", workflow) == [alice]
+
+
+def test_comments_over_the_api(
+    workflow: Workflow, alice: User, bob: User, workspace: Workspace, token_for: Callable[..., str]
+) -> None:
+    alice_api, bob_api = (
+        Client(headers={"Authorization": f"Bearer {token_for(user, workspace)}"}) for user in (alice, bob)
+    )
+    url = f"/api/v1/workflows/{workflow.id}/comments"
+    made = alice_api.post(url, {"body": "Look"}, content_type="application/json").json()
+    answer = bob_api.post(url, {"body": "I do", "parent": made["id"]}, content_type="application/json")
+    assert answer.status_code == 201
+    assert [item["body"] for item in bob_api.get(url).json()["items"]] == ["Look", "I do"]
+    patch = {"body": "No"}
+    assert bob_api.patch(f"{url}/{made['id']}", patch, content_type="application/json").status_code == 403
+    settled = bob_api.patch(f"{url}/{made['id']}", {"resolved": True}, content_type="application/json").json()
+    assert settled["resolved_at"]
+    assert bob_api.delete(f"{url}/{made['id']}").status_code == 403
+    assert alice_api.delete(f"{url}/{made['id']}").status_code == 204
