@@ -320,7 +320,25 @@ _MENU = [
         ),
     },
 ]
+
+
+def _looks(model: str) -> dict[str, Any]:
+    """Tabs of a list that shows first what needs somebody (``?look=``)."""
+
+    page = f"admin:{model.replace('.', '_')}_changelist"
+
+    def tab(name: str, title: Any) -> dict[str, Any]:
+        return {
+            "title": title,
+            "link": lambda request: f"{reverse_lazy(page)}?look={name}",
+            "active": lambda request: request.GET.get("look", "stuck") == name,
+        }
+
+    return {"models": [model], "items": [tab("stuck", _("Stuck")), tab("live", _("Under way")), tab("all", _("All"))]}
+
+
 UNFOLD = {
+    "TABS": [_looks(model) for model in ("runs.run", "generations.generation", "billing.inboxevent")],
     "SIDEBAR": {"show_search": True, "navigation": _MENU},
     "SITE_TITLE": "Millrace",
     "SITE_HEADER": "Millrace",

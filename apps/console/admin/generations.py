@@ -51,7 +51,6 @@ class GenerationAdmin(ById, Page, ModelAdmin):  # type: ignore[misc]
         "created_at", "submitted_at", "settled_at",
     )  # fmt: skip
     actions = ("look", "cancel", "give_up")
-    list_filter_sheet = False
     audit = {"look": "generation_look", "cancel": "generation_cancel", "give_up": "staff_reason"}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

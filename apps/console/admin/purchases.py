@@ -118,7 +118,6 @@ class InboxEventAdmin(Page, ModelAdmin):  # type: ignore[misc]
         "event_id", "type", "object_id", "state", "attempts", "error", "told_at", "received_at", "due_at", "done_at",
     )  # fmt: skip
     actions = ("replay",)
-    list_filter_sheet = False
 
     @admin.action(description=gettext_lazy("Replay"), permissions=["act"])
     def replay(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse:

@@ -76,7 +76,6 @@ class RunAdmin(ById, Page, ModelAdmin):  # type: ignore[misc]
         "wake_at", "lease_until", "cancel_requested_at", "created_at", "started_at", "finished_at",
     )  # fmt: skip
     actions = ("wake", "cancel")
-    list_filter_sheet = False
     audit = {"wake": "run_wake", "cancel": "staff_reason"}
 
     @admin.display(description=gettext_lazy("Trouble"))
