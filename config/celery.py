@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import gc
 import os
+import time
 from importlib import import_module
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_init
+from celery.signals import beat_init, before_task_publish, setup_logging, worker_init
 from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -77,14 +78,32 @@ def _before_fork(sender: Any, **_: object) -> None:
         for module in _DECODERS:
             import_module(module)
     from apps.generations.catalogue_store import catalogue_unread
+    from apps.workspaces.switches import SWITCHES
 
     # Not read here: children would inherit the pool of connections of this process, which does not survive the fork.
     catalogue_unread()
+    SWITCHES.unread()
     # What is loaded by now stays. Nothing is won by looking at it again, and in a child of `work` the collector's marks
     # would copy the pages that it shares.
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_EVERY, 20, 50)
+
+
+@beat_init.connect
+def _beat_is_heard(**_: object) -> None:
+    """The scheduler notes every few seconds that it still sends; staff see when it last did."""
+    from apps.common.lanes import BEAT_EVERY_S, beat_tick
+
+    noted = 0.0
+
+    def tick(**_: object) -> None:
+        nonlocal noted
+        if time.monotonic() - noted >= BEAT_EVERY_S:
+            noted = time.monotonic()
+            beat_tick()
+
+    before_task_publish.connect(tick, weak=False)
 
 
 @app.on_after_finalize.connect

@@ -11,7 +11,9 @@ from django.core.files.storage import default_storage
 from django.db import connection
 from django.http import HttpRequest, JsonResponse
 
+from apps.console.banners import ANNOUNCEMENTS
 from apps.generations.catalogue_store import catalogue_first
+from apps.workspaces.switches import SWITCHES
 from config.celery import app
 
 log = structlog.get_logger(__name__)
@@ -25,8 +27,11 @@ def healthz(request: HttpRequest) -> JsonResponse:
 def _database() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
-    # Whoever brings traffic here asks first whether we are ready: then the staff's models are known before it comes.
+    # Whoever brings traffic here asks first whether we are ready: then what the staff keep (models, switches,
+    # announcements) is known before it comes.
     catalogue_first()
+    SWITCHES.first()
+    ANNOUNCEMENTS.first()
 
 
 def _redis() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
+from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 from config.environment import BASE_DIR, VAR_DIR, flag, number, text, words
@@ -95,6 +96,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "apps.workspaces.context.workspace",
+                "apps.console.banners.banners",
             ],
         },
     }
@@ -181,6 +183,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
+ACCOUNT_ADAPTER = "apps.workspaces.sign_up.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]  # the field can show what was typed, so it is asked once
 ACCOUNT_FORMS = {
@@ -211,6 +214,8 @@ MFA_TOTP_ISSUER = "Millrace"
 MFA_TOTP_TOLERANCE = 1  # phones' clocks are off by some seconds
 # Browsers know passkeys on https only, and on this machine itself.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PUBLIC_URL.startswith("https")
+# Staff look at the site as somebody else: superusers as people who are no staff.
+HIJACK_PERMISSION_CHECK = "apps.console.impersonation.may_impersonate"
 USERSESSIONS_ADAPTER = "allauth.usersessions.adapter.DefaultUserSessionsAdapter"
 
 # Other ways in. Google and GitHub appear where their keys are set; they vouch for the addresses they hand over.
@@ -263,7 +268,78 @@ _GREYS = dict(
         strict=True,
     )
 )
+
+
+def _superuser(request: Any) -> bool:
+    return bool(request.user.is_superuser)
+
+
+def _pages(*items: tuple[Any, str, str]) -> list[dict[str, Any]]:
+    """Links of the admin site's menu, from label, icon and the name of the page."""
+    return [
+        {"title": title, "icon": icon, "link": reverse_lazy(name), "permission": _superuser}
+        for title, icon, name in items
+    ]
+
+
+_MENU = [
+    {
+        "title": _("Operations"),
+        "items": _pages(
+            (_("Queues and workers"), "lan", "console:queues"),
+            (_("Providers"), "monitor_heart", "console:providers"),
+            (_("Runs"), "play_circle", "admin:runs_run_changelist"),
+            (_("Paid calls"), "bolt", "admin:generations_generation_changelist"),
+            (_("Stripe webhooks"), "webhook", "admin:billing_inboxevent_changelist"),
+        ),
+    },
+    {
+        "title": _("Customers"),
+        "items": _pages(
+            (_("Workspaces"), "domain", "admin:workspaces_workspace_changelist"),
+            (_("People"), "group", "admin:accounts_user_changelist"),
+        ),
+    },
+    {
+        "title": _("Money"),
+        "items": _pages(
+            (_("Purchases"), "shopping_cart", "admin:billing_purchase_changelist"),
+            (_("Ledger"), "receipt_long", "admin:billing_ledgertransaction_changelist"),
+            (_("Accounts"), "account_balance", "admin:billing_account_changelist"),
+            (_("Holds"), "lock_clock", "admin:billing_hold_changelist"),
+            (_("Reconciliation"), "compare_arrows", "admin:billing_reconciliation_changelist"),
+        ),
+    },
+    {
+        "title": _("Site"),
+        "items": _pages(
+            (_("Switches"), "toggle_on", "admin:workspaces_switch_changelist"),
+            (_("Announcements"), "campaign", "admin:console_announcement_changelist"),
+            (_("Models and prices"), "sell", "admin:generations_catalogueentry_changelist"),
+            (_("Allowed addresses"), "dns", "admin:generations_allowedaddress_changelist"),
+        ),
+    },
+]
+
+
+def _looks(model: str) -> dict[str, Any]:
+    """Tabs of a list that shows first what needs somebody (``?look=``)."""
+
+    page = f"admin:{model.replace('.', '_')}_changelist"
+
+    def tab(name: str, title: Any) -> dict[str, Any]:
+        return {
+            "title": title,
+            "link": lambda request: f"{reverse_lazy(page)}?look={name}",
+            "active": lambda request: request.GET.get("look", "stuck") == name,
+        }
+
+    return {"models": [model], "items": [tab("stuck", _("Stuck")), tab("live", _("Under way")), tab("all", _("All"))]}
+
+
 UNFOLD = {
+    "TABS": [_looks(model) for model in ("runs.run", "generations.generation", "billing.inboxevent")],
+    "SIDEBAR": {"show_search": True, "navigation": _MENU},
     "SITE_TITLE": "Millrace",
     "SITE_HEADER": "Millrace",
     "SITE_SYMBOL": "water",

@@ -28,6 +28,7 @@ urlpatterns = [
     path("", include("apps.accounts.urls")),
     path("w/<slug:workspace>/", include(workspace_urls)),
     path("accounts/", include("allauth.urls")),
+    path("", include("apps.console.urls")),
     path("admin/", admin.site.urls),
     path("api/", not_here, name="api_root"),
     path("api/<path:path>", not_here, name="api_not_here"),

@@ -6,8 +6,10 @@ import base64
 
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
+from django.db import transaction
 
 from apps.accounts.models import User
+from apps.accounts.sessions import sessions_end
 from apps.common import sealing
 
 _ABOUT = "second step"
@@ -32,6 +34,13 @@ class SecondStepAdapter(DefaultMFAAdapter):  # type: ignore[misc]
         """The name that the browser shows beside a passkey."""
         entity: dict[str, object] = super().get_public_key_credential_user_entity(user)
         return {**entity, "display_name": user.get_full_name()}
+
+
+@transaction.atomic
+def second_steps_reset(*, user: User) -> None:
+    """Take every second step and passkey from a person who lost theirs, and end their sessions."""
+    Authenticator.objects.filter(user=user).delete()
+    sessions_end(user=user)
 
 
 def second_steps_rotate() -> int:

@@ -5,16 +5,25 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from allauth.usersessions.models import UserSession
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.contrib.auth import logout
+from django.http import HttpResponse
+
+from apps.accounts.impersonation import impersonator_id, is_impersonated, refusal
+from apps.accounts.models import User
 
 NOTED_EVERY_S = 300
 _NOTED = "session_noted_at"
 
 
 class SessionMiddleware:
-    """Notes address, browser and time of a signed-in session; a page that lists them reads ``UserSession``."""
+    """Notes address, browser and time of a signed-in session; a page that lists them reads ``UserSession``.
+
+    Staff who look as somebody else are refused here what is not theirs (apps.accounts.impersonation).
+    """
 
     sync_capable = True
     async_capable = True
@@ -28,13 +37,30 @@ class SessionMiddleware:
     def __call__(self, request: Any) -> Any:
         if self._is_async:
             return self._async(request)
-        _note(request)
-        return self.get_response(request)
+        return _refused_or_noted(request) or self.get_response(request)
 
     async def _async(self, request: Any) -> Any:
-        if request.COOKIES:
-            await sync_to_async(_note)(request)
-        return await self.get_response(request)
+        refused = await sync_to_async(_refused_or_noted)(request) if request.COOKIES else None
+        return refused or await self.get_response(request)
+
+
+def _refused_or_noted(request: Any) -> HttpResponse | None:
+    if request.COOKIES and is_impersonated(request):
+        rows = User.objects.filter(pk=UUID(impersonator_id(request)), is_active=True, is_superuser=True)
+        request.impersonator = rows.first()
+        if request.impersonator is None:  # is no staff any more
+            logout(request)
+        return refusal(request)  # and not noted: it is not the person's browser
+    _note(request)
+    return None
+
+
+def sessions_end(*, user: User) -> int:
+    """Sign a person out of every browser; how many there were."""
+    rows = list(UserSession.objects.filter(user=user))
+    for row in rows:
+        row.end()
+    return len(rows)
 
 
 def _note(request: Any) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from apps.billing.customers import customer_get
 from apps.billing.models import Purchase, PurchaseState
-from apps.billing.stripe_client import stripe_call
+from apps.billing.stripe_client import stripe_call, stripe_configured
+from apps.workspaces.switches import SwitchedOff, SwitchName, switch_require
 
 # Stripe's shortest is half an hour. A page that was left open is of no use to anybody the next day.
 OPEN_FOR = timedelta(hours=2)
@@ -17,6 +20,16 @@ OPEN_FOR = timedelta(hours=2)
 
 class PurchaseRefused(Exception):
     """This cannot be bought; the message is for whoever wanted to."""
+
+
+def purchases_ask(workspace_id: UUID) -> None:
+    """PurchaseRefused where nothing can be bought: no Stripe is set up, or staff have paused purchases."""
+    if not stripe_configured():
+        raise PurchaseRefused(_("Payments are not set up on this site."))
+    try:
+        switch_require(SwitchName.PURCHASES, workspace_id)
+    except SwitchedOff as error:
+        raise PurchaseRefused(str(error)) from error
 
 
 def checkout_open(*, purchase: Purchase, email: str, return_url: str, **parameters: Any) -> Purchase:

@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from apps.billing.checkouts import OPEN_FOR, PurchaseRefused, checkout_open
+from apps.billing.checkouts import OPEN_FOR, PurchaseRefused, checkout_open, purchases_ask
 from apps.billing.fulfilment import SESSION_EXPAND, session_fulfil
 from apps.billing.models import WAITING, Purchase, PurchaseKind, PurchaseState
 from apps.billing.offers import CUSTOM_LEAST, CUSTOM_MOST, PACKS, credits_description, credits_of, money_text
@@ -24,7 +24,6 @@ from apps.billing.stripe_client import (
     StripeRefused,
     StripeUnavailable,
     stripe_call,
-    stripe_configured,
     stripe_id,
     stripe_livemode,
 )
@@ -68,8 +67,7 @@ def purchase_start(*, workspace_id: UUID, actor_id: UUID, order: Order, request_
 
     Raises PurchaseRefused, RequestReused.
     """
-    if not stripe_configured():
-        raise PurchaseRefused(_("Payments are not set up on this site."))
+    purchases_ask(workspace_id)
     bought, amount = order.terms()
     rows = Purchase.objects.for_workspace(workspace_id)
     if request_key and (found := rows.filter(request_key=request_key).first()):

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.billing.models import Dispute, Purchase
+from apps.billing.offers import money_text
 from apps.billing.postings import credits_clawback, credits_freeze, credits_topup, credits_unfreeze
 from apps.billing.stripe_client import stripe_call, stripe_id
 from apps.common.tenancy import unscoped
@@ -24,6 +25,32 @@ log = structlog.get_logger(__name__)
 FREEZES = ("needs_response", "under_review")
 LOST = "lost"
 DISPUTE = "stripe_dispute"
+
+
+class RefundRefused(ValueError):
+    """This much cannot be paid back; the message says how much can."""
+
+
+def purchase_refund(*, purchase: Purchase, amount: int, reason: str, key: str) -> Purchase:
+    """Pay ``amount`` cents back at Stripe, and take the credits they had bought. For staff; ``key``: once.
+
+    Raises RefundRefused, StripeUnavailable, StripeRefused. Where we die in between, Stripe's webhook does the rest.
+    """
+    left = purchase.paid - purchase.refunded - purchase.disputed
+    if not purchase.payment_intent_id or not 0 < amount <= left:
+        most = money_text(max(0, left), purchase.currency)
+        raise RefundRefused(_("At most %(most)s of this payment can be paid back.") % {"most": most})
+    refund = stripe_call(
+        "refunds.create",
+        key=key,
+        payment_intent=purchase.payment_intent_id,
+        amount=amount,
+        reason="requested_by_customer",
+        metadata={"reason": reason[:500]},
+    )
+    done = charge_apply(stripe_call("charges.retrieve", stripe_id(refund.charge)))
+    log.info("refunded", action="purchase_refund", purchase=str(purchase.id), amount=amount)
+    return done or purchase
 
 
 def purchase_claw_back(purchase: Purchase, dispute: Dispute | None = None) -> None:

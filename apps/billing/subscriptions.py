@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from apps.billing.checkouts import PurchaseRefused, checkout_open
+from apps.billing.checkouts import PurchaseRefused, checkout_open, purchases_ask
 from apps.billing.fulfilment import Payment, period_fulfil
 from apps.billing.models import (
     Purchase,
@@ -32,7 +32,6 @@ from apps.billing.stripe_client import (
     StripeRefused,
     StripeUnavailable,
     stripe_call,
-    stripe_configured,
     stripe_id,
     stripe_livemode,
     stripe_metadata,
@@ -62,8 +61,7 @@ def plan_start(
     ``return_url`` gives the address to come back to, by the purchase's id. Checkouts of plans that were left open
     are closed first: paid later, they would be a second subscription.
     """
-    if not stripe_configured():
-        raise PurchaseRefused(_("Payments are not set up on this site."))
+    purchases_ask(workspace_id)
     offer = PLAN_OFFERS.get(plan)
     if offer is None:
         raise PurchaseRefused(_("There is no such plan. Choose one of those that are shown."))

@@ -38,6 +38,7 @@ from apps.billing.stripe_client import StripeRefused, StripeUnavailable, stripe_
 from apps.billing.wallet import balance_get
 from apps.common.money import credits_text
 from apps.common.tenancy import unscoped
+from apps.workspaces.switches import SwitchName, switch_on
 
 log = structlog.get_logger(__name__)
 # A card that was refused is not tried again at once: an hour after the first time, then two.
@@ -98,7 +99,8 @@ def topups_due() -> list[UUID]:
         rules = TopupRule.objects.filter(enabled=True).exclude(not_before__gt=now)
         wallets = Account.objects.filter(kind=AccountKind.WALLET, workspace_id__in=rules.values("workspace_id"))
         left = dict(wallets.annotate(left=F("posted") - F("held") - F("owed")).values_list("workspace_id", "left"))
-        return [rule.workspace_id for rule in rules if left.get(rule.workspace_id, 0) < rule.threshold]
+        low = [rule.workspace_id for rule in rules if left.get(rule.workspace_id, 0) < rule.threshold]
+        return [workspace_id for workspace_id in low if switch_on(SwitchName.PURCHASES, workspace_id)]
 
 
 def topup_buy(workspace_id: UUID) -> Purchase | None:

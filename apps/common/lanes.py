@@ -7,6 +7,7 @@ any number of steps.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal, ParamSpec, Protocol, cast
@@ -14,6 +15,7 @@ from typing import Any, Literal, ParamSpec, Protocol, cast
 import structlog
 from celery import current_app, shared_task
 from celery.contrib.django.task import DjangoTask
+from django.core.cache import cache
 from django.db import transaction
 from kombu.exceptions import OperationalError
 from redis import RedisError
@@ -72,6 +74,19 @@ def lane_length(queue: Lane | str) -> int | None:
     except (OperationalError, RedisError, OSError) as error:
         log.warning("lane not asked", action="lane_length", lane=queue, error=str(error))
         return None
+
+
+# Where the scheduler says that it lives, and how often.
+BEAT_KEY = "beat.tick"
+BEAT_EVERY_S = 5.0
+
+
+def beat_tick() -> None:
+    """The scheduler has sent something just now."""
+    try:
+        cache.set(BEAT_KEY, time.time(), timeout=None)
+    except RedisError as error:
+        log.warning("tick not noted", action="beat_tick", error=str(error))
 
 
 def lane_idle(lane: str) -> bool:

@@ -17,9 +17,13 @@ AGENT_MAX = 300
 
 @dataclass(frozen=True)
 class Origin:
-    """Where an act comes from. ``person`` and ``token`` are rows, or None; whoever has neither is the system."""
+    """Where an act comes from. ``person`` and ``token`` are rows, or None; whoever has neither is the system.
+
+    ``staff``: who acts in truth, where staff look at the site as ``person``.
+    """
 
     person: Any = None
+    staff: Any = None
     token: Any = None
     address: str = ""
     agent: str = ""
@@ -36,6 +40,7 @@ class _Asked:
         known = person is not None and person.is_authenticated
         return Origin(
             person=person if known else None,
+            staff=getattr(self.request, "impersonator", None),
             token=getattr(self.request, "token", None),
             address=client_address(self.request.META),
             agent=self.request.META.get("HTTP_USER_AGENT", "")[:AGENT_MAX],

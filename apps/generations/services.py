@@ -30,6 +30,7 @@ from apps.generations.tasks import generation_cancel_send, generations_poll, sub
 from apps.providers.catalogue import MODELS, Model, inputs_problems, params_problems
 from apps.wording.schema import unknown
 from apps.workspaces.audit import audit_record
+from apps.workspaces.switches import SwitchedOff, SwitchName, provider_switch, switch_require
 
 SEED_MAX = 2**31 - 1
 
@@ -89,6 +90,7 @@ def generation_start(
     written.
     """
     found, settings, references = _settings(workspace_id, model, params, inputs or {})
+    _switches_ask(workspace_id, found)
     try:
         price = account_and_price(
             workspace_id=workspace_id,
@@ -160,6 +162,15 @@ def generation_look(*, generation: Generation) -> None:
     rows = Generation.objects.for_workspace(generation.workspace_id).filter(id=generation.id)
     if rows.filter(state__in=POLLED, delivery__isnull=True).update(poll_after=timezone.now()):
         generations_poll.delay_on_commit()
+
+
+def _switches_ask(workspace_id: UUID, model: Model) -> None:
+    """InvalidGeneration, said of the model, where staff have paused paid calls or this vendor."""
+    try:
+        switch_require(SwitchName.PAID_CALLS, workspace_id)
+        switch_require(provider_switch(model.provider), workspace_id)
+    except SwitchedOff as error:
+        raise InvalidGeneration([{"field": "model", "message": str(error)}]) from error
 
 
 def _settings(

@@ -16,6 +16,7 @@ from apps.runs.services import (
     NoSuchNode,
     NoSuchRun,
     RunNotFailed,
+    SwitchedOff,
     WorkflowTrashed,
 )
 
@@ -44,6 +45,8 @@ def as_problems() -> Iterator[None]:
         raise malformed_graph(error) from error
     except CreditsRefused as error:
         raise error.problem() from error
+    except SwitchedOff as error:
+        raise Problem("switched-off", 503, _("Paused"), str(error)) from error
     except NoSuchNode as error:
         raise Problem("no-such-node", 422, _("No such node"), str(error)) from error
     except NoSuchRun as error:

@@ -33,6 +33,8 @@ from apps.runs.preview import StepPreview, past_of, preview
 from apps.runs.subruns import cancel_ask
 from apps.runs.tasks import advance_run
 from apps.workspaces.audit import audit_record
+from apps.workspaces.switches import SwitchedOff as SwitchedOff
+from apps.workspaces.switches import SwitchName, switch_require
 
 log = structlog.get_logger(__name__)
 
@@ -179,8 +181,9 @@ def run_start(
 
     ``document`` defaults to the workflow's own; ``token_id`` is the API token that asked. Raises
     :class:`InvalidGraph`, :class:`DocumentError`, :class:`NoSuchNode`, :class:`NoSuchRun`, :class:`NoEarlierRun`,
-    :class:`CreditsRefused` (too few, or a budget; nothing was submitted or held then).
+    :class:`CreditsRefused` (too few, or a budget), :class:`SwitchedOff`; nothing was submitted or held then.
     """
+    switch_require(SwitchName.RUNS, workflow.workspace_id)
     plan, digest, document = _freeze(workflow, document, part.targets)
     part = part_resolve(workflow, plan, part)
     run = Run(
@@ -250,6 +253,11 @@ def run_cancel(*, run: Run) -> Run:
     return run
 
 
+def run_wake(*, run: Run) -> None:
+    """Have a driver look at a run now, whatever was sent before. One that is driven already is left alone."""
+    advance_run.delay_on_commit(run_id=str(run.id))
+
+
 def run_retry(*, run: Run, actor_id: UUID | None, token_id: UUID | None = None) -> Run:
     """A new run of the same graph that takes what succeeded from ``run`` and does the rest again."""
     if run.state not in (RunState.FAILED, RunState.CANCELLED):
@@ -315,6 +323,7 @@ __all__ = [
     "NoSuchRun",
     "Part",
     "RunNotFailed",
+    "SwitchedOff",
     "WorkflowTrashed",
     "cache_clear",
     "document_read",
@@ -323,5 +332,6 @@ __all__ = [
     "run_repeat",
     "run_retry",
     "run_start",
+    "run_wake",
     "workflow_of",
 ]

@@ -37,6 +37,7 @@ STARTING = (
     services.NoSuchNode,
     services.NoSuchRun,
     services.NoEarlierRun,
+    services.SwitchedOff,
 )
 
 
@@ -167,7 +168,7 @@ def version_run(request: MemberRequest, workflow_id: UUID, number: int) -> HttpR
         run = services.run_start(
             workflow=version.workflow, actor_id=request.user.id, document=version.document, version=number
         )
-    except (services.CreditsRefused, services.InvalidGraph) as error:
+    except (services.CreditsRefused, services.InvalidGraph, services.SwitchedOff) as error:
         refusal = render(request, "runs/refused.html", {"sentence": str(error)}, status=422)
         refusal["HX-Reswap"] = "afterbegin"
         return refusal

@@ -15,6 +15,10 @@ class WorkspacesConfig(AppConfig):
         """Everybody who signs up gets a workspace of their own; who comes through one's own sign-in is in that one."""
         from allauth.account import signals
         from allauth.socialaccount.signals import social_account_added, social_account_updated
+        from celery.signals import task_prerun
+        from django.core.signals import request_started
+
+        from apps.workspaces.switches import SWITCHES
 
         for signal in (signals.user_logged_in, social_account_added, social_account_updated):
             signal.connect(_came_through, dispatch_uid="workspaces.came_through")
@@ -26,6 +30,8 @@ class WorkspacesConfig(AppConfig):
         ):
             receiver = partial(_audit_person, action=action)
             signal.connect(receiver, weak=False, dispatch_uid=f"workspaces.audit.{action}")
+        for moment in (request_started, task_prerun):
+            moment.connect(SWITCHES.sync, dispatch_uid="workspaces.switches")
 
 
 def _make_workspace(sender: Any, user: Any, **kwargs: Any) -> None:

@@ -147,7 +147,10 @@ def _canonical(value: Json) -> bytes:
 
 
 def _actor(origin: Origin, actor_id: UUID | None) -> dict[str, Any]:
-    person, token = origin.person, origin.token
+    # Whoever looks through a person's eyes has done what is done meanwhile.
+    person, token = origin.staff or origin.person, origin.token
+    if origin.staff is not None:
+        actor_id = None
     if actor_id is not None and actor_id != getattr(person, "pk", None):
         # An act that somebody else asked for earlier: where from is no longer known.
         person, token = User.objects.filter(id=actor_id).first() or User(id=actor_id), None

@@ -14,6 +14,7 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from apps.accounts.impersonation import API_SCOPES, is_impersonated
 from apps.accounts.models import User
 from apps.common.problems import Problem, not_found
 from apps.common.statements import prepared, row_partial
@@ -187,6 +188,8 @@ def api_auth(
         request.scopes = role_scopes(request.role)
         if request.token is not None:
             request.scopes &= frozenset(request.token.scopes)
+        elif is_impersonated(request):
+            request.scopes &= API_SCOPES
         if needed not in request.scopes or (reader.role is Role.GUEST and not guests):
             raise forbidden(needed)
         return True

@@ -255,6 +255,30 @@ class SingleSignOn(TenantRow):
         return provider_id_of(self.workspace_id)
 
 
+class Switch(models.Model):
+    """What staff said of something that can be switched off: for one workspace, or, where that is NULL, for all.
+
+    Not scoped: it is asked before any workspace is known (apps.workspaces.switches).
+    """
+
+    name = models.CharField(_("name"), max_length=60)
+    workspace = models.ForeignKey(Workspace, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    on = models.BooleanField(_("on"))
+    reason = models.CharField(_("reason"), max_length=300)
+    changed_at = models.DateTimeField(default=timezone.now)
+    changed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        verbose_name = _("switch")
+        verbose_name_plural = _("switches")
+        constraints = [
+            models.UniqueConstraint(fields=["name", "workspace"], nulls_distinct=False, name="workspaces_switch_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 def provider_id_of(workspace_id: UUID) -> str:
     """The name of a workspace's provider: known before there is one, because a provider wants its address first."""
     return f"{SIGN_ON_PREFIX}{workspace_id}"

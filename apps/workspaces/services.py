@@ -18,6 +18,7 @@ from apps.accounts.models import User
 from apps.workspaces.access import access_poke
 from apps.workspaces.audit import audit_record, audit_row
 from apps.workspaces.models import ApiToken, Membership, Role, TokenScope, Workspace
+from apps.workspaces.plans import PlanName
 from apps.workspaces.signals import member_leaving, workspace_created
 from apps.workspaces.tasks import audit_verify as verify_log
 
@@ -137,6 +138,27 @@ def member_remove(*, actor: Membership, user_id: UUID) -> Membership:
     return member
 
 
+@transaction.atomic
+def workspace_plan_set(*, workspace_id: UUID, plan: PlanName, reason: str, actor_id: UUID | None) -> bool:
+    """Put a workspace on another plan, by staff; False when it was on that one already."""
+    workspace = Workspace.objects.select_for_update().get(id=workspace_id)
+    if workspace.plan == plan:
+        return False
+    before, workspace.plan = workspace.plan, plan
+    workspace.save(update_fields=["plan"])
+    audit_record(
+        workspace_id=workspace_id,
+        action="workspace_plan_set",
+        target=workspace.name,
+        target_id=workspace_id,
+        before={"plan": before},
+        after={"plan": plan.value, "reason": reason},
+        actor_id=actor_id,
+    )
+    log.info("plan set", action="workspace_plan_set", workspace=str(workspace_id), plan=plan)
+    return True
+
+
 def _audit_member(member: Membership, action: str, actor_id: UUID, **changed: Any) -> None:
     user = member.user
     audit_record(
@@ -198,12 +220,22 @@ def token_revoke(*, workspace_id: UUID, token_id: UUID) -> bool:
 
 
 @transaction.atomic
-def person_audit(*, user: User, action: str) -> None:
-    """Tell the admins of every workspace of a person what they did: signed in, changed their password."""
+def person_audit(*, user: User, action: str, actor_id: UUID | None = None, reason: str = "") -> None:
+    """Tell the admins of every workspace of a person what they did: signed in, changed their password.
+
+    ``actor_id``: somebody else did it to them, for this ``reason``.
+    """
     for workspace_id in (
         Membership.objects.filter(user=user).order_by("workspace_id").values_list("workspace_id", flat=True)
     ):
-        audit_record(workspace_id=workspace_id, action=action, target=user.email, target_id=user.pk, actor_id=user.pk)
+        audit_record(
+            workspace_id=workspace_id,
+            action=action,
+            target=user.email,
+            target_id=user.pk,
+            after={"reason": reason} if reason else None,
+            actor_id=actor_id or user.pk,
+        )
 
 
 def audit_verify(*, workspace_id: UUID) -> None:

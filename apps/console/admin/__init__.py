@@ -1,0 +1,27 @@
+"""The admin site's pages, by what they are about. Superusers only."""
+
+from __future__ import annotations
+
+from apps.console.admin import (
+    announcements,
+    catalogue,
+    generations,
+    money,
+    people,
+    purchases,
+    runs,
+    switches,
+    workspaces,
+)
+
+__all__ = [
+    "announcements",
+    "catalogue",
+    "generations",
+    "money",
+    "people",
+    "purchases",
+    "runs",
+    "switches",
+    "workspaces",
+]
