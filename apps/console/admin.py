@@ -21,7 +21,6 @@ from apps.common.money import credits_number, credits_text
 from apps.common.tenancy import unscoped
 from apps.console.forms import CatalogueEntryForm, GrantForm
 from apps.generations.models import AllowedAddress, CatalogueEntry
-from apps.workspaces.audit import audit_record
 from apps.workspaces.models import Membership, Workspace
 
 
@@ -130,13 +129,6 @@ class WorkspaceAdmin(_Page, ModelAdmin):  # type: ignore[misc]
         except ReplayMismatch:
             form.add_error(None, _("This form was sent before. Open it anew to grant more."))
             return False
-        audit_record(
-            workspace_id=workspace.id,
-            action="credits_grant",
-            target=credits_text(form.micro()),
-            target_id=str(given["once"]),
-            after={"amount": form.micro(), "reason": given["reason"]},
-        )
         words = _("%(amount)s granted: %(reason)s") % {"amount": credits_text(form.micro()), "reason": given["reason"]}
         self.log_change(request, workspace, words)
         messages.success(request, words)
