@@ -274,7 +274,8 @@ def plan_paid(session: Any) -> None:
 def plan_due(workspace_id: UUID, now: datetime) -> PlanName:
     """The plan that is paid for at this moment."""
     periods = Purchase.objects.for_workspace(workspace_id).filter(kind=PurchaseKind.PERIOD, state=PurchaseState.PAID)
-    newest = periods.order_by("-period_end").first()
+    # Of two that end in the same second the later one: whoever changes a plan at once begins another month.
+    newest = periods.order_by("-period_end", "-id").first()
     if newest is None:
         return PlanName.FREE
     living = Subscription.objects.for_workspace(workspace_id).filter(

@@ -132,6 +132,10 @@ def _start(workspace_id: UUID) -> Purchase | None:
                 currency=settings.BILLING_CURRENCY,
                 livemode=stripe_livemode(),
             )
+            # The insert may have waited for another purchase to be paid, which the look before could not see.
+            if not _is_low(rule):
+                transaction.set_rollback(True)
+                return None
             return made
     except IntegrityError:
         return None  # another tick was faster
