@@ -224,14 +224,14 @@ SOCIALACCOUNT_ADAPTER = "apps.workspaces.single_sign_on.SignInAdapter"
 SOCIALACCOUNT_FORMS = {"signup": "apps.accounts.entrance.SocialSignupForm"}
 SOCIALACCOUNT_REQUESTS_TIMEOUT = 8
 SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+_SOCIAL = {
+    "google": (text("GOOGLE_CLIENT_ID", ""), text("GOOGLE_CLIENT_SECRET", ""), ["profile", "email"]),
+    "github": (text("GITHUB_CLIENT_ID", ""), text("GITHUB_CLIENT_SECRET", ""), ["user:email"]),
+}
 SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {
-    name: {
-        "APPS": [{"client_id": text(f"{name.upper()}_CLIENT_ID"), "secret": text(f"{name.upper()}_CLIENT_SECRET")}],
-        "SCOPE": scope,
-        "EMAIL_AUTHENTICATION": True,
-    }
-    for name, scope in (("google", ["profile", "email"]), ("github", ["user:email"]))
-    if text(f"{name.upper()}_CLIENT_ID", "")
+    name: {"APPS": [{"client_id": client_id, "secret": secret}], "SCOPE": scope, "EMAIL_AUTHENTICATION": True}
+    for name, (client_id, secret, scope) in _SOCIAL.items()
+    if client_id
 }
 # Hosts of identity providers inside of the network of this site, which must not be reached otherwise.
 SSO_INTERNAL_HOSTS = words("SSO_INTERNAL_HOSTS", "")

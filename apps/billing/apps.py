@@ -6,3 +6,7 @@ from django.apps import AppConfig
 class BillingConfig(AppConfig):
     name = "apps.billing"
     label = "billing"
+
+    def ready(self) -> None:
+        """Listen to the workspaces below."""
+        from apps.billing import receivers  # noqa: F401

@@ -30,6 +30,7 @@ from apps.billing.subjects import budget_title, subject_choices
 from apps.billing.tasks import budget_alert, budget_alert_refused
 from apps.common.money import credits_text
 from apps.common.problems import Problem
+from apps.workspaces.audit import audit_record
 
 log = structlog.get_logger(__name__)
 # So many of those who can raise a budget are named.
@@ -195,6 +196,7 @@ def budget_create(
         _check_once(budget)
         budget.save(force_insert=True)
         _budgeted(workspace_id)
+        _tell("budget_create", budget, actor_id=actor_id, after={"period": period, **_told(budget)})
     log.info("budget created", action="budget_create", budget=str(budget.id), workspace=str(workspace_id))
     return budget
 
@@ -210,12 +212,24 @@ def budget_update(
     """Change a limit or percentages, pause, or go on. Takes effect with the next hold. BudgetMissing, BudgetInvalid."""
     with transaction.atomic():
         budget = _locked(workspace_id, budget_id)
+        before = _told(budget)
         budget.limit = budget.limit if limit is None else _limit(limit)
         budget.alerts = budget.alerts if alerts is None else _percentages(alerts)
         budget.active = budget.active if active is None else active
         budget.save(update_fields=["limit", "alerts", "active"])
         _budgeted(workspace_id)
+        _tell("budget_update", budget, before=before, after=_told(budget))
     return budget
+
+
+def _told(budget: Budget) -> dict[str, Any]:
+    return {"limit": budget.limit, "alerts": list(budget.alerts), "active": budget.active}
+
+
+def _tell(action: str, budget: Budget, **changed: Any) -> None:
+    audit_record(
+        workspace_id=budget.workspace_id, action=action, target=budget_title(budget), target_id=budget.id, **changed
+    )
 
 
 def budget_remove(*, workspace_id: UUID, budget_id: UUID) -> Budget:
@@ -225,6 +239,7 @@ def budget_remove(*, workspace_id: UUID, budget_id: UUID) -> Budget:
         budget.removed_at = timezone.now()
         budget.save(update_fields=["removed_at"])
         _budgeted(workspace_id)
+        _tell("budget_remove", budget, before=_told(budget))
     log.info("budget removed", action="budget_remove", budget=str(budget_id), workspace=str(workspace_id))
     return budget
 
@@ -239,6 +254,7 @@ def budget_restore(*, workspace_id: UUID, budget_id: UUID) -> Budget:
         budget.removed_at = None
         budget.save(update_fields=["removed_at"])
         _budgeted(workspace_id)
+        _tell("budget_restore", budget, after=_told(budget))
     return budget
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from apps.billing.models import StripeCustomer
@@ -17,6 +18,7 @@ from apps.billing.stripe_client import (
     stripe_id,
     stripe_livemode,
 )
+from apps.workspaces.audit import audit_record
 from apps.workspaces.models import Workspace
 
 log = structlog.get_logger(__name__)
@@ -52,6 +54,7 @@ def portal_open(*, workspace_id: UUID, email: str, return_url: str) -> str:
     """The address of Stripe's portal for this workspace: cards, tax ids, invoices, cancelling a plan."""
     customer = customer_get(workspace_id=workspace_id, email=email)
     session = stripe_call("billing_portal.sessions.create", customer=customer.customer_id, return_url=return_url)
+    audit_record(workspace_id=workspace_id, action="portal_open", target_id=customer.customer_id)
     return str(session.url)
 
 
@@ -80,9 +83,27 @@ def card_keep(session: Any) -> StripeCustomer | None:
     method = stripe_call("payment_methods.retrieve", stripe_id(intent.payment_method))
     settings_of = {"default_payment_method": method.id}
     stripe_call("customers.update", customer.customer_id, invoice_settings=settings_of)
-    customer.method_id, customer.method_label = method.id, _label(method)
-    customer.save(update_fields=["method_id", "method_label"])
-    return customer
+    return _card_keep(customer, method)
+
+
+@transaction.atomic
+def _card_keep(customer: StripeCustomer, method: Any) -> StripeCustomer:
+    """Told once, be it that the buyer comes back first or Stripe's event."""
+    locked: StripeCustomer = StripeCustomer.objects.select_for_update().get(id=customer.id)
+    # By the id: the label is in the language of whoever is here.
+    before = {"method": locked.method_id}
+    locked.method_id, locked.method_label = method.id, _label(method)
+    locked.save(update_fields=["method_id", "method_label"])
+    after = {"method": method.id}
+    audit_record(
+        workspace_id=locked.workspace_id,
+        action="card_keep",
+        before=before,
+        after=after,
+        target=locked.method_label,
+        target_id=locked.customer_id,
+    )
+    return locked
 
 
 def card_look(*, workspace_id: UUID, session_id: str) -> bool:

@@ -13,18 +13,20 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from apps.billing.customers import card_keep, card_refresh
 from apps.billing.fulfilment import intent_fulfil
-from apps.billing.models import InboxEvent, InboxState, StripeCustomer
+from apps.billing.models import Dispute, InboxEvent, InboxState, Purchase, StripeCustomer, Subscription
 from apps.billing.purchases import session_look
 from apps.billing.refunds import charge_apply, dispute_apply
 from apps.billing.stripe_client import stripe_call
 from apps.billing.subscriptions import invoice_look, subscription_look
 from apps.common.ids import uuid7
+from apps.common.models import TenantModel
 from apps.common.tenancy import unscoped
+from apps.workspaces.audit import audit_record
 
 log = structlog.get_logger(__name__)
 CLAIM = timedelta(minutes=2)
@@ -111,8 +113,44 @@ def inbox_due() -> list[UUID]:
 def inbox_replay(*, inbox_id: UUID) -> bool:
     """Work on an event again, done or failed, from the first attempt; whether it went well. For staff."""
     rows = InboxEvent.objects.filter(id=inbox_id).exclude(state=InboxState.WAITING, due_at__gt=timezone.now())
-    rows.update(state=InboxState.WAITING, attempts=0, error="", due_at=timezone.now(), done_at=None)
+    with transaction.atomic():
+        for row in rows.select_for_update():
+            before, row.state, row.attempts, row.error = row.state, InboxState.WAITING, 0, ""
+            row.due_at, row.done_at = timezone.now(), None
+            row.save(update_fields=["state", "attempts", "error", "due_at", "done_at"])
+            _replay_tell(row, before)
     return inbox_work(inbox_id)
+
+
+# Where an object's id is kept once we know whose it is. A charge's is not: what it tells is in the log by itself.
+_KNOWN_BY: tuple[tuple[type[TenantModel], str], ...] = (
+    (Purchase, "session_id"),
+    (Purchase, "invoice_id"),
+    (Purchase, "payment_intent_id"),
+    (Subscription, "subscription_id"),
+    (Dispute, "dispute_id"),
+    (StripeCustomer, "customer_id"),
+    (StripeCustomer, "method_id"),
+)
+
+
+def _replay_tell(row: InboxEvent, before: str) -> None:
+    """In the log of the workspace that the event is about, where that is known."""
+    with unscoped("Stripe names an object, and the object tells the workspace"):
+        found = (
+            model.objects.filter(**{name: row.object_id}).values_list("workspace_id", flat=True).first()
+            for model, name in _KNOWN_BY
+        )
+        workspace_id = next(filter(None, found), None)
+    log.info("event replayed", action="inbox_replay", told=row.event_id, workspace=str(workspace_id or ""))
+    if workspace_id is not None:
+        audit_record(
+            workspace_id=workspace_id,
+            action="inbox_replay",
+            target=row.type,
+            target_id=row.event_id,
+            before={"state": before},
+        )
 
 
 def inbox_forget() -> None:

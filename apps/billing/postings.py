@@ -21,11 +21,15 @@ from apps.billing.models import Account, AccountKind, Entry, LedgerTransaction, 
 from apps.billing.wallet import InsufficientCredits, amount_check, balance_of
 from apps.common.ids import uuid7
 from apps.common.live import poke
+from apps.common.money import credits_text
+from apps.workspaces.audit import audit_record
 
 BOUGHT = {
     TransactionKind.TOPUP: (AccountKind.PAYMENTS, LotPriority.BOUGHT),
     TransactionKind.PLAN: (AccountKind.PLANS, LotPriority.PLAN),
 }
+
+BY_HAND = {TransactionKind.GRANT: "credits_grant", TransactionKind.CORRECTION: "credits_correct"}
 
 
 class ReplayMismatch(ValueError):
@@ -242,6 +246,7 @@ def _post(asked: Request, move: Callable[[Account], Move | Exception]) -> Ledger
             if isinstance(decided, Exception):
                 refused = decided
             elif line_write(wallet, asked, decided):
+                _tell(asked)
                 made = _again(asked)
                 _collect(ledger.wallet_lock(asked.workspace_id))
     # Raised out here: an exception through the block would spoil the caller's transaction for good.
@@ -251,6 +256,19 @@ def _post(asked: Request, move: Callable[[Account], Move | Exception]) -> Ledger
         raise ReplayMismatch(ReplayMismatch.__doc__)
     poke(f"billing.{asked.workspace_id}")
     return made
+
+
+def _tell(asked: Request) -> None:
+    """What staff gave or put right by hand is in the workspace's audit log, once as the line is."""
+    if asked.kind in BY_HAND and asked.actor_id is not None:
+        audit_record(
+            workspace_id=asked.workspace_id,
+            action=BY_HAND[asked.kind],
+            target=credits_text(asked.asked),
+            target_id=asked.source_id,
+            after={"amount": asked.asked, "reason": asked.description},
+            actor_id=asked.actor_id,
+        )
 
 
 def line_write(wallet: Account, asked: Request, move: Move) -> bool:

@@ -29,6 +29,7 @@ from apps.billing.stripe_client import (
 )
 from apps.billing.subscriptions import plan_paid
 from apps.common.tenancy import unscoped
+from apps.workspaces.audit import audit_record
 
 log = structlog.get_logger(__name__)
 # How often whoever waits on the page makes us ask Stripe, and how often the sweep does.
@@ -86,6 +87,14 @@ def purchase_start(*, workspace_id: UUID, actor_id: UUID, order: Order, request_
                 livemode=stripe_livemode(),
                 actor_id=actor_id,
                 request_key=request_key or None,
+            )
+            audit_record(
+                workspace_id=workspace_id,
+                action="purchase_start",
+                target=made.description,
+                target_id=made.id,
+                after={"credits": bought, "amount": amount, "currency": made.currency},
+                actor_id=actor_id,
             )
             return made
     except IntegrityError:

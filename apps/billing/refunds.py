@@ -18,7 +18,9 @@ from apps.billing.models import Dispute, Purchase
 from apps.billing.offers import money_text
 from apps.billing.postings import credits_clawback, credits_freeze, credits_topup, credits_unfreeze
 from apps.billing.stripe_client import stripe_call, stripe_id
+from apps.common.origin import Origin, origin
 from apps.common.tenancy import unscoped
+from apps.workspaces.audit import audit_record
 
 log = structlog.get_logger(__name__)
 # A bank that only asks has taken nothing yet.
@@ -64,7 +66,8 @@ def purchase_claw_back(purchase: Purchase, dispute: Dispute | None = None) -> No
     if missing == 0:
         return
     purchase.clawbacks += 1
-    purchase.clawed_back = target
+    before, purchase.clawed_back = purchase.clawed_back, target
+    changed = {"before": {"clawed_back": before}, "after": {"clawed_back": target}}
     again = f"{purchase.id}:{purchase.clawbacks}"
     if missing < 0:
         # A bank sent a refund back: the buyer has paid after all.
@@ -75,6 +78,7 @@ def purchase_claw_back(purchase: Purchase, dispute: Dispute | None = None) -> No
             source_id=again,
             description=_("Paid after all: %(what)s") % {"what": purchase.description},
         )
+        _tell("purchase_give_back", purchase, **changed)
         return
     taken = credits_clawback(
         workspace_id=purchase.workspace_id,
@@ -84,7 +88,21 @@ def purchase_claw_back(purchase: Purchase, dispute: Dispute | None = None) -> No
         description=_("Paid back: %(what)s") % {"what": purchase.description},
         topup_id=purchase.topup_id,
     )
+    if dispute is None:
+        _tell("purchase_claw_back", purchase, **changed)
     log.info("credits clawed back", action="purchase_claw_back", purchase=str(purchase.id), asked=missing, taken=taken)
+
+
+def _tell(action: str, purchase: Purchase, **changed: Any) -> None:
+    # Whoever's page or replay made us look, this is Stripe's word.
+    with origin(Origin()):
+        audit_record(
+            workspace_id=purchase.workspace_id,
+            action=action,
+            target=purchase.description,
+            target_id=purchase.id,
+            **changed,
+        )
 
 
 @transaction.atomic
@@ -108,13 +126,18 @@ def dispute_apply(dispute: Any) -> Dispute | None:
     purchase = _paid_by(stripe_id(dispute.payment_intent))
     if purchase is None:
         return None
-    row = _dispute_row(purchase, dispute)
+    row, is_new = _dispute_row(purchase, dispute)
+    was_open = row.settled_at is None
     row.status = dispute.status
     if dispute.status in FREEZES and not row.frozen and row.settled_at is None:
         _freeze(purchase, row)
     elif dispute.status not in FREEZES and not dispute.status.startswith("warning_needs"):
         _close(purchase, row)
     row.save()
+    if is_new or (was_open and row.settled_at is not None):
+        action = "dispute_open" if row.settled_at is None else "dispute_close"
+        told = {"dispute": row.dispute_id, "status": row.status, "amount": row.amount, "frozen": row.frozen}
+        _tell(action, purchase, after=told)
     return row
 
 
@@ -124,12 +147,12 @@ def disputes_look(charge_id: str) -> None:
         dispute_apply(dispute)
 
 
-def _dispute_row(purchase: Purchase, dispute: Any) -> Dispute:
+def _dispute_row(purchase: Purchase, dispute: Any) -> tuple[Dispute, bool]:
     rows = Dispute.objects.for_workspace(purchase.workspace_id)
     first = {"purchase": purchase, "amount": dispute.amount, "reason": dispute.reason, "status": dispute.status}
     row: Dispute
-    row, _made = rows.get_or_create(dispute_id=dispute.id, defaults={"workspace_id": purchase.workspace_id, **first})
-    return row
+    row, made = rows.get_or_create(dispute_id=dispute.id, defaults={"workspace_id": purchase.workspace_id, **first})
+    return row, made
 
 
 def _freeze(purchase: Purchase, row: Dispute) -> None:

@@ -37,6 +37,7 @@ from apps.billing.stripe_client import (
     stripe_metadata,
 )
 from apps.common.tenancy import unscoped
+from apps.workspaces.audit import audit_record
 from apps.workspaces.models import Workspace
 from apps.workspaces.plans import PlanName
 
@@ -68,17 +69,7 @@ def plan_start(
     if subscription_find(workspace_id) is not None:
         raise PurchaseRefused(_("This workspace has a plan already. Change it instead."))
     _plans_close(workspace_id)
-    purchase = Purchase.objects.for_workspace(workspace_id).create(
-        workspace_id=workspace_id,
-        kind=PurchaseKind.PLAN,
-        description=_("%(plan)s plan, monthly") % {"plan": plan.label},
-        credits=0,
-        amount=offer.amount,
-        currency=settings.BILLING_CURRENCY,
-        livemode=stripe_livemode(),
-        plan=plan,
-        actor_id=actor_id,
-    )
+    purchase = _plan_purchase(workspace_id, actor_id, offer)
     return checkout_open(
         purchase=purchase,
         email=email,
@@ -87,6 +78,30 @@ def plan_start(
         line_items=[{"price": price_id(offer), "quantity": 1}],
         subscription_data={"metadata": {"workspace": str(workspace_id)}},
     )
+
+
+@transaction.atomic
+def _plan_purchase(workspace_id: UUID, actor_id: UUID, offer: PlanOffer) -> Purchase:
+    made: Purchase = Purchase.objects.for_workspace(workspace_id).create(
+        workspace_id=workspace_id,
+        kind=PurchaseKind.PLAN,
+        description=_("%(plan)s plan, monthly") % {"plan": offer.plan.label},
+        credits=0,
+        amount=offer.amount,
+        currency=settings.BILLING_CURRENCY,
+        livemode=stripe_livemode(),
+        plan=offer.plan,
+        actor_id=actor_id,
+    )
+    audit_record(
+        workspace_id=workspace_id,
+        action="plan_start",
+        target=made.description,
+        target_id=made.id,
+        after={"plan": offer.plan.value, "amount": offer.amount, "currency": made.currency},
+        actor_id=actor_id,
+    )
+    return made
 
 
 def _plans_close(workspace_id: UUID) -> None:
@@ -141,10 +156,24 @@ def plan_change(*, workspace_id: UUID, plan: PlanName) -> Subscription:
         cancel_at_period_end=False,
         **({"billing_cycle_anchor": "now", "payment_behavior": "error_if_incomplete"} if is_up else {}),
     )
-    row = subscription_apply(changed)
+    row = _changed_apply(subscription, changed, plan)
     if is_up and changed.latest_invoice:
         invoice_look(stripe_id(changed.latest_invoice))
+    return row
+
+
+@transaction.atomic
+def _changed_apply(before: Subscription, changed: Any, plan: PlanName) -> Subscription:
+    row = subscription_apply(changed)
     assert row is not None
+    audit_record(
+        workspace_id=before.workspace_id,
+        action="plan_change",
+        target=str(plan.label),
+        target_id=before.subscription_id,
+        before={"plan": before.plan},
+        after={"plan": plan.value},
+    )
     return row
 
 
@@ -243,7 +272,8 @@ def plan_paid(session: Any) -> None:
 def plan_due(workspace_id: UUID, now: datetime) -> PlanName:
     """The plan that is paid for at this moment."""
     periods = Purchase.objects.for_workspace(workspace_id).filter(kind=PurchaseKind.PERIOD, state=PurchaseState.PAID)
-    newest = periods.order_by("-period_end").first()
+    # Of two that end in the same second the later one: whoever changes a plan at once begins another month.
+    newest = periods.order_by("-period_end", "-id").first()
     if newest is None:
         return PlanName.FREE
     living = Subscription.objects.for_workspace(workspace_id).filter(

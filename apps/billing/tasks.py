@@ -11,6 +11,7 @@ from django.utils import timezone
 from apps.billing import expiry
 from apps.billing.alerts import alert_refused, alert_send, alerts_lost
 from apps.billing.audit import ledger_audit
+from apps.billing.endings import plan_follow, plans_follow
 from apps.billing.inbox import inbox_due, inbox_forget, inbox_work
 from apps.billing.purchases import purchases_sweep
 from apps.billing.reconciliation import reconcile_nightly
@@ -110,6 +111,13 @@ def plan_sweep(**_: object) -> None:
     """Lower plans whose paid time is over."""
     if stripe_configured():
         plans_sweep()
+        plans_follow()
+
+
+@lane_task("io")
+def plan_end(*, workspace_id: str, **_: object) -> None:
+    """Have the plan of a workspace end, or go on, as the workspace does."""
+    plan_follow(UUID(workspace_id))
 
 
 @lane_task("io")

@@ -7,7 +7,7 @@ a lost answer cannot pay twice. One purchase lifts the balance above the thresho
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -38,6 +38,7 @@ from apps.billing.stripe_client import StripeRefused, StripeUnavailable, stripe_
 from apps.billing.wallet import balance_get
 from apps.common.money import credits_text
 from apps.common.tenancy import unscoped
+from apps.workspaces.audit import audit_record
 from apps.workspaces.switches import SwitchName, switch_on
 
 log = structlog.get_logger(__name__)
@@ -74,19 +75,21 @@ def topup_set(*, workspace_id: UUID, enabled: bool, terms: TopupTerms) -> TopupR
         raise TopupRefused(_("Automatic top-up is not offered where tax is added to prices."))
     if enabled and (customer is None or not customer.method_id):
         raise TopupRefused(_("Add a card first: automatic top-up pays with it."))
-    values = {
-        "enabled": enabled,
-        "threshold": terms.threshold,
-        "credits": terms.credits,
-        "monthly_cap": terms.monthly_cap,
-        "failures": 0,
-        "not_before": None,
-        "cap_told_at": None,
-    }
-    row: TopupRule
-    row, _made = TopupRule.objects.for_workspace(workspace_id).update_or_create(
-        workspace_id=workspace_id, defaults=values
-    )
+    values = {"enabled": enabled, **asdict(terms)}
+    again = {"failures": 0, "not_before": None, "cap_told_at": None}
+    rows = TopupRule.objects.for_workspace(workspace_id)
+    with transaction.atomic():
+        before = rows.select_for_update().values(*values).first()
+        row: TopupRule
+        row, _made = rows.update_or_create(workspace_id=workspace_id, defaults={**values, **again})
+        audit_record(
+            workspace_id=workspace_id,
+            action="topup_set",
+            before=before,
+            after=values,
+            target=credits_description(terms.credits),
+            target_id=row.pk,
+        )
     return row
 
 
@@ -96,7 +99,7 @@ def topups_due() -> list[UUID]:
         return []
     now = timezone.now()
     with unscoped("a tick looks at all workspaces"):
-        rules = TopupRule.objects.filter(enabled=True).exclude(not_before__gt=now)
+        rules = TopupRule.objects.filter(enabled=True, workspace__erase_at=None).exclude(not_before__gt=now)
         wallets = Account.objects.filter(kind=AccountKind.WALLET, workspace_id__in=rules.values("workspace_id"))
         left = dict(wallets.annotate(left=F("posted") - F("held") - F("owed")).values_list("workspace_id", "left"))
         low = [rule.workspace_id for rule in rules if left.get(rule.workspace_id, 0) < rule.threshold]
@@ -131,6 +134,10 @@ def _start(workspace_id: UUID) -> Purchase | None:
                 currency=settings.BILLING_CURRENCY,
                 livemode=stripe_livemode(),
             )
+            # The insert may have waited for another purchase to be paid, which the look before could not see.
+            if not _is_low(rule):
+                transaction.set_rollback(True)
+                return None
             return made
     except IntegrityError:
         return None  # another tick was faster

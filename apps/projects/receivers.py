@@ -8,7 +8,7 @@ from uuid import UUID
 from django.dispatch import receiver
 
 from apps.projects.models import Project
-from apps.projects.sharing import private_hand_over, project_share
+from apps.projects.sharing import member_list, private_hand_over
 from apps.workspaces.models import Membership, Role
 from apps.workspaces.signals import invitation_accepted, member_leaving
 
@@ -28,4 +28,4 @@ def project_enter(membership: Membership, project_id: UUID, role: str, **_: Any)
         project is not None
         and not project.members.for_workspace(membership.workspace_id).filter(membership=membership).exists()
     ):
-        project_share(project=project, membership=membership, role=Role(role))
+        member_list(project=project, membership=membership, role=Role(role))

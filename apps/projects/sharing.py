@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -9,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from apps.projects.models import PROJECT_ROLES, Project, ProjectMember
 from apps.workspaces.access import access_poke
+from apps.workspaces.audit import audit_record, audit_row
 from apps.workspaces.models import Membership, Role
 
 
@@ -29,8 +31,10 @@ def _admin_check(project: Project, besides: int) -> None:
 
 
 @transaction.atomic
-def project_share(*, project: Project, membership: Membership, role: Role) -> ProjectMember:
-    """Give a member of the workspace a role in the project. Guests of the workspace are guests here, too.
+def member_list(*, project: Project, membership: Membership, role: Role) -> ProjectMember:
+    """List a member of the workspace in the project with a role, as part of an act that is in the audit log itself.
+
+    Guests of the workspace are guests here, too.
 
     Raises SharingError for a role that projects do not have, and for the last admin of a private project.
     """
@@ -56,11 +60,41 @@ def project_share(*, project: Project, membership: Membership, role: Role) -> Pr
 
 
 @transaction.atomic
+def project_share(*, project: Project, membership: Membership, role: Role) -> ProjectMember:
+    """Give a member of the workspace a role in the project. SharingError as :func:`member_list`."""
+    _lock(project)
+    before = _listed(project, membership).first()
+    row = member_list(project=project, membership=membership, role=role)
+    if before is None or before.role != role:
+        old = None if before is None else {"role": before.role}
+        _tell("project_share", project, membership, before=old, after={"role": role.value, "project": project.name})
+    return row
+
+
+def _listed(project: Project, membership: Membership) -> Any:
+    return ProjectMember.objects.for_workspace(project.workspace_id).filter(project=project, membership=membership)
+
+
+def _tell(action: str, project: Project, membership: Membership, **changed: Any) -> None:
+    audit_record(
+        workspace_id=project.workspace_id,
+        action=action,
+        target=membership.user.email,
+        target_id=membership.user_id,
+        **changed,
+    )
+
+
+@transaction.atomic
 def project_unshare(*, project: Project, membership: Membership) -> None:
     """Take a member off the project's list. SharingError for the last admin of a private project."""
     _lock(project)
     _admin_check(project, membership.id)
-    ProjectMember.objects.for_workspace(project.workspace_id).filter(project=project, membership=membership).delete()
+    row = _listed(project, membership).first()
+    if row is None:
+        return
+    row.delete()
+    _tell("project_unshare", project, membership, before={"role": row.role, "project": project.name})
     access_poke(membership.user_id)
 
 
@@ -75,8 +109,9 @@ def project_privacy_set(*, actor: Membership, project: Project, private: bool) -
             defaults={"role": Role.ADMIN},
             create_defaults={"workspace_id": project.workspace_id, "role": Role.ADMIN},
         )
-    project.private = private
+    before, project.private = project.private, private
     project.save(update_fields=["private"])
+    audit_row("project_privacy_set", project, actor.user_id, before={"private": before}, after={"private": private})
     people = Membership.objects.filter(workspace_id=project.workspace_id)
     access_poke(*people.values_list("user_id", flat=True))
     return project

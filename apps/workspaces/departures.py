@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.workspaces.forgetting import owned_alone
-from apps.workspaces.services import WorkspaceError
+from apps.workspaces.services import WorkspaceError, person_audit
 
 PERSON_GRACE = timedelta(days=14)
 
@@ -30,9 +30,12 @@ def account_close(*, user: User, typed: str) -> User:
     if locked.erase_at is None:
         locked.erase_at = timezone.now() + PERSON_GRACE
         locked.save(update_fields=["erase_at"])
+        person_audit(user=locked, action="account_close")
     return locked
 
 
+@transaction.atomic
 def account_keep(*, user: User) -> None:
     """Take it back."""
-    User.objects.filter(id=user.id, is_active=True).update(erase_at=None)
+    if User.objects.filter(id=user.id, is_active=True).exclude(erase_at=None).update(erase_at=None):
+        person_audit(user=user, action="account_keep")

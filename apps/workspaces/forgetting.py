@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.common.tenancy import unscoped
+from apps.workspaces.audit import person_forget
 from apps.workspaces.models import ApiToken, Membership, Role, Workspace
 from apps.workspaces.signals import member_leaving
 
@@ -29,7 +30,7 @@ def people_due() -> list[UUID]:
 
 @transaction.atomic
 def person_erase(user_id: UUID) -> bool:
-    """Forget a person: out of every workspace, no token, no way to sign in, no name. What they made stays.
+    """Forget a person: out of every workspace and its log, no token, no way to sign in, no name. What they made stays.
 
     False when they changed their mind, or became a last owner meanwhile: then they are asked again.
     """
@@ -47,6 +48,7 @@ def person_erase(user_id: UUID) -> bool:
     with unscoped("a person's tokens, wherever they are"):
         ApiToken.objects.filter(created_by_id=user_id, revoked_at=None).update(revoked_at=timezone.now())
     EmailAddress.objects.filter(user_id=user_id).delete()
+    person_forget(user_id=user_id, email=user.email)
     user.set_unusable_password()
     user.email, user.name, user.is_active = f"{user_id}@erased.invalid", "", False
     user.is_staff = user.is_superuser = False

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.common.tenancy import scope, unscoped
+from apps.workspaces.audit import audit_row
 from apps.workspaces.invitations import SALT
 from apps.workspaces.models import Invitation, Membership, Role
 from apps.workspaces.services import WorkspaceError, may_touch_check, members_lock
@@ -81,8 +82,15 @@ def member_invite(*, actor: Membership, email: str, role: Role, project_id: UUID
         invited_by_id=actor.user_id,
         expires_at=now + timedelta(days=INVITATION_DAYS),
     )
+    audit_row("member_invite", invitation, actor.user_id, after=_given(invitation))
     invitation_mail.delay_on_commit(invitation_id=str(invitation.id), language=get_language() or "en")
     return invitation
+
+
+def _given(invitation: Invitation) -> dict[str, str]:
+    """What it lets in to, for the audit log."""
+    where = {"project": str(invitation.project_id)} if invitation.project_id else {}
+    return {"role": str(invitation.role), **where}
 
 
 def _address(email: str) -> str:
@@ -128,14 +136,19 @@ def invitation_resend(*, actor: Membership, invitation: Invitation) -> Invitatio
     fresh = {"expires_at": expires_at, "invited_by_id": actor.user_id}
     if not rows.filter(accepted_at=None, revoked_at=None).update(**fresh):
         raise WorkspaceError(_("This invitation is over. Invite the address again."))
+    audit_row("invitation_resend", invitation, actor.user_id, after={"expires_at": expires_at})
     invitation_mail.delay_on_commit(invitation_id=str(invitation.id), language=get_language() or "en")
     return invitation
 
 
+@transaction.atomic
 def invitation_revoke(*, workspace_id: UUID, invitation_id: UUID) -> None:
     """Take an open invitation back; its link then says so."""
     rows = Invitation.objects.for_workspace(workspace_id).filter(id=invitation_id, accepted_at=None, revoked_at=None)
-    rows.update(revoked_at=timezone.now())
+    for invitation in rows.select_for_update():
+        invitation.revoked_at = timezone.now()
+        invitation.save(update_fields=["revoked_at"])
+        audit_row("invitation_revoke", invitation)
 
 
 def invitation_by_token(token: str) -> Invitation | None:
@@ -205,6 +218,7 @@ def invitation_accept(*, invitation_id: UUID, user: User) -> Membership:
     )
     invitation.accepted_at = timezone.now()
     invitation.save(update_fields=["accepted_at"])
+    audit_row("invitation_accept", invitation, user.pk, after=_given(invitation))
     if invitation.project_id is not None:
         sent = {"membership": membership, "project_id": invitation.project_id, "role": invitation.role}
         invitation_accepted.send(sender=Invitation, **sent)

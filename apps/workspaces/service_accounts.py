@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -11,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.common.ids import uuid7
+from apps.workspaces.audit import audit_record
 from apps.workspaces.models import ApiToken, Membership, Role, ServiceAccount
 from apps.workspaces.services import WorkspaceError, token_issue
 
@@ -35,7 +37,19 @@ def service_account_create(*, actor: Membership, name: str, role: Role) -> Servi
     user = User.objects.create_user(_ADDRESS.format(id=user_id), id=user_id, name=name, is_service=True)
     Membership.objects.create(workspace_id=actor.workspace_id, user=user, role=role)
     account: ServiceAccount = accounts.create(workspace_id=actor.workspace_id, user=user, made_by_id=actor.user_id)
+    _tell("service_account_create", account, actor.user_id, after={"role": role.value})
     return account
+
+
+def _tell(action: str, account: ServiceAccount, actor_id: UUID | None = None, **changed: Any) -> None:
+    audit_record(
+        workspace_id=account.workspace_id,
+        action=action,
+        actor_id=actor_id,
+        target=account.user.name,
+        target_id=account.user_id,
+        **changed,
+    )
 
 
 @transaction.atomic
@@ -47,6 +61,7 @@ def service_account_delete(*, account: ServiceAccount) -> None:
     Membership.objects.filter(workspace_id=account.workspace_id, user_id=account.user_id).delete()
     User.objects.filter(id=account.user_id).update(is_active=False)
     account.delete()
+    _tell("service_account_delete", account)
 
 
 def service_token_issue(

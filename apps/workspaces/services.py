@@ -199,7 +199,10 @@ def token_issue(
         scopes=wanted,
         expires_at=timezone.now() + timedelta(days=days),
     )
-    audit_row("token_issue", token, created_by_id, after={"scopes": wanted, "days": days, "hint": token.hint})
+    told: dict[str, Any] = {"scopes": wanted, "days": days, "hint": token.hint}
+    if issued_by_id and issued_by_id != created_by_id:
+        told["acts_as"] = created_by_id
+    audit_row("token_issue", token, issued_by_id or created_by_id, after=told)
     return token, secret
 
 

@@ -16,3 +16,6 @@ invitation_accepted = Signal()
 # workspace_closing(workspace_id): sent inside the transaction that begins the days before a workspace is erased.
 # Whatever runs by itself or costs by the month stops now.
 workspace_closing = Signal()
+
+# workspace_restored(workspace_id): sent inside the transaction that takes such a deletion back.
+workspace_restored = Signal()

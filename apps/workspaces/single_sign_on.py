@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.common.outbound import OutboundSession
+from apps.workspaces.audit import audit_record
 from apps.workspaces.models import SIGN_ON_PREFIX, Membership, Role, SingleSignOn, Workspace
 from apps.workspaces.secrets import secret_open, secret_seal
 
@@ -69,18 +70,35 @@ def sign_on_set(
     with transaction.atomic():
         Workspace.objects.select_for_update().get(id=workspace_id)
         before = sign_on_of(workspace_id)
+        old = _told(before)
         same = before is not None and (before.issuer, before.client_id) == (issuer, client_id.strip())
         if not secret and not same:
             raise SingleSignOnInvalid("secret", _("Enter the client secret that the provider gave you."))
         row = before if before is not None and same else SingleSignOn(workspace_id=workspace_id)
         if before is not None and not same:
-            sign_on_remove(workspace_id=workspace_id)
+            _forget(before)
         row.name, row.issuer, row.client_id = name.strip(), issuer, client_id.strip()
         row.role, row.required = role, required
         if secret:
             row.sealed = secret_seal(workspace_id=workspace_id, secret_id=row.id, plain=secret.strip())
         row.save()
+        # That there is a new secret is told, and never what it is.
+        _tell("sign_on_set", row, before=old, after={**_told(row), **({"secret": True} if secret else {})})
     return row
+
+
+def _told(row: SingleSignOn | None) -> dict[str, Any]:
+    names = ("name", "issuer", "client_id", "role", "required")
+    return {} if row is None else {name: getattr(row, name) for name in names}
+
+
+def _tell(action: str, row: SingleSignOn, **changed: Any) -> None:
+    audit_record(workspace_id=row.workspace_id, action=action, target=row.name, target_id=row.id, **changed)
+
+
+def _forget(row: SingleSignOn) -> None:
+    SocialAccount.objects.filter(provider=row.provider_id).delete()
+    SingleSignOn.objects.for_workspace(row.workspace_id).filter(id=row.id).delete()
 
 
 def sign_on_remove(*, workspace_id: UUID) -> None:
@@ -88,8 +106,8 @@ def sign_on_remove(*, workspace_id: UUID) -> None:
     with transaction.atomic():
         row = sign_on_of(workspace_id)
         if row is not None:
-            SocialAccount.objects.filter(provider=row.provider_id).delete()
-            SingleSignOn.objects.for_workspace(workspace_id).filter(id=row.id).delete()
+            _tell("sign_on_remove", row, before=_told(row))
+            _forget(row)
 
 
 def discovery_check(issuer: str) -> None:
@@ -175,9 +193,12 @@ def came_through(request: Any, sociallogin: SocialLogin) -> None:
     if row is None:
         return
     person = sociallogin.user if sociallogin.user.pk else request.user
-    _member, made = Membership.objects.get_or_create(
-        workspace_id=row.workspace_id, user=person, defaults={"role": row.role}
-    )
+    with transaction.atomic():
+        _member, made = Membership.objects.get_or_create(
+            workspace_id=row.workspace_id, user=person, defaults={"role": row.role}
+        )
+        if made:
+            _tell("sign_on_join", row, actor_id=person.pk, after={"role": row.role})
     if made:
         log.info("joined", action="sign_on_join", workspace=str(row.workspace_id), user=str(person.pk))
     request.session[_CAME] = {**request.session.get(_CAME, {}), str(row.workspace_id): timezone.now().isoformat()}

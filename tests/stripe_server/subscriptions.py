@@ -185,6 +185,8 @@ class Subscriptions(Payments):
             subscription["items"]["data"][0] = item
         if "cancel_at_period_end" in given:
             subscription["cancel_at_period_end"] = given["cancel_at_period_end"]
+        kept = {**subscription["metadata"], **given.get("metadata", {})}
+        subscription["metadata"] = {name: word for name, word in kept.items() if word != ""}
         self.tell("customer.subscription.updated", subscription)
         if given.get("billing_cycle_anchor") == "now":
             now = int(time.time())

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.core import mail
-from django.db.models import ProtectedError
+from django.db.models import ProtectedError, Q
 from django.test import Client
 from django.utils import timezone
 
@@ -18,7 +18,7 @@ from apps.projects.models import Project, ProjectMember
 from apps.projects.services import project_create
 from apps.projects.sight import project_role
 from apps.workspaces import departures, erasure, forgetting, inviting, ownership, service_accounts, services
-from apps.workspaces.models import ApiToken, Invitation, Membership, Role, Workspace
+from apps.workspaces.models import ApiToken, AuditEntry, Invitation, Membership, Role, Workspace
 from apps.workspaces.tasks import invitation_mail
 from tests.conftest import client_of, member_make, person_make
 
@@ -276,3 +276,6 @@ def test_a_person_is_forgotten_unless_they_are_a_last_owner(
     assert not Membership.objects.filter(user=bob).exists()
     with unscoped("a test"):
         assert not ApiToken.objects.filter(created_by=bob, revoked_at=None).exists()
+        told = AuditEntry.objects.filter(Q(actor_id=bob.id) | Q(target_id=str(bob.id)))
+        assert {entry.action for entry in told} >= {"account_close"}
+        assert "bob@example.org" not in f"{list(told.values_list('actor', 'subject'))}"

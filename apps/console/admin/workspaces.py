@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db import transaction
 from django.db.models import Count, F, Max, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse
@@ -21,7 +20,6 @@ from apps.common.money import credits_number, credits_text
 from apps.common.tenancy import unscoped
 from apps.console.admin.base import WHY, Page, Readable, act_form
 from apps.console.forms import CorrectForm, GrantForm, PlanForm
-from apps.workspaces.audit import audit_record
 from apps.workspaces.models import Membership, Workspace
 from apps.workspaces.plans import PlanName
 from apps.workspaces.services import workspace_plan_set
@@ -104,15 +102,9 @@ class WorkspaceAdmin(Page, ModelAdmin):  # type: ignore[misc]
         reason, once, staff = form.cleaned_data["reason"], str(form.cleaned_data["once"]), request.user.pk
         assert staff is not None
         try:
-            with transaction.atomic():
-                credits_correct(
-                    workspace_id=workspace.id, amount=form.micro(), reason=reason, source_id=once, actor_id=staff
-                )
-                after = {"amount": form.micro(), "reason": reason}
-                target = credits_text(form.micro())
-                audit_record(
-                    workspace_id=workspace.id, action="credits_correct", target=target, target_id=once, after=after
-                )
+            credits_correct(
+                workspace_id=workspace.id, amount=form.micro(), reason=reason, source_id=once, actor_id=staff
+            )
         except InsufficientCredits as error:
             form.add_error("amount", str(error))
             return False
@@ -148,19 +140,15 @@ class WorkspaceAdmin(Page, ModelAdmin):  # type: ignore[misc]
 
     def _granted(self, request: HttpRequest, workspace: Workspace, form: GrantForm) -> bool:
         given = form.cleaned_data
-        done: dict[str, Any] = {"target": credits_text(form.micro()), "target_id": str(given["once"])}
         try:
-            with transaction.atomic():
-                credits_grant(
-                    workspace_id=workspace.id,
-                    amount=form.micro(),
-                    reason=given["reason"],
-                    source="console",
-                    source_id=str(given["once"]),
-                    actor_id=request.user.pk,
-                )
-                after = {"amount": form.micro(), "reason": given["reason"]}
-                audit_record(workspace_id=workspace.id, action="credits_grant", after=after, **done)
+            credits_grant(
+                workspace_id=workspace.id,
+                amount=form.micro(),
+                reason=given["reason"],
+                source="console",
+                source_id=str(given["once"]),
+                actor_id=request.user.pk,
+            )
         except ReplayMismatch:
             form.add_error(None, _("This form was sent before. Open it anew to grant more."))
             return False
