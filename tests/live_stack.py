@@ -19,6 +19,8 @@ import psutil
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+# On a busy machine the site takes longer to start and stop than a test may.
+TIMEOUT_WITH_STACK_S = 360
 
 
 def _free_port() -> int:
@@ -86,6 +88,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if rank(item):
             item.add_marker(pytest.mark.live)
     items.sort(key=rank)
+    # The first of them waits for the site to start, the last for it to stop; run alone, one test does both.
+    live = [item for item in items if rank(item)]
+    for item in {id(item): item for item in (*live[:1], *live[-1:])}.values():
+        item.add_marker(pytest.mark.timeout(TIMEOUT_WITH_STACK_S))
 
 
 @pytest.fixture(scope="session")

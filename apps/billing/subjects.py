@@ -30,7 +30,12 @@ def _member_names(workspace_id: UUID, ids: Collection[UUID]) -> Names:
 
 def _member_choices(workspace_id: UUID) -> Names:
     members = Membership.objects.filter(workspace_id=workspace_id).select_related("user")
-    return {one.user_id: f"{one.user.get_full_name()} ({one.user.email})" for one in members.order_by("user__email")}
+    return {one.user_id: _person(one.user) for one in members.order_by("user__email")}
+
+
+def _person(user: User) -> str:
+    """A service account's address is made up, and tells nobody anything."""
+    return user.get_full_name() if user.is_service else f"{user.get_full_name()} ({user.email})"
 
 
 def _token_names(workspace_id: UUID, ids: Collection[UUID]) -> Names:

@@ -41,6 +41,12 @@ DESKTOP = {"width": 1280, "height": 800}
 # The canvas shares its page with the console.
 CANVAS = {"width": 1280, "height": 1000}
 PHONE = {"width": 390, "height": 844}
+SETTINGS = {
+    "members": "settings/members/",
+    "limits": "settings/limits/",
+    "audit": "settings/audit/",
+    "usage": "billing/usage/?by=model",
+}
 
 
 def demo_token() -> str:
@@ -273,6 +279,15 @@ def approval(browser: Browser, found: dict[str, str]) -> None:
         keep(page, "approval")
 
 
+def settings(browser: Browser, found: dict[str, str]) -> None:
+    """Who is here, what each may ask for, what was done, and what it cost."""
+    page = open_page(browser, "light", DESKTOP)
+    for name, path in SETTINGS.items():
+        page.goto(f"{SITE}/w/demo/{path}")
+        page.wait_for_load_state("networkidle")
+        keep(page, name)
+
+
 PICTURES: dict[str, Callable[[Browser, dict[str, str]], None]] = {
     "landing": landing,
     "gallery": gallery,
@@ -281,6 +296,7 @@ PICTURES: dict[str, Callable[[Browser, dict[str, str]], None]] = {
     "plan": plan,
     "timeline": timeline,
     "approval": approval,
+    "settings": settings,
 }
 
 

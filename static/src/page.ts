@@ -9,6 +9,7 @@ import { start as gallery } from "./elements/gallery";
 import { start as news } from "./elements/news";
 import { start as palette } from "./elements/palette";
 import { start as runs } from "./elements/runs";
+import { start as tabs } from "./elements/tabs";
 import { start as tape } from "./elements/tape";
 import { start as times } from "./elements/times";
 import { start as toasts } from "./elements/toasts";
@@ -16,4 +17,4 @@ import { start as remarks } from "./elements/remarks";
 import { start as uploads } from "./elements/upload-drop";
 import { start as windows } from "./elements/window";
 
-for (const start of [chrome, compare, dialogs, drawer, gallery, news, palette, remarks, runs, tape, times, toasts, uploads, windows]) start();
+for (const start of [chrome, compare, dialogs, drawer, gallery, news, palette, remarks, runs, tabs, tape, times, toasts, uploads, windows]) start();

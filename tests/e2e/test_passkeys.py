@@ -36,8 +36,12 @@ def test_a_passkey_signs_in(chromium: Browser, live_stack: LiveStack, workspace:
     User.objects.filter(id=alice.id).update(password=PBKDF2PasswordHasher().encode(PASSWORD, "salt", 1000))
     # Passkeys belong to a name; an address of numbers has none.
     base = live_stack.base_url.replace("127.0.0.1", "localhost")
-    page = chromium.new_context(viewport={"width": 1280, "height": 800}).new_page()
-    page.set_default_timeout(PATIENCE_MS)
+    with chromium.new_context(viewport={"width": 1280, "height": 800}) as context:
+        context.set_default_timeout(PATIENCE_MS)
+        _add_and_use(context.new_page(), base, workspace, alice)
+
+
+def _add_and_use(page: Page, base: str, workspace: Workspace, alice: User) -> None:
     authenticator_plug_in(page)
     page.goto(f"{base}/accounts/login/")
     page.get_by_label("E-mail address").fill(alice.email)
@@ -61,4 +65,3 @@ def test_a_passkey_signs_in(chromium: Browser, live_stack: LiveStack, workspace:
     page.goto(f"{base}/accounts/2fa/webauthn/")
     expect(page.get_by_text("Laptop")).to_be_visible()
     expect(page.get_by_text("Passkey", exact=True)).to_be_visible()
-    page.context.close()

@@ -19,7 +19,8 @@ from tests.e2e.conftest import OpenBrowser
 from tests.e2e.test_access import Sight
 from tests.live_stack import LiveStack
 
-LONG = "A name that is much longer than anybody would give to a thing, and that somebody gives it all the same"
+# Nearly as long as a name may be.
+LONG = "A name that is longer than anybody would give to a thing, and that somebody gives it all the same"
 
 
 def until_over(row: Any, live: tuple[str, ...]) -> None:
