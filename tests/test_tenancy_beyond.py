@@ -204,7 +204,12 @@ BUILDERS = {
 GROUPS = {"workspace": "workspace id", "billing": "workspace id", "workflow": "workflow id", "run": "run id"}
 # Named by a function: a person's own, which only their sockets join and which says only "look again".
 GROUP_FUNCTIONS = {"access_group(user_id)"}
-CACHE_KEYS = {"generations.health": "how vendors do, of no workspace", "STAMP": "the catalogue's version"}
+CACHE_KEYS = {
+    "generations.health": "how vendors do, of no workspace",
+    "STAMP": "the catalogue's version",
+    "BEAT_KEY": "when the scheduler was last alive",
+    "f'stamped.{self.name}": "the version of a table of the whole site",
+}
 
 
 def _calls(name: str) -> Iterator[ast.Call]:

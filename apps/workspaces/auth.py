@@ -18,7 +18,7 @@ from apps.accounts.impersonation import API_SCOPES, is_impersonated
 from apps.accounts.models import User
 from apps.common.problems import Problem, not_found
 from apps.common.statements import prepared, row_partial
-from apps.common.tenancy import scope_enter
+from apps.common.tenancy import scope, scope_enter
 from apps.workspaces.access import ApiRequest, membership_get
 from apps.workspaces.limits import More, address_limit, request_limit
 from apps.workspaces.models import ApiToken, Membership, Role, TokenScope, Workspace
@@ -133,8 +133,12 @@ def access_holds(request: ApiRequest, project_id: UUID | None) -> bool:
     """Whether the caller of an operation that goes on answering may still read: token, membership and project."""
     people = Membership.objects.filter(workspace_id=request.workspace.id, user_id=request.user.id)
     membership = people.select_related("workspace").filter(user__is_active=True).first()
-    if membership is None or role_in(MemberReader.of(membership), project_id) is None:
+    if membership is None:
         return False
+    # A stream is read after its request, whose scope is closed by then.
+    with scope(request.workspace.id):
+        if role_in(MemberReader.of(membership), project_id) is None:
+            return False
     if request.token is None:
         return True
     tokens = ApiToken.objects.for_workspace(request.workspace.id)

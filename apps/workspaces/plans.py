@@ -42,6 +42,6 @@ PLANS: dict[PlanName, Plan] = {
     for plan in (
         Plan(PlanName.FREE, rate=50, burst=500, runs=50, generations=8),
         Plan(PlanName.STUDIO, rate=200, burst=2000, runs=200, generations=24),
-        Plan(PlanName.TEAM, rate=1000, burst=10_000, runs=1000, generations=64),
+        Plan(PlanName.TEAM, rate=1000, burst=10_000, runs=1000, generations=1000),
     )
 }

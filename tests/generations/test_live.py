@@ -14,6 +14,7 @@ from apps.billing.services import balance_get, ledger_audit
 from apps.generations.models import Generation
 from apps.sandbox.models import Submission
 from apps.workspaces.models import Workspace
+from apps.workspaces.plans import PlanName
 from tests.generations.conftest import GRANTED, money
 from tests.live_stack import LiveStack
 
@@ -90,6 +91,7 @@ def test_cancel_while_running_releases_within_two_seconds(site: httpx.Client, ri
 
 
 def test_waiting_jobs_hold_no_worker(site: httpx.Client, rich: Workspace) -> None:
+    Workspace.objects.filter(id=rich.id).update(plan=PlanName.TEAM)  # others may not have so many under way
     waiting = [begin(site, latency_s=600) for _ in range(30)]
     for begun in waiting:
         follow(site, begun, "submitted", "running")
