@@ -126,7 +126,7 @@ def _clocked(clock: Clock) -> Iterator[None]:
     from apps.runs import fingerprints, journal, services
 
     class Nowhere:
-        def delay_on_commit(self, run_id: str) -> None:
+        def delay_on_commit(self, run_id: str, **_: Any) -> None:
             send = clock.around("messages", services_task.apply_async)
             transaction.on_commit(lambda: send(kwargs={"run_id": run_id}, queue=NOWHERE))
 
