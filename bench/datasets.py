@@ -123,11 +123,10 @@ def _generations_make(workspace_id: UUID) -> None:
     from apps.assets.models import Asset, Blob
     from apps.generations.models import Generation, GenerationOutput
 
-    if Generation.objects.filter(model="bench/image").count() >= RECORDS:
-        return
-    with transaction.atomic():  # all or none: a bench that is interrupted can be begun again
-        for begin in range(0, RECORDS, BATCH):
-            rows = list(_rows(workspace_id, range(begin, begin + BATCH)))
+    # A batch is written whole or not at all, so a bench that was interrupted goes on where it was.
+    for begin in range(Generation.objects.filter(model="bench/image").count(), RECORDS, BATCH):
+        rows = list(_rows(workspace_id, range(begin, begin + BATCH)))
+        with transaction.atomic():
             for model, column in ((Blob, 0), (Asset, 1), (Generation, 2), (GenerationOutput, 3)):
                 model.objects.bulk_create([row[column] for row in rows])
 
