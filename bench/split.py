@@ -122,18 +122,21 @@ def _clocked(clock: Clock) -> Iterator[None]:
     from django.db import transaction
 
     from apps.common import live
+    from apps.common.lanes import lane_length
     from apps.nodes.registry import NODES, node_type_get
-    from apps.runs import fingerprints, journal, services
+    from apps.runs import fingerprints, journal, services, tasks
 
-    class Nowhere:
-        def delay_on_commit(self, run_id: str, **_: Any) -> None:
-            send = clock.around("messages", services_task.apply_async)
-            transaction.on_commit(lambda: send(kwargs={"run_id": run_id}, queue=NOWHERE))
+    def call_nowhere(run_id: UUID) -> None:
+        def send() -> None:
+            lane_length("starts")
+            begin_runs.apply_async(kwargs={"run_id": str(run_id), "at": time.time()}, queue=NOWHERE)
 
-    services_task: Any = vars(services)["advance_run"]
-    publisher = live._publisher()
+        transaction.on_commit(clock.around("messages", send))
+
+    begin_runs: Any = tasks.begin_runs
+    publisher = live.publisher()
     with ExitStack() as stack:
-        stack.enter_context(patch.object(services, "advance_run", Nowhere()))
+        stack.enter_context(patch.object(services, "begin_on_commit", call_nowhere))
         for place, name, part in (
             (psycopg.Cursor, "execute", "database"),
             (psycopg.Cursor, "fetchall", "fetching"),

@@ -29,6 +29,7 @@ COLLECT_EVERY = 20_000
 app = Celery("millrace")
 app.conf.update(
     broker_connection_retry_on_startup=True,
+    broker_transport="apps.common.broker:Transport",
     broker_transport_options={
         "visibility_timeout": VISIBILITY_TIMEOUT_S,
         "unacked_restore_interval": 5,
@@ -43,7 +44,7 @@ app.conf.update(
     task_retry_on_worker_lost=True,
     task_ignore_result=True,
     task_default_queue="control",
-    task_queues=[Queue(name) for name in ("control", "io", "work", "io-steps", "io-submits", "work-steps")],
+    task_queues=[Queue(name) for name in ("control", "starts", "io", "work", "io-steps", "io-submits", "work-steps")],
     task_soft_time_limit=270,
     task_time_limit=300,
     task_serializer="json",

@@ -1,8 +1,9 @@
 """Tasks with their lane: ``control`` (short, always fast), ``io`` (waits for others), ``work`` (needs a processor).
 
-``io-steps``, ``io-submits`` and ``work-steps`` are further queues of the same workers, which take from them in turn.
+``starts``, ``io-steps``, ``io-submits`` and ``work-steps`` are further queues of the same workers, which take from
+them in turn.
 Their messages say only "there is something to do"; what, is looked up in PostgreSQL, so a few of them are enough for
-any number of steps.
+any number of steps or runs.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ from django.db import transaction
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
+from apps.common.live import publisher
+
 log = structlog.get_logger(__name__)
 P = ParamSpec("P")
-Lane = Literal["control", "io", "work", "io-steps", "io-submits", "work-steps"]
-# So many messages of one queue of steps may wait for a free place. Each that is begun sends another if there is more
-# to do, so that a few fill any number of places.
+Lane = Literal["control", "starts", "io", "work", "io-steps", "io-submits", "work-steps"]
+# So many messages of one queue of steps (or of runs) may wait for a free place. Each that is begun sends another if
+# there is more to do, so that a few fill any number of places.
 MESSAGES_WAITING = 4
 
 
@@ -67,11 +70,10 @@ class LaneTask(Protocol[P]):
 
 def lane_length(queue: Lane | str) -> int | None:
     """How many messages wait in this queue; None when it cannot be asked."""
-    pool: Any = current_app.pool
     try:
-        with pool.acquire(block=True, timeout=2) as connection:
-            return int(connection.default_channel.client.llen(queue))
-    except (OperationalError, RedisError, OSError) as error:
+        prefix = current_app.conf.broker_transport_options["global_keyprefix"]
+        return publisher().llen(f"{prefix}{queue}")
+    except RedisError as error:
         log.warning("lane not asked", action="lane_length", lane=queue, error=str(error))
         return None
 
@@ -97,10 +99,10 @@ def lane_idle(lane: str) -> bool:
     return lane_length(lane) == 0
 
 
-def messages_wanted(queue: str, count: int) -> int:
+def messages_wanted(queue: str, count: int, *, most: int = MESSAGES_WAITING) -> int:
     """How many of ``count`` messages are of use where each says only "look": those that wait are looks as well."""
     waiting = lane_length(queue)
-    return min(count, max(0, MESSAGES_WAITING - waiting)) if waiting is not None else min(count, 1)
+    return min(count, max(0, most - waiting)) if waiting is not None else min(count, 1)
 
 
 def lane_task(queue: Lane, **options: Any) -> Callable[[Callable[P, None]], LaneTask[P]]:

@@ -17,7 +17,8 @@ log = structlog.get_logger(__name__)
 
 
 @cache
-def _publisher() -> redis.Redis:
+def publisher() -> redis.Redis:
+    """A client for short commands of this process, with connections that are kept."""
     # After a restart of the server each pooled connection is stale once: tried again at once, on a new one.
     retry = Retry(NoBackoff(), 1)
     return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2, retry=retry)
@@ -34,7 +35,7 @@ def poke_now(group: str, **ids: Any) -> None:
     # Not layer.prefix: the layer looks that up on the running event loop, and here there is none.
     prefix = settings.CHANNEL_PREFIX
     try:
-        _publisher().publish(f"{prefix}__group__{group}", message)
+        publisher().publish(f"{prefix}__group__{group}", message)
     except redis.RedisError as error:
         log.warning("poke lost", action="poke", group=group, error=str(error))
 

@@ -6,6 +6,7 @@ that is five times the work of carrying it out (0.43 ms against 0.08).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -18,6 +19,11 @@ from django.db.models import Model
 from psycopg import sql
 
 Row = TypeVar("Row", bound=Model)
+
+
+def squeezed(text: str) -> str:
+    """A statement without comments and indentation: psycopg parses one of more than 4,096 characters at each use."""
+    return " ".join(re.sub(r"--.*", "", text).split())
 
 
 class _Prepared(psycopg.Cursor[Any]):

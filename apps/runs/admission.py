@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db import connection
 from django.utils.translation import gettext as _
 
+from apps.common.statements import prepared
 from apps.runs.models import Run, RunState
 from apps.workspaces.models import Workspace
 from apps.workspaces.plans import PLANS, PlanName
@@ -71,32 +72,42 @@ _PENDING = """
     run.workspace_id = places.workspace_id AND run.state = 'pending' AND run.state IN ('pending', 'running')
     AND run.parent_id IS NULL AND (run.lease_until IS NULL OR run.lease_until < statement_timestamp())
 """
-_FAIREST = f"""
+_PICKED = f"""
 {_TENANTS}, fairest AS (
-    SELECT places.workspace_id FROM places
+    SELECT places.* FROM places
     LEFT JOIN runs_laneturn AS turn ON turn.lane = '{LANE}' AND turn.workspace_id = places.workspace_id
     WHERE places.count < places.most
-    ORDER BY places.count, turn.served_at NULLS FIRST, places.workspace_id
+    ORDER BY places.count, turn.served_at NULLS FIRST, places.workspace_id {{tenants}}
 ), picked AS (
     SELECT one.* FROM fairest AS places CROSS JOIN LATERAL (
         SELECT run.id, run.workspace_id FROM runs_run AS run WHERE {_PENDING}
         ORDER BY run.created_at LIMIT 1 FOR UPDATE OF run SKIP LOCKED
-    ) AS one LIMIT 1
+    ) AS one WHERE places.count < places.most - {{careful}} LIMIT 1
 ), turn AS (
     INSERT INTO runs_laneturn (lane, workspace_id, served_at)
     SELECT '{LANE}', workspace_id, clock_timestamp() FROM picked
+    -- Alone nobody takes turns, and drivers would wait for each other at this row.
+    WHERE (SELECT count(*) FROM tenants) > 1
     ON CONFLICT (lane, workspace_id) DO UPDATE SET served_at = EXCLUDED.served_at
 )
-SELECT id FROM picked
 """  # noqa: S608 (constants of ours)
-# As many of each workspace as it has free places, whose message is lost or was spent while it had none.
-_MAY_BEGIN_ALL = f"""
-{_TENANTS} SELECT due.id FROM places CROSS JOIN LATERAL (
-    SELECT run.id FROM runs_run AS run
-    WHERE {_PENDING}
-        AND (run.lease_until IS NOT NULL OR run.touched_at < statement_timestamp() - make_interval(secs => 5))
-    ORDER BY run.created_at LIMIT LEAST(%(batch)s, places.most - places.count)
-) AS due
+# Begins a statement: "picked" is the pending run whose turn it is, if its workspace has more than its last places.
+FAIREST_SQL = _PICKED.format(tenants="LIMIT 1", careful="%(careful)s")
+# Whether somebody has a run to begin beside the one that was picked.
+MORE_SQL = f"""EXISTS (
+    SELECT FROM tenants AS places JOIN runs_run AS run ON {_PENDING}
+    WHERE run.id IS DISTINCT FROM (SELECT id FROM picked)
+)"""  # noqa: S608 (constants of ours)
+# Whether it is the turn of a workspace that has only its last places.
+CAREFUL_SQL = "EXISTS (SELECT FROM fairest WHERE count >= most - %(careful)s)"
+_FAIREST = _PICKED.format(tenants="", careful="0") + "SELECT id FROM picked"  # noqa: S608 (constants of ours)
+# A run that was queued just now has a message of its own.
+_MAY_BEGIN = f"""
+{_TENANTS} SELECT EXISTS (
+    SELECT FROM places JOIN runs_run AS run ON {_PENDING}
+    WHERE places.count < places.most
+        AND (run.lease_until IS NOT NULL OR run.touched_at < statement_timestamp() - interval '1 second')
+)
 """  # noqa: S608 (constants of ours)
 
 
@@ -107,17 +118,17 @@ def parameters() -> dict[str, Any]:
 
 def run_fairest() -> UUID | None:
     """The pending run whose turn it is, locked until the transaction ends; None when none may begin."""
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(_FAIREST, parameters())
         row = cursor.fetchone()
     return row[0] if row else None
 
 
-def runs_may_begin(most: int) -> list[UUID]:
-    """Pending runs that nobody drives though their workspaces have places: as many as places, ``most`` of each."""
-    with connection.cursor() as cursor:
-        cursor.execute(_MAY_BEGIN_ALL, {**parameters(), "batch": most})
-        return [row[0] for row in cursor.fetchall()]
+def runs_may_begin() -> bool:
+    """Whether there are pending runs that nobody drives though their workspaces have places."""
+    with prepared() as cursor:
+        cursor.execute(_MAY_BEGIN, parameters())
+        return bool(cursor.fetchone()[0])
 
 
 def last_places_lock(run_id: UUID) -> bool:

@@ -7,7 +7,7 @@ outside happens only after the journal's barrier. When nothing is left but to wa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any
 from uuid import UUID
@@ -27,10 +27,9 @@ from apps.engine.plan import PlanStep, step_params
 from apps.engine.states import RunState, StepState
 from apps.engine.values import inputs_check
 from apps.runs import acts, choices, subruns
-from apps.runs.admission import run_fairest
 from apps.runs.drive import Dispatch, Drive, Ring, StepRow, Try
 from apps.runs.journal import FenceLost, Journal
-from apps.runs.lease import Lease, lease_look, lease_release, lease_take
+from apps.runs.lease import Lease, lease_look, lease_release, lease_take, lease_take_fairest
 from apps.runs.plans import plan_of_graph
 from apps.runs.records import CANCELLED, Records, error_of
 from apps.runs.reuse import FINISHED, Past, Reuse
@@ -48,12 +47,15 @@ def advance(run_id: UUID) -> list[Dispatch | Ring]:
     return _drive(lease) if lease else []
 
 
-def advance_fairest() -> list[Dispatch | Ring] | None:
-    """Drive the pending run whose turn it is, as :func:`advance`; None when none may begin."""
-    with transaction.atomic():
-        run_id = run_fairest()
-        lease = lease_take(run_id) if run_id else None
-    return _drive(lease) if lease else None
+def advance_fairest(more: Callable[[], None] = lambda: None) -> tuple[list[Dispatch | Ring], bool]:
+    """Drive the pending run whose turn it is, as :func:`advance`; and whether others wait beside it.
+
+    If so, ``more`` is called before.
+    """
+    lease, others = lease_take_fairest()
+    if others:
+        more()
+    return (_drive(lease) if lease else []), others
 
 
 def _drive(lease: Lease) -> list[Dispatch | Ring]:

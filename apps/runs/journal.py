@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from apps.common.jsons import json_text
 from apps.common.live import poke
-from apps.common.statements import prepared
+from apps.common.statements import prepared, squeezed
 from apps.engine.states import StepState
 
 BATCH_STEPS = 64
@@ -104,7 +104,7 @@ _AGAIN = """
     WHERE old.state NOT IN ('completed', 'failed', 'skipped', 'cancelled', 'cached')
 """
 # Where no row of the batch can be there yet, PostgreSQL need not look for each: a sixth of the statement's time.
-_FLUSH_FIRST, _FLUSH = _BATCH, _BATCH.replace("-- AGAIN", _AGAIN)
+_FLUSH_FIRST, _FLUSH = squeezed(_BATCH), squeezed(_BATCH.replace("-- AGAIN", _AGAIN))
 
 
 class FenceLost(RuntimeError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +13,7 @@ from django.conf import settings
 from django.db import transaction
 
 from apps.common.jsons import json_read
-from apps.common.statements import prepared
+from apps.common.statements import prepared, squeezed
 from apps.runs import admission
 
 # Of a row called "run": the workflow's last finished run before it, and where and when reuse was forbidden.
@@ -27,8 +28,27 @@ PAST_SQL = """(
         AND (clearing.workflow_id IS NULL OR clearing.workflow_id = run.workflow_id)
 )"""
 
+_CLAIM = f"""
+UPDATE runs_run AS run SET fence = fence + 1, touched_at = statement_timestamp(),
+    lease_until = statement_timestamp() + make_interval(secs => %(lease)s)
+WHERE id = {{which}} AND state IN ('pending', 'running', 'waiting')
+    AND (lease_until IS NULL OR lease_until < statement_timestamp()) AND {admission.MAY_BEGIN}
+RETURNING id, workspace_id, workflow_id, project_id, graph_id, actor_id, fence, wakes, state,
+    started_at IS NOT NULL, variables::text, targets::text, price_high, cancel_requested_at, created_at,
+    cost, max_credits, dry_run, from_run_id, from_node, overrides::text, parent_id,
+    token_id, {PAST_SQL}
+"""  # noqa: S608 (constants of ours)
+_TAKE = squeezed(_CLAIM.format(which="%(run)s"))
+# Always one row: whether it must be looked for with care, whether there is another run, and the lease or nulls.
+_TAKE_FAIREST = squeezed(f"""
+{admission.FAIREST_SQL}, taken AS (
+    {_CLAIM.format(which="(SELECT id FROM picked)")}
+)
+SELECT {admission.CAREFUL_SQL}, {admission.MORE_SQL}, taken.* FROM (SELECT) AS one LEFT JOIN taken ON true
+""")  # noqa: S608 (constants of ours)
 
-def past_read(row: tuple[Any, ...]) -> tuple[UUID | None, list[tuple[str, datetime]]]:
+
+def past_read(row: Sequence[Any]) -> tuple[UUID | None, list[tuple[str, datetime]]]:
     """The two columns of :data:`PAST_SQL`."""
     return row[0], [(node, datetime.fromisoformat(at)) for node, at in json.loads(row[1] or "[]")]
 
@@ -87,32 +107,31 @@ def lease_take(run_id: UUID) -> Lease | None:
         return _take(run_id, last=True) if admission.last_places_lock(run_id) else None
 
 
+def lease_take_fairest() -> tuple[Lease | None, bool]:
+    """Take the pending run whose turn it is, as :func:`lease_take`; None when none may begin. And whether more wait."""
+    careful, more, *row = _claim(_TAKE_FAIREST, {})
+    if row[0] is not None:
+        return _lease(row), more
+    if not careful:
+        return None, False
+    with transaction.atomic():
+        run_id = admission.run_fairest()
+        return (lease_take(run_id) if run_id else None), more
+
+
 def _take(run_id: UUID, *, last: bool = False) -> Lease | None:
     """``last``: there is a place for it, and nobody else looks for one; it counts from now on."""
+    row = _claim(_TAKE, {"run": run_id, **({"careful": -1} if last else {})})
+    return _lease(row) if row else None
+
+
+def _claim(statement: str, values: dict[str, Any]) -> Any:
     with prepared() as cursor:
-        cursor.execute(
-            f"""
-            UPDATE runs_run AS run SET fence = fence + 1, touched_at = statement_timestamp(),
-                lease_until = statement_timestamp() + make_interval(secs => %(lease)s)
-            WHERE id = %(run)s AND state IN ('pending', 'running', 'waiting')
-                AND (lease_until IS NULL OR lease_until < statement_timestamp()) AND {admission.MAY_BEGIN}
-            RETURNING id, workspace_id, workflow_id, project_id, graph_id, actor_id, fence, wakes, state,
-                started_at IS NOT NULL, variables::text, targets::text, price_high, cancel_requested_at, created_at,
-                cost, max_credits, dry_run, from_run_id, from_node, overrides::text, parent_id,
-                token_id, {PAST_SQL}
-            """,  # noqa: S608 (a constant of ours)
-            {
-                "run": run_id,
-                "lease": settings.RUN_LEASE_S,
-                **admission.parameters(),
-                **({"careful": -1} if last else {}),
-            },
-        )
-        row = cursor.fetchone()
-    return None if row is None else _lease(row)
+        cursor.execute(statement, {"lease": settings.RUN_LEASE_S, **admission.parameters(), **values})
+        return cursor.fetchone()
 
 
-def _lease(row: tuple[Any, ...]) -> Lease:
+def _lease(row: Sequence[Any]) -> Lease:
     variables, targets = json_read(row[10]), json_read(row[11] or "null")
     return Lease(*[*row[:10], variables, targets, *row[12:20], json_read(row[20]), *row[21:23], *past_read(row[23:])])
 

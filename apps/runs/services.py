@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -31,7 +30,7 @@ from apps.runs.plans import InvalidGraph as InvalidGraph
 from apps.runs.plans import document_digest, graph_keep, plan_of, workflow_plan
 from apps.runs.preview import StepPreview, past_of, preview
 from apps.runs.subruns import cancel_ask
-from apps.runs.tasks import advance_run
+from apps.runs.tasks import advance_run, begin_on_commit
 from apps.workspaces.audit import audit_record
 from apps.workspaces.switches import SwitchedOff as SwitchedOff
 from apps.workspaces.switches import SwitchName, switch_require
@@ -239,7 +238,7 @@ def _queue(run: Run, name: str, document: Mapping[str, Any] | None, digest: byte
                 token_id=run.token_id,
             )
         poke(f"workspace.{run.workspace_id}", run=run.id)
-        advance_run.delay_on_commit(run_id=str(run.id), at=time.time())
+        begin_on_commit(run.id)
     log.info("run queued", action="run_start", run=str(run.id), workspace=str(run.workspace_id))
 
 

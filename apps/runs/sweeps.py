@@ -41,8 +41,6 @@ WITH due AS (
         AND (state = 'running' OR parent_id IS NOT NULL OR cancel_requested_at IS NOT NULL)
      ORDER BY touched_at LIMIT %(batch)s)
     UNION
-    (SELECT unnest(%(may_begin)s::uuid[]))
-    UNION
     (SELECT id FROM runs_run
      WHERE state = 'waiting' AND held AND lease_until < statement_timestamp()
      LIMIT %(batch)s)
@@ -67,13 +65,17 @@ def runs_due() -> list[UUID]:
         "quiet": settings.RUN_QUIET_S,
         "batch": RUNS_BATCH,
         "resent": RESENT_S,
-        "may_begin": admission.runs_may_begin(RUNS_BATCH),
     }
     with connection.cursor() as cursor:
         cursor.execute(_RUNS_DUE, parameters)
         found: list[tuple[UUID, datetime | None]] = cursor.fetchall()
     never = datetime.max.replace(tzinfo=UTC)
     return [run for run, _at in sorted(found, key=lambda row: row[1] or never)]
+
+
+def starts_due() -> bool:
+    """Whether pending runs have a place and their message was lost, or was spent when they had none."""
+    return admission.runs_may_begin()
 
 
 def in_shares(runs: list[UUID]) -> Iterator[list[UUID]]:

@@ -6,14 +6,20 @@ import time
 from collections import Counter
 from uuid import UUID
 
+from django.db import transaction
+
 from apps.common.lanes import lane_task, messages_wanted
 from apps.engine.node_types import Lane
 from apps.runs import driver, execution, letters, reuse, sweeps
 from apps.runs.drive import Dispatch, Ring
 from apps.runs.execution import Bells
 
-# A queue in which the first message waits for longer than this is a crowd.
-LATE_S = 1.0
+# A new run whose message waited for longer than this is one of a crowd.
+LATE_S = 0.05
+# Where so many messages wait, a new run needs none of its own: whoever is late begins all that wait.
+CROWD = 64
+# After so long whoever begins runs leaves the rest to the next message: what else the lane has to do is short as well.
+BEGIN_S = 0.1
 
 BEAT = {
     "runs-reuse-limits": {"task": "apps.runs.tasks.evict_results", "schedule": 600.0},
@@ -24,15 +30,45 @@ BEAT = {
 
 
 @lane_task("control")
-def advance_run(*, run_id: str, at: float | None = None, **_: object) -> None:
-    """Drive a run, then let lanes look for the steps that it dispatched.
+def advance_run(*, run_id: str, **_: object) -> None:
+    """Drive a run that has begun, then let lanes look for the steps that it dispatched."""
+    _send(driver.advance(UUID(run_id)))
 
-    ``at`` (seconds since the epoch) is when a new run was queued. A message that lay for long says that many do: then
-    it is the next one's turn, not that of whoever asked first; that one is driven when another such message comes.
+
+@lane_task("starts")
+def begin_runs(*, run_id: str | None = None, at: float | None = None, **_: object) -> None:
+    """Drive a new run; or in a crowd the pending runs whose turn it is, one after the other.
+
+    ``at`` (seconds since the epoch) is when the run was queued. A message that lay for long says that many do.
     """
-    late = at is not None and time.time() - at > LATE_S
-    found = driver.advance_fairest() if late else None
-    _send(driver.advance(UUID(run_id)) if found is None else found)
+    if run_id is not None and at is not None and time.time() - at < LATE_S:
+        _send(driver.advance(UUID(run_id)))
+        return
+    until = time.monotonic() + BEGIN_S
+    # Who else hears that there are more says it again.
+    found, others = driver.advance_fairest(_begin_more)
+    _send(found)
+    while others and time.monotonic() < until:
+        found, others = driver.advance_fairest()
+        _send(found)
+    if others:
+        _begin_more()
+
+
+def _begin_more() -> None:
+    """Let somebody look for pending runs, unless a message waits that may do so."""
+    if messages_wanted("starts", 1, most=1):
+        begin_runs.delay()
+
+
+def begin_on_commit(run_id: UUID) -> None:
+    """Have a new run driven when the running transaction commits."""
+
+    def call() -> None:
+        if messages_wanted("starts", 1, most=CROWD):
+            begin_runs.delay(run_id=str(run_id), at=time.time())
+
+    transaction.on_commit(call, robust=True)
 
 
 @lane_task("control")
@@ -77,9 +113,11 @@ def execute_work_step(**_: object) -> None:
 
 @lane_task("control")
 def sweep_runs(**_: object) -> None:
-    """Wake runs whose time has come or whose driver died."""
+    """Wake runs whose time has come or whose driver died, and have those begun for which there is a place."""
     for share in sweeps.in_shares(sweeps.runs_due()):
         advance_runs.delay(run_ids=[str(run_id) for run_id in share])
+    if sweeps.starts_due():
+        _begin_more()
 
 
 @lane_task("control")

@@ -10,6 +10,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import redis
+from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
@@ -72,12 +74,12 @@ def test_over_the_cap_runs_wait_and_begin_when_a_place_is_free(make_workflow: Ma
     )
     assert alice_api.get(f"/api/v1/runs/{runs[0].id}").json()["waits_for"] is None
     quiet()
-    assert set(sweeps.runs_due()) <= {run.id for run in runs[:CAP]}  # those that wait are not asked in vain
+    assert not sweeps.starts_due()  # those that wait are not asked in vain
     run_cancel(run=runs[0])
     advance(runs[0].id)
     quiet()
-    assert [found for found in sweeps.runs_due() if found in {run.id for run in runs[CAP:]}] == [runs[CAP].id]
-    advance(runs[CAP].id)
+    assert sweeps.starts_due()
+    tasks.begin_runs()
     assert states()[CAP:] == [RunState.RUNNING, RunState.PENDING, RunState.PENDING]
 
 
@@ -139,7 +141,7 @@ def test_a_dead_drivers_place_comes_back_with_its_lease(make_workflow: Make) -> 
 
 
 def test_in_a_crowd_workspaces_take_turns(make_workflow: Make, foreign_workspace: Workspace) -> None:
-    """A queued 40 before B came. Once messages lie for long, B's first is next, and then they alternate."""
+    """A queued 40 before B came. B's first is next, and then they alternate."""
     light = graph([node("n", "input.number", number=1)])
     crowd = begin(make_workflow, 40, light)
     with scope(foreign_workspace.id):
@@ -149,9 +151,9 @@ def test_in_a_crowd_workspaces_take_turns(make_workflow: Make, foreign_workspace
         )
         for _ in range(10):
             run_start(workflow=other, actor_id=None)
-    long_ago = time.time() - 60
-    for run in crowd[:20]:
-        tasks.advance_run(run_id=str(run.id), at=long_ago)
+    assert len(crowd) == 40
+    for _ in range(20):
+        assert advance_fairest()[0] is not None
     with unscoped("the test looks at both"):
         ended = Run.objects.filter(finished_at__isnull=False).order_by("finished_at")
         order = list(ended.values_list("workspace_id", flat=True))
@@ -160,14 +162,49 @@ def test_in_a_crowd_workspaces_take_turns(make_workflow: Make, foreign_workspace
     assert order.count(foreign_workspace.id) == 10
 
 
-def test_fresh_messages_drive_the_run_they_name(make_workflow: Make) -> None:
-    first, second = begin(make_workflow, 2, graph([node("n", "input.number", number=1)]))
-    tasks.advance_run(run_id=str(second.id), at=time.time() + 60)
-    assert states() == [RunState.PENDING, RunState.COMPLETED]
-    tasks.advance_run(run_id=str(second.id), at=0.0)  # late: whoever's turn it is
-    assert states() == [RunState.COMPLETED, RunState.COMPLETED]
-    assert advance_fairest() is None
-    assert first.id != second.id
+def test_one_message_begins_all_that_wait(make_workflow: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "BEGIN_S", 60)
+    begin(make_workflow, 4, graph([node("n", "input.number", number=1)]))
+    tasks.begin_runs()
+    assert states() == [RunState.COMPLETED] * 4
+    assert advance_fairest() == ([], False)
+
+
+def test_who_has_begun_runs_for_long_leaves_the_rest_to_the_next(
+    make_workflow: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[str] = []
+    monkeypatch.setattr(tasks, "BEGIN_S", 0)
+    monkeypatch.setattr(tasks, "_begin_more", lambda: called.append("next"))
+    begin(make_workflow, 3, graph([node("n", "input.number", number=1)]))
+    called.clear()
+    tasks.begin_runs()
+    assert states() == [RunState.COMPLETED, RunState.PENDING, RunState.PENDING]
+    assert called == ["next", "next"], "when it saw that more wait, and at its end"
+
+
+def test_a_crowd_needs_few_messages(make_workflow: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "CROWD", 3)
+    with redis.Redis.from_url(settings.REDIS_URL) as broker:
+        broker.delete("millrace:starts")
+        begin(make_workflow, 12)
+        assert broker.llen("millrace:starts") == 3
+        broker.delete("millrace:starts")
+
+
+def test_a_young_message_drives_the_run_it_names(make_workflow: Make) -> None:
+    _first, second, _third = begin(make_workflow, 3, graph([node("n", "input.number", number=1)]))
+    tasks.begin_runs(run_id=str(second.id), at=time.time() + 60)
+    assert states() == [RunState.PENDING, RunState.COMPLETED, RunState.PENDING]
+    tasks.begin_runs(run_id=str(second.id), at=0.0)  # late: all whose turn it is
+    assert states() == [RunState.COMPLETED] * 3
+
+
+def test_a_run_whose_messages_were_lost_is_found(make_workflow: Make) -> None:
+    begin(make_workflow, 2)
+    assert not sweeps.starts_due(), "their messages are young"
+    quiet(2)
+    assert sweeps.starts_due()
 
 
 def test_the_limits_are_shown(
