@@ -119,24 +119,20 @@ def _medians(rows: list[dict[str, float]]) -> dict[str, float]:
 def _clocked(clock: Clock) -> Iterator[None]:
     """The clock around everything that is told apart, and messages sent where no worker reads them."""
     import psycopg
-    from django.db import transaction
 
     from apps.common import live
     from apps.common.lanes import lane_length
     from apps.nodes.registry import NODES, node_type_get
     from apps.runs import fingerprints, journal, services, tasks
 
-    def call_nowhere(run_id: UUID) -> None:
-        def send() -> None:
-            lane_length("starts")
-            begin_runs.apply_async(kwargs={"run_id": str(run_id), "at": time.time()}, queue=NOWHERE)
-
-        transaction.on_commit(clock.around("messages", send))
+    def begin_nowhere(run_id: UUID) -> None:
+        lane_length("starts")
+        begin_runs.apply_async(kwargs={"run_id": str(run_id)}, queue=NOWHERE)
 
     begin_runs: Any = tasks.begin_runs
     publisher = live.publisher()
     with ExitStack() as stack:
-        stack.enter_context(patch.object(services, "begin_on_commit", call_nowhere))
+        stack.enter_context(patch.object(services, "begin", clock.around("messages", begin_nowhere)))
         for place, name, part in (
             (psycopg.Cursor, "execute", "database"),
             (psycopg.Cursor, "fetchall", "fetching"),

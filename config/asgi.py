@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import django
@@ -59,9 +60,15 @@ _http = Handler()
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+from daphne import http_protocol  # noqa: E402
 
 from apps.common.logs import configure  # noqa: E402
 from config.routing import websocket_urlpatterns  # noqa: E402
+
+# Twisted would read forms and uploads into memory, and the type of every body with the parser for mails (0.3 ms), for
+# arguments that nobody asks it for: Django reads bodies itself.
+_daphne: Any = http_protocol
+_daphne.WebRequest = partial(http_protocol.WebRequest, parsePOSTFormSubmission=False)
 
 configure()
 application = ProtocolTypeRouter(

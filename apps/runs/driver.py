@@ -32,7 +32,7 @@ from apps.runs.journal import FenceLost, Journal
 from apps.runs.lease import Lease, lease_look, lease_release, lease_take, lease_take_fairest
 from apps.runs.plans import plan_of_graph
 from apps.runs.records import CANCELLED, Records, error_of
-from apps.runs.reuse import FINISHED, Past, Reuse
+from apps.runs.reuse import ASKED, FINISHED, Past, Reuse
 from apps.runs.trouble import trouble_note
 
 log = structlog.get_logger(__name__)
@@ -253,6 +253,7 @@ class Driver:
                 hold_close(hold_id=now.lease.run_id)
         if now.lease.fence == 1 and now.records.whole:
             FINISHED.put(now.lease.run_id, now.records.ended, now.journal.written)
+            ASKED.put(now.lease.run_id, (now.lease.graph_id, now.lease.targets, now.lease.variables))
         if now.lease.parent_id is not None:
             now.due(now.lease.parent_id)
         log.info("run finished", action="run_finished", state=state.value)

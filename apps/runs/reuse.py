@@ -8,7 +8,6 @@ than a question to the database, so the last one is asked only for steps that ar
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -71,6 +70,8 @@ MEMORY: Memory[str, tuple[Mapping[str, Any], datetime]] = Memory(entries=20_000,
 # Steps by node and item of finished runs that this process drove or read: they never change again. Sizes in characters
 # of JSON.
 FINISHED: Memory[UUID, Mapping[tuple[str, int], Earlier]] = Memory(entries=20_000, size=8 * 1024 * 1024)
+# The graph, targets and variables of runs that this process finished lately. Few: the run before is what is asked for.
+ASKED: Memory[UUID, tuple[UUID, list[str] | None, Mapping[str, Any]]] = Memory(entries=32)
 NEVER = datetime.fromtimestamp(0, tz=UTC)
 
 
@@ -189,16 +190,13 @@ class Reuse:
 
     @cached_property
     def _previous_plan(self) -> tuple[Mapping[str, PlanStep], Mapping[str, Any]]:
-        with prepared() as cursor:
-            cursor.execute(
-                "SELECT graph_id, targets::text, variables::text FROM runs_run WHERE id = %s", [self.past.previous_id]
-            )
-            graph_id, targets, variables = cursor.fetchone()
+        assert self.past.previous_id is not None
+        graph_id, targets, variables = ASKED.get(self.past.previous_id) or _asked_read(self.past.previous_id)
         try:
-            plan = plan_of_graph(graph_id, json.loads(targets) if targets else None)
+            plan = plan_of_graph(graph_id, targets)
         except InvalidGraph:  # node types have changed since
             return {}, {}
-        return {step.node: step for step in plan.steps}, {**plan.variables, **json_read(variables)}
+        return {step.node: step for step in plan.steps}, {**plan.variables, **variables}
 
     def _previous_params(self, node: str, item: int) -> Mapping[str, Any]:
         steps, variables = self._previous_plan
@@ -208,6 +206,13 @@ class Reuse:
             )
         except NodeFailure:
             return {}
+
+
+def _asked_read(run_id: UUID) -> tuple[UUID, list[str] | None, Mapping[str, Any]]:
+    with prepared() as cursor:
+        cursor.execute("SELECT graph_id, targets::text, variables::text FROM runs_run WHERE id = %s", [run_id])
+        graph_id, targets, variables = cursor.fetchone()
+    return graph_id, json_read(targets) if targets else None, json_read(variables)
 
 
 def _key_again(step: PlanStep, inputs: Mapping[str, Any], before: Earlier | None) -> str | None:

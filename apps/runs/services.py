@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -30,7 +31,7 @@ from apps.runs.plans import InvalidGraph as InvalidGraph
 from apps.runs.plans import document_digest, graph_keep, plan_of, workflow_plan
 from apps.runs.preview import StepPreview, past_of, preview
 from apps.runs.subruns import cancel_ask
-from apps.runs.tasks import advance_run, begin_on_commit
+from apps.runs.tasks import advance_run, begin
 from apps.workspaces.audit import audit_record
 from apps.workspaces.switches import SwitchedOff as SwitchedOff
 from apps.workspaces.switches import SwitchName, switch_require
@@ -238,7 +239,7 @@ def _queue(run: Run, name: str, document: Mapping[str, Any] | None, digest: byte
                 token_id=run.token_id,
             )
         poke(f"workspace.{run.workspace_id}", run=run.id)
-        begin_on_commit(run.id)
+        transaction.on_commit(partial(begin, run.id), robust=True)
     log.info("run queued", action="run_start", run=str(run.id), workspace=str(run.workspace_id))
 
 

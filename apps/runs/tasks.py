@@ -6,18 +6,16 @@ import time
 from collections import Counter
 from uuid import UUID
 
-from django.db import transaction
-
-from apps.common.lanes import lane_task, messages_wanted
+from apps.common.lanes import lane_length, lane_task, messages_wanted
 from apps.engine.node_types import Lane
 from apps.runs import driver, execution, letters, reuse, sweeps
 from apps.runs.drive import Dispatch, Ring
 from apps.runs.execution import Bells
 
-# A new run whose message waited for longer than this is one of a crowd.
-LATE_S = 0.05
-# Where so many messages wait, a new run needs none of its own: whoever is late begins all that wait.
-CROWD = 64
+# Where so many messages of new runs wait, the next one names no run: whoever hears it begins all that wait.
+CROWD = 2
+# Where so many do, the next run needs no message: those of the crowd before it find it.
+ENOUGH = 16
 # After so long whoever begins runs leaves the rest to the next message: what else the lane has to do is short as well.
 BEGIN_S = 0.1
 
@@ -36,12 +34,9 @@ def advance_run(*, run_id: str, **_: object) -> None:
 
 
 @lane_task("starts")
-def begin_runs(*, run_id: str | None = None, at: float | None = None, **_: object) -> None:
-    """Drive a new run; or in a crowd the pending runs whose turn it is, one after the other.
-
-    ``at`` (seconds since the epoch) is when the run was queued. A message that lay for long says that many do.
-    """
-    if run_id is not None and at is not None and time.time() - at < LATE_S:
+def begin_runs(*, run_id: str | None = None, **_: object) -> None:
+    """Drive a new run; or, when none is named, the pending runs whose turn it is, one after the other."""
+    if run_id is not None:
         _send(driver.advance(UUID(run_id)))
         return
     until = time.monotonic() + BEGIN_S
@@ -61,14 +56,13 @@ def _begin_more() -> None:
         begin_runs.delay()
 
 
-def begin_on_commit(run_id: UUID) -> None:
-    """Have a new run driven when the running transaction commits."""
-
-    def call() -> None:
-        if messages_wanted("starts", 1, most=CROWD):
-            begin_runs.delay(run_id=str(run_id), at=time.time())
-
-    transaction.on_commit(call, robust=True)
+def begin(run_id: UUID) -> None:
+    """Have a new run driven, once its row is committed. Should all messages be lost, the sweep finds it."""
+    waiting = lane_length("starts") or 0
+    if waiting < CROWD:
+        begin_runs.delay(run_id=str(run_id))
+    elif waiting < ENOUGH:
+        begin_runs.delay()
 
 
 @lane_task("control")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -10,8 +9,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import redis
-from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
@@ -184,19 +181,23 @@ def test_who_has_begun_runs_for_long_leaves_the_rest_to_the_next(
 
 
 def test_a_crowd_needs_few_messages(make_workflow: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks, "CROWD", 3)
-    with redis.Redis.from_url(settings.REDIS_URL) as broker:
-        broker.delete("millrace:starts")
-        begin(make_workflow, 12)
-        assert broker.llen("millrace:starts") == 3
-        broker.delete("millrace:starts")
+    sent: list[str | None] = []
+    monkeypatch.setattr(tasks, "lane_length", lambda queue: len(sent))
+    monkeypatch.setattr(tasks.begin_runs, "delay", lambda run_id=None: sent.append(run_id))
+    runs = begin(make_workflow, 40)
+    assert sent == [str(runs[0].id), str(runs[1].id)] + [None] * 14
+    monkeypatch.setattr(tasks, "lane_length", lambda queue: None)  # Redis cannot be asked
+    (run,) = begin(make_workflow, 1)
+    assert sent[16:] == [str(run.id)]
 
 
-def test_a_young_message_drives_the_run_it_names(make_workflow: Make) -> None:
+def test_a_message_drives_the_run_it_names(make_workflow: Make) -> None:
     _first, second, _third = begin(make_workflow, 3, graph([node("n", "input.number", number=1)]))
-    tasks.begin_runs(run_id=str(second.id), at=time.time() + 60)
+    tasks.begin_runs(run_id=str(second.id))
     assert states() == [RunState.PENDING, RunState.COMPLETED, RunState.PENDING]
-    tasks.begin_runs(run_id=str(second.id), at=0.0)  # late: all whose turn it is
+    tasks.begin_runs(run_id=str(second.id))  # sent twice
+    assert states() == [RunState.PENDING, RunState.COMPLETED, RunState.PENDING]
+    tasks.begin_runs()
     assert states() == [RunState.COMPLETED] * 3
 
 
