@@ -39,7 +39,8 @@ _BUSY = """(
             AND busy.state IN ('pending', 'running') AND {which} LIMIT {cap}
     ) AS counted
 )"""
-BUSY_SQL = _BUSY.format(workspace="run.workspace_id", which="busy.state = 'running'", cap=CAP_SQL)
+_RUNNING = _BUSY.format(workspace="{workspace}", which="busy.state = 'running'", cap="{cap}")
+BUSY_SQL = _RUNNING.format(workspace="run.workspace_id", cap=CAP_SQL)
 _TAKEN_SQL = _BUSY.format(
     workspace="run.workspace_id",
     which="(busy.state = 'running' OR (busy.held AND busy.lease_until > statement_timestamp()))",
@@ -64,8 +65,10 @@ WITH RECURSIVE tenants AS (
         WHERE state = 'pending' AND state IN ('pending', 'running') AND workspace_id > tenants.workspace_id
         ORDER BY workspace_id LIMIT 1
     ) AS following
-), places AS (
-    SELECT run.workspace_id, {CAP_SQL} AS most, {BUSY_SQL} AS count FROM tenants AS run
+), places AS MATERIALIZED (
+    SELECT tenants.workspace_id, cap.most, {_RUNNING.format(workspace="tenants.workspace_id", cap="cap.most")} AS count
+    FROM tenants JOIN workspaces_workspace AS workspace ON workspace.id = tenants.workspace_id
+    CROSS JOIN LATERAL (SELECT (%(caps)s::jsonb ->> workspace.plan)::int AS most) AS cap
 )
 """  # noqa: S608 (constants of ours)
 _PENDING = """

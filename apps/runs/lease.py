@@ -32,17 +32,17 @@ _CLAIM = f"""
 UPDATE runs_run AS run SET fence = fence + 1, touched_at = statement_timestamp(),
     lease_until = statement_timestamp() + make_interval(secs => %(lease)s)
 WHERE id = {{which}} AND state IN ('pending', 'running', 'waiting')
-    AND (lease_until IS NULL OR lease_until < statement_timestamp()) AND {admission.MAY_BEGIN}
+    AND (lease_until IS NULL OR lease_until < statement_timestamp()){{may_begin}}
 RETURNING id, workspace_id, workflow_id, project_id, graph_id, actor_id, fence, wakes, state,
     started_at IS NOT NULL, variables::text, targets::text, price_high, cancel_requested_at, created_at,
     cost, max_credits, dry_run, from_run_id, from_node, overrides::text, parent_id,
     token_id, {PAST_SQL}
 """  # noqa: S608 (constants of ours)
-_TAKE = squeezed(_CLAIM.format(which="%(run)s"))
+_TAKE = squeezed(_CLAIM.format(which="%(run)s", may_begin=f" AND {admission.MAY_BEGIN}"))
 # Always one row: whether it must be looked for with care, whether there is another run, and the lease or nulls.
 _TAKE_FAIREST = squeezed(f"""
 {admission.FAIREST_SQL}, taken AS (
-    {_CLAIM.format(which="(SELECT id FROM picked)")}
+    {_CLAIM.format(which="(SELECT id FROM picked)", may_begin="")}
 )
 SELECT {admission.CAREFUL_SQL}, {admission.MORE_SQL}, taken.* FROM (SELECT) AS one LEFT JOIN taken ON true
 """)  # noqa: S608 (constants of ours)
