@@ -150,7 +150,7 @@ def _filled() -> Iterator[dict[str, str]]:
         _clear(cursor, space)
         try:
             _phrases(cursor)
-            with _unwatched(cursor):
+            with unwatched(cursor):
                 cursor.execute(_PICTURES_SQL, {"space": space, "pictures": PICTURES})
                 cursor.execute("CREATE TEMP TABLE bench_picture (n int PRIMARY KEY, id uuid)")
                 cursor.execute(_PICTURE_IDS_SQL)
@@ -172,7 +172,7 @@ def _filled() -> Iterator[dict[str, str]]:
 
 
 @contextlib.contextmanager
-def _unwatched(cursor: Any) -> Iterator[None]:
+def unwatched(cursor: Any) -> Iterator[None]:
     """The tables without keys to others, large indexes that are no keys, and triggers: those are made at the end."""
     cursor.execute(
         """
@@ -222,7 +222,7 @@ def _altered(cursor: Any, statement: str) -> None:
 
 def _clear(cursor: Any, space: UUID) -> None:
     mine = "SELECT id FROM generations_generation WHERE workspace_id = %(space)s AND provider = 'bench'"
-    with _unwatched(cursor):
+    with unwatched(cursor):
         for table, column in (
             ("generationoutput", "generation_id"),
             ("searchrow", "generation_id"),

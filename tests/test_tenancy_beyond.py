@@ -66,6 +66,7 @@ ONE_ID = {
     "apps.projects.tasks.mention_mail": "the mention's row tells workspace and person, who must still see the project",
     "apps.runs.tasks.advance_run": "the run's lease tells the workspace, and everything after it happens in its scope",
     "apps.runs.tasks.advance_runs": "as advance_run, for several",
+    "apps.runs.tasks.begin_runs": "as advance_run; told nothing, it begins pending runs, each in its own scope",
     "apps.runs.tasks.send_letter": "the letter's row tells the workspace",
     "apps.workspaces.tasks.invitation_mail": "the invitation's row tells workspace and address",
     "apps.workspaces.tasks.audit_verify": "only recomputes that workspace's log",
@@ -246,7 +247,7 @@ def _across() -> set[str]:
             found.add(f"{name} unscoped")
         if re.search(r"\.cursor\(\)|\bprepared\(\)|RawSQL\(|\.raw\(|row_read\(", text):
             found.add(f"{name} sql")
-        if "connection.connection" in text:
+        if re.search(r"\b(connection|here)\.connection\b", text):
             found.add(f"{name} connection")
     return found
 

@@ -39,10 +39,12 @@ class Message(DjangoTask[..., Any]):
 
     abstract = True
 
-    def apply_async(self, *args: Any, **options: Any) -> Any:
+    def apply_async(self, args: Any = None, kwargs: Any = None, *more: Any, **options: Any) -> Any:
         """Send it with options."""
+        # Queues are written to by name, so there is nothing to declare, and what is logged of ids are the ids.
+        told = {"declare": [], "argsrepr": "()", "kwargsrepr": repr(kwargs or {})}
         try:
-            return super().apply_async(*args, **options)
+            return super().apply_async(args, kwargs, *more, **{**told, **options})
         except OperationalError as error:
             log.warning("message lost", action="message_send", task=self.name, error=str(error))
             return None

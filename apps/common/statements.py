@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 import psycopg
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Model
 from psycopg import sql
@@ -37,10 +37,11 @@ class _Prepared(psycopg.Cursor[Any]):
 def row_insert(row: Model) -> None:
     """Insert a row with all its columns. As ``save(force_insert=True)``, without signals and parents."""
     fields = tuple(field for field in row._meta.concrete_fields if not field.generated)
-    values = [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields]
+    here = _here()
+    values = [field.get_db_prep_save(field.pre_save(row, True), here) for field in fields]
     with prepared() as cursor:
         cursor.execute(_insert(type(row), fields), values)
-    row._state.adding, row._state.db = False, connection.alias
+    row._state.adding, row._state.db = False, here.alias
 
 
 @cache
@@ -62,18 +63,25 @@ def row_read(model: type[Row], where: str, params: Sequence[Any], *, without: tu
         found = cursor.fetchone()
     if found is None:
         return None
-    return model.from_db(connection.alias, [field.attname for field in fields], list(map(_value, fields, found)))
+    here = _here()
+    values = [_value(field, value, here) for field, value in zip(fields, found, strict=True)]
+    return model.from_db(here.alias, [field.attname for field in fields], values)
 
 
 def row_partial(model: type[Row], **values: Any) -> Row:
     """A row of which only these columns were read; the others are read where they are asked for."""
     names = [field.attname for field in model._meta.concrete_fields if field.attname in values]
-    return model.from_db(connection.alias, names, [values[name] for name in names])
+    return model.from_db(DEFAULT_DB_ALIAS, names, [values[name] for name in names])
 
 
-def _value(field: Any, value: Any) -> Any:
-    for convert in field.get_db_converters(connection):
-        value = convert(value, None, connection)
+def _here() -> Any:
+    """This thread's connection itself: what :data:`django.db.connection` looks up at each touch."""
+    return connections[DEFAULT_DB_ALIAS]
+
+
+def _value(field: Any, value: Any, here: Any) -> Any:
+    for convert in field.get_db_converters(here):
+        value = convert(value, None, here)
     return value
 
 
@@ -88,7 +96,7 @@ def _select(model: type[Model], fields: tuple[Any, ...], where: str) -> Any:
 @contextmanager
 def prepared() -> Iterator[CursorWrapper]:
     """Like ``connection.cursor()``, for statements whose text never changes. Parameters keep their types."""
-    connection.ensure_connection()
-    with connection.wrap_database_errors, _Prepared(connection.connection) as cursor:
-        own: Any = cursor  # Django wraps whatever has a cursor's methods
-        yield connection.make_debug_cursor(own) if connection.queries_logged else connection.make_cursor(own)
+    here = _here()
+    here.ensure_connection()
+    with here.wrap_database_errors, _Prepared(here.connection) as cursor:
+        yield here.make_debug_cursor(cursor) if here.queries_logged else here.make_cursor(cursor)
