@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PORT ?= 8000
 export SECONDS SEED
+# Test processes, each with services of its own.
+WORKERS ?= 2
 # Start-up is mostly imports, so their compiled form is kept whatever the shell says.
 export PYTHONDONTWRITEBYTECODE :=
 # Vite, npm and the rest must not phone home.
@@ -62,7 +64,7 @@ check-frontend:
 
 test: check
 	@test ! -f package.json || npm run --silent --if-present test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 bench: setup-dev
 	@$(BIN)/python -m bench $(ONLY)

@@ -87,11 +87,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if rank(item):
             item.add_marker(pytest.mark.live)
+            # The first of them waits for the site to start, the last for it to stop, and any may be either.
+            item.add_marker(pytest.mark.timeout(TIMEOUT_WITH_STACK_S))
     items.sort(key=rank)
-    # The first of them waits for the site to start, the last for it to stop; run alone, one test does both.
-    live = [item for item in items if rank(item)]
-    for item in {id(item): item for item in (*live[:1], *live[-1:])}.values():
-        item.add_marker(pytest.mark.timeout(TIMEOUT_WITH_STACK_S))
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
 """Start PostgreSQL, Valkey and S3 for the tests before Django's settings are read, and stop them at the end.
 
 They live below ``var/test`` and are real; only their durability is turned down. A second session in the same checkout
-gets a folder of its own. ``MILLRACE_KEEP_TEST_SERVICES=1`` leaves them running, which saves some seconds per session.
+gets a folder of its own, and so does each worker of a session with ``-n 2``, whose controller needs none.
+``MILLRACE_KEEP_TEST_SERVICES=1`` leaves them running, which saves some seconds per session.
 ``DATABASE_URL``, ``REDIS_URL`` and ``S3_*`` in the environment are used instead, as everywhere.
 """
 
@@ -26,12 +27,17 @@ _held: list[IO[str]] = []
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(args: list[str]) -> Generator[None, None, None]:
     """Runs before pytest-django looks at the settings, because wrappers begin first."""
-    if not _ASKS_ONLY & set(args):
+    if not _ASKS_ONLY & set(args) and not _only_hands_out(args):
         folder = _claim_folder()
         os.environ["MILLRACE_VAR"] = str(folder)
         os.environ["PORT"] = str(_kept_port(folder))
         _stack("up", "--services-only", "--fast")
     return (yield)
+
+
+def _only_hands_out(args: list[str]) -> bool:
+    """Whether this is the process that hands out tests to others (pytest-xdist)."""
+    return "PYTEST_XDIST_WORKER" not in os.environ and any(arg.startswith(("-n", "--numprocesses")) for arg in args)
 
 
 def pytest_unconfigure() -> None:
