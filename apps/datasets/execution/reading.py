@@ -42,12 +42,15 @@ _COLUMNS = [
     "item",
     "attempt",
 ]
+# The chunk first, by the version's own index: a version was frozen a moment ago, and a planner that has not counted its
+# rows yet would take all that are left for each chunk, and sort them.
 _READ = """
     SELECT r.position, r.model, r.rating, r.tags, r.licence, {columns}
-    FROM datasets_row AS r
+    FROM (
+        SELECT * FROM datasets_row AS r WHERE r.version_id = %s AND r.why = '' AND {after} ORDER BY {order} LIMIT %s
+    ) AS r
     JOIN generations_generation AS g ON g.id = r.generation_id AND g.workspace_id = r.workspace_id
-    WHERE r.workspace_id = %s AND r.version_id = %s AND r.why = '' AND {after}
-    ORDER BY {order} LIMIT %s
+    WHERE r.workspace_id = %s ORDER BY {order}
 """
 _MEASURED = ("frames", "fps", "codec", "bit_rate", "motion", "camera")
 
@@ -89,7 +92,7 @@ def _chunk(export: Export, after: list[Any]) -> list[Item]:
         columns=", ".join(f"g.{name}" + "::text" * name.endswith("id") for name in _COLUMNS), after=bound, order=order
     )
     with connection.cursor() as cursor:
-        cursor.execute(sql, [export.workspace_id, export.version_id, *after, CHUNK])
+        cursor.execute(sql, [export.version_id, *after, CHUNK, export.workspace_id])
         rows = cursor.fetchall()
     items = [_item(row) for row in rows]
     _measures_add(export.workspace_id, items)
