@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, ViewportSize
 
 from apps.accounts.models import User
 from apps.workspaces.models import Workspace
@@ -15,7 +15,8 @@ from tests.e2e.house import house_fill
 from tests.e2e.test_access import Sight
 from tests.live_stack import LiveStack
 
-PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+DESK: ViewportSize = {"width": 1280, "height": 800}
 
 
 def opened(name: str) -> Callable[[Page], Any]:
