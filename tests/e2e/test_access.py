@@ -62,7 +62,8 @@ class Sight:
 
     def see(self, path: str, ready: str = "main", before: Callable[[Page], Any] | None = None) -> None:
         """Open a page, wait until ``ready`` is there, do ``before``, and look at it in both themes."""
-        self.page.goto(f"{self.base}{path}")
+        answer = self.page.goto(f"{self.base}{path}")
+        assert answer is None or answer.ok, f"{path}: {answer.status}"
         expect(self.page.locator(ready).first).to_be_visible(timeout=PATIENCE_MS)
         if before:
             before(self.page)

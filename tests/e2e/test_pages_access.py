@@ -50,7 +50,7 @@ WORKSPACE: dict[str, list[tuple[str, str, Act | None]]] = {
 # Of the person, and of staff; below the site's root.
 PERSON = [
     "profile/", "accounts/email/", "accounts/password/change/", "accounts/2fa/", "accounts/2fa/totp/activate/",
-    "accounts/2fa/webauthn/", "accounts/sessions/", "accounts/3rdparty/", "accounts/delete/",
+    "accounts/2fa/webauthn/", "accounts/sessions/", "accounts/3rdparty/", "account/delete/",
 ]  # fmt: skip
 STAFF = [
     "admin/", "admin/queues/", "admin/providers/", "admin/impersonation/{member}/", "admin/workspaces/workspace/",
