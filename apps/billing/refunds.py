@@ -16,9 +16,9 @@ from django.utils.translation import gettext as _
 
 from apps.billing.causes import DISPUTE, REFUND, REFUND_FAILED
 from apps.billing.models import Dispute, Purchase
-from apps.billing.offers import money_text
 from apps.billing.postings import credits_clawback, credits_freeze, credits_topup, credits_unfreeze
 from apps.billing.stripe_client import stripe_call, stripe_id
+from apps.common.money import money_text
 from apps.common.origin import Origin, origin
 from apps.common.tenancy import unscoped
 from apps.workspaces.audit import audit_record
@@ -137,6 +137,7 @@ def dispute_apply(dispute: Any) -> Dispute | None:
     if is_new or (was_open and row.settled_at is not None):
         action = "dispute_open" if row.settled_at is None else "dispute_close"
         told = {"dispute": row.dispute_id, "status": row.status, "amount": row.amount, "frozen": row.frozen}
+        told["currency"] = purchase.currency
         _tell(action, purchase, after=told)
     return row
 

@@ -6,8 +6,7 @@ from django import template
 
 from apps.billing import statement
 from apps.billing.models import Entry, TransactionKind
-from apps.billing.offers import money_text
-from apps.common.money import MICRO, credits_number
+from apps.common.money import MICRO, credits_number, money_text
 
 register = template.Library()
 
