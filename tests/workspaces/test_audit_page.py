@@ -71,7 +71,7 @@ def test_values_are_told_in_words_and_exported_as_they_are(
         audit_record(workspace_id=workspace.id, action=action, after=after, actor_id=alice.id)
     entries(workspace)
     text = page(ada_client, workspace)
-    for words in ("1,234.5 credits", "50 %, 80 %", "Each month", "Holds", "2.5 credits", "12.50 USD", "Odd thing"):
+    for words in ("1,234.5 credits", "50 %, 80 %", "Each month", "In force", "2.5 credits", "12.50 USD", "Odd thing"):
         assert words in text
     for words in ("Read everything", "30 days", "Dec. 24, 2026, 6:30 p.m."):
         assert words in text
