@@ -348,7 +348,11 @@ UNFOLD = {
     "BORDER_RADIUS": "6px",
     "COLORS": {
         "base": {str(step): f"oklch({light}% 0 0)" for step, light in _GREYS.items()},
-        "primary": {str(step): f"oklch({light}% {0.02 if light > 90 else 0.13} 250)" for step, light in _GREYS.items()},
+        # The 500 is what links are in the dark: a little lighter than the grey, to be read there.
+        "primary": {
+            str(step): f"oklch({light}% {0.02 if light > 90 else 0.13} 250)"
+            for step, light in {**_GREYS, 500: 64}.items()
+        },
     },
 }
 

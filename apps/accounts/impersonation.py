@@ -6,10 +6,13 @@ Money and security stay with the person: no page that pays, signs in, invites or
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import Resolver404, resolve
+
+from apps.accounts.models import User
 
 # django-hijack's: who was signed in before, by id.
 HISTORY = "hijack_history"
@@ -27,13 +30,19 @@ API_SCOPES = frozenset({"read", "projects:write", "runs:write", "assets:write", 
 
 def is_impersonated(request: Any) -> bool:
     """Whether staff look through the eyes of whoever is signed in."""
-    session = getattr(request, "session", None)
+    return is_looked_through(getattr(request, "session", None))
+
+
+def is_looked_through(session: Any) -> bool:
+    """The same of a session; None is nobody's."""
     return session is not None and bool(session.get(HISTORY))
 
 
-def impersonator_id(request: Any) -> str:
-    """The id of the person who looks; "" when it is who it says."""
-    return str(request.session[HISTORY][-1]) if is_impersonated(request) else ""
+def impersonator(session: Any) -> User | None:
+    """Who looks; None when it is who it says, and when whoever began it is no staff any more."""
+    if not is_looked_through(session):
+        return None
+    return User.objects.filter(pk=UUID(str(session[HISTORY][-1])), is_active=True, is_superuser=True).first()
 
 
 def refusal(request: HttpRequest) -> HttpResponse | None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 from allauth.usersessions.models import UserSession
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.contrib.auth import logout
 from django.http import HttpResponse
 
-from apps.accounts.impersonation import impersonator_id, is_impersonated, refusal
+from apps.accounts.impersonation import impersonator, is_impersonated, refusal
 from apps.accounts.models import User
 
 NOTED_EVERY_S = 300
@@ -46,8 +45,7 @@ class SessionMiddleware:
 
 def _refused_or_noted(request: Any) -> HttpResponse | None:
     if request.COOKIES and is_impersonated(request):
-        rows = User.objects.filter(pk=UUID(impersonator_id(request)), is_active=True, is_superuser=True)
-        request.impersonator = rows.first()
+        request.impersonator = impersonator(request.session)
         if request.impersonator is None:  # is no staff any more
             logout(request)
         return refusal(request)  # and not noted: it is not the person's browser

@@ -11,9 +11,9 @@ from ninja import Router, Schema
 
 from apps.billing.budget_api import BudgetOut
 from apps.billing.budget_list import budget_json, budget_rows
-from apps.billing.models import Entry, Lot, LotPriority, TransactionKind
+from apps.billing.models import Lot, LotPriority, TransactionKind
 from apps.billing.services import balance_get
-from apps.billing.statement import ORDER, LineFilter, disputed, line_told, lines, lots_open
+from apps.billing.statement import ORDER, LineFilter, disputed, lines, lines_told, lots_open
 from apps.common.paging import LIMIT_DEFAULT, keyset_page
 from apps.workspaces.access import ApiRequest
 from apps.workspaces.auth import api_auth
@@ -79,8 +79,21 @@ class CreditsOut(Schema):
     budgets: list[BudgetOut]
 
 
+class PlaceOut(Schema):
+    """A step. ``run`` is its own run, which may be a step of the run that was billed."""
+
+    run: UUID
+    node: str
+    item: int
+    attempt: int
+    title: str
+
+
 class EntryOut(Schema):
-    """One line of the ledger. A ``release`` has the amount 0: it says what was not charged, in ``returned``."""
+    """One line of the ledger. A ``release`` has the amount 0: it says what was not charged, in ``returned``.
+
+    ``step`` spent it, ``purchase`` brought it or went back; ``url`` is the page that tells most about it.
+    """
 
     id: UUID
     at: datetime
@@ -95,6 +108,9 @@ class EntryOut(Schema):
     run: UUID | None
     generation: UUID | None
     project: UUID | None
+    step: PlaceOut | None
+    purchase: UUID | None
+    url: str
 
 
 class EntriesOut(Schema):
@@ -144,11 +160,12 @@ def credits_entries(
     """Lines of the ledger, the newest first."""
     rows = lines(request.workspace.id, LineFilter(kind=kind.value if kind else "", run_id=run))
     found, following = keyset_page(rows, limit=limit, cursor=cursor, order=ORDER)
-    return {"items": [_entry(row) for row in found], "next": following}
+    told = lines_told(request.workspace.id, found)
+    return {"items": [_entry(row, request.workspace.slug) for row in told], "next": following}
 
 
-def _entry(row: Entry) -> dict[str, Any]:
-    made = line_told(row).transaction
+def _entry(row: Any, slug: str) -> dict[str, Any]:
+    made, cause = row.transaction, row.cause
     return {
         "id": row.id,
         "at": row.created_at,
@@ -163,6 +180,9 @@ def _entry(row: Entry) -> dict[str, Any]:
         "run": made.run_id,
         "generation": made.generation_id,
         "project": made.project_id,
+        "step": cause.place,
+        "purchase": cause.purchase and cause.purchase.id,
+        "url": cause.url(slug),
     }
 
 

@@ -89,11 +89,6 @@ def amount_of(bought: int) -> int:
     return -(-bought * int(settings.CREDIT_PRICE_MICRO) // (10_000 * MICRO))
 
 
-def money_text(amount: int, currency: str) -> str:
-    """Cents as people write them: "12.50 USD"."""
-    return f"{number_format(Decimal(amount) / 100, decimal_pos=2, force_grouping=True)} {currency.upper()}"
-
-
 def credit_price_text() -> str:
     """What one credit costs, with all its decimals: "0.01 USD"."""
     price = (Decimal(int(settings.CREDIT_PRICE_MICRO)) / 1_000_000).normalize()

@@ -11,10 +11,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.billing.models import TopupRule
-from apps.billing.offers import CUSTOM_LEAST, CUSTOM_MOST, amount_of, money_text
+from apps.billing.offers import CUSTOM_LEAST, CUSTOM_MOST, amount_of
 from apps.billing.purchases import Order
 from apps.billing.topups import TopupTerms
-from apps.common.money import MICRO
+from apps.common.money import MICRO, money_text
 
 KEY_MAX = 64
 

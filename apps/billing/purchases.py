@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from apps.billing.checkouts import OPEN_FOR, PurchaseRefused, checkout_open, purchases_ask
 from apps.billing.fulfilment import SESSION_EXPAND, session_fulfil
 from apps.billing.models import WAITING, Purchase, PurchaseKind, PurchaseState
-from apps.billing.offers import CUSTOM_LEAST, CUSTOM_MOST, PACKS, credits_description, credits_of, money_text
+from apps.billing.offers import CUSTOM_LEAST, CUSTOM_MOST, PACKS, credits_description, credits_of
 from apps.billing.refunds import disputes_look
 from apps.billing.stripe_client import (
     StripeRefused,
@@ -28,6 +28,7 @@ from apps.billing.stripe_client import (
     stripe_livemode,
 )
 from apps.billing.subscriptions import plan_paid
+from apps.common.money import money_text
 from apps.common.tenancy import unscoped
 from apps.workspaces.audit import audit_record
 

@@ -14,10 +14,11 @@ from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from apps.billing.causes import DISPUTE, REFUND, REFUND_FAILED
 from apps.billing.models import Dispute, Purchase
-from apps.billing.offers import money_text
 from apps.billing.postings import credits_clawback, credits_freeze, credits_topup, credits_unfreeze
 from apps.billing.stripe_client import stripe_call, stripe_id
+from apps.common.money import money_text
 from apps.common.origin import Origin, origin
 from apps.common.tenancy import unscoped
 from apps.workspaces.audit import audit_record
@@ -26,7 +27,6 @@ log = structlog.get_logger(__name__)
 # A bank that only asks has taken nothing yet.
 FREEZES = ("needs_response", "under_review")
 LOST = "lost"
-DISPUTE = "stripe_dispute"
 
 
 class RefundRefused(ValueError):
@@ -74,7 +74,7 @@ def purchase_claw_back(purchase: Purchase, dispute: Dispute | None = None) -> No
         credits_topup(
             workspace_id=purchase.workspace_id,
             amount=-missing,
-            source="stripe_refund_failed",
+            source=REFUND_FAILED,
             source_id=again,
             description=_("Paid after all: %(what)s") % {"what": purchase.description},
         )
@@ -83,7 +83,7 @@ def purchase_claw_back(purchase: Purchase, dispute: Dispute | None = None) -> No
     taken = credits_clawback(
         workspace_id=purchase.workspace_id,
         amount=missing,
-        source=DISPUTE if dispute else "stripe_refund",
+        source=DISPUTE if dispute else REFUND,
         source_id=dispute.dispute_id if dispute else again,
         description=_("Paid back: %(what)s") % {"what": purchase.description},
         topup_id=purchase.topup_id,
@@ -137,6 +137,7 @@ def dispute_apply(dispute: Any) -> Dispute | None:
     if is_new or (was_open and row.settled_at is not None):
         action = "dispute_open" if row.settled_at is None else "dispute_close"
         told = {"dispute": row.dispute_id, "status": row.status, "amount": row.amount, "frozen": row.frozen}
+        told["currency"] = purchase.currency
         _tell(action, purchase, after=told)
     return row
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -12,15 +13,17 @@ from django.db.models import Case, OuterRef, Prefetch, Q, QuerySet, Subquery, Su
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from apps.billing.causes import causes, places
 from apps.billing.models import BURN_ORDER, Account, AccountKind, Entry, Hold, HoldState, Lot, LotEntry, TransactionKind
 from apps.common.money import MICRO
-from apps.common.tenancy import current_reader
-from apps.workspaces.models import Membership
+from apps.common.tenancy import Reader, current_reader, scope
+from apps.workspaces.models import Membership, Workspace
 
 ORDER = ("-seq",)
 HOLDS_SHOWN = 20
 LOTS_SHOWN = 50
 SPENT_DAYS = 30
+CHUNK = 1000
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,15 @@ def line_told(line: Any) -> Entry:
     return told
 
 
+def lines_told(workspace_id: UUID, found: Iterable[Any]) -> list[Any]:
+    """Lines of :func:`lines` as their reader may know them, each with its ``cause``. Ask inside of the scope."""
+    told: list[Any] = [line_told(line) for line in found]
+    known = causes(workspace_id, [line.transaction for line in told])
+    for line in told:
+        line.cause = known[line.transaction_id]
+    return told
+
+
 def spent_lately(workspace_id: UUID, now: datetime) -> int:
     """Micro-credits charged in the last 30 days."""
     rows = Entry.objects.for_workspace(workspace_id).filter(
@@ -89,12 +101,16 @@ def limit_suggested(workspace_id: UUID, now: datetime) -> int:
     return -(-wanted // size) * size if wanted else 100
 
 
-def holds_open(workspace_id: UUID) -> list[Hold]:
-    """What is held at this moment for what the reader sees, the newest first; at most 20."""
+def holds_open(workspace_id: UUID) -> list[Any]:
+    """What is held at this moment for what the reader sees, the newest first, with its ``place``; at most 20."""
     rows = Hold.objects.for_workspace(workspace_id).filter(state=HoldState.OPEN, amount__gt=0)
     reader = current_reader()
     rows = rows if reader is None else rows.filter(reader.seen("project_id"))
-    return list(rows.order_by("-created_at", "-id")[:HOLDS_SHOWN])
+    holds: list[Any] = list(rows.order_by("-created_at", "-id")[:HOLDS_SHOWN])
+    found = places(workspace_id, {hold.generation_id for hold in holds if hold.generation_id})
+    for hold in holds:
+        hold.place = found.get(hold.generation_id)
+    return holds
 
 
 def lots_open(workspace_id: UUID) -> list[Lot]:
@@ -118,9 +134,24 @@ def paid_from(line: Entry) -> list[tuple[str, int]]:
     return list(sums.items())
 
 
-def csv_rows(rows: QuerySet[Entry]) -> Iterator[list[str]]:
-    """A head and a row per line, for a spreadsheet: amounts in credits, times in UTC."""
-    yield [
+def csv_rows(workspace: Workspace, chosen: LineFilter) -> Iterator[list[str]]:
+    """A head and a row per line, for a spreadsheet: amounts in credits, times in UTC. Ask inside of the scope."""
+    return _csv_rows(workspace, lines(workspace.id, chosen).order_by(*ORDER), current_reader())
+
+
+def _csv_rows(workspace: Workspace, rows: QuerySet[Entry], reader: Reader | None) -> Iterator[list[str]]:
+    yield csv_head()
+    found = rows.iterator(chunk_size=CHUNK)
+    while chunk := list(islice(found, CHUNK)):
+        # A file is streamed when the request's own scope is over.
+        with scope(workspace.id, reader):
+            told = [csv_row(line, workspace.slug) for line in lines_told(workspace.id, chunk)]
+        yield from told
+
+
+def csv_head() -> list[str]:
+    """The columns of :func:`csv_row`. New ones come last: people have built upon the order."""
+    return [
         _("Number"),
         _("Time (UTC)"),
         _("Kind"),
@@ -134,24 +165,38 @@ def csv_rows(rows: QuerySet[Entry]) -> Iterator[list[str]]:
         _("Credits used"),
         _("By"),
         _("Source"),
+        _("Step"),
+        _("Node"),
+        _("Item"),
+        _("Purchase"),
+        _("Address"),
     ]
-    for line in rows.order_by(*ORDER).iterator(chunk_size=1000):
-        made = line_told(line).transaction
-        yield [
-            str(line.seq),
-            line.created_at.isoformat(),
-            made.get_kind_display(),
-            cell(made.description),
-            decimal(line.amount),
-            decimal(line.balance_after or 0),
-            str(made.run_id or ""),
-            str(made.generation_id or ""),
-            str(made.project_id or ""),
-            decimal(made.returned),
-            ", ".join(f"{kind} {decimal(amount)}" for kind, amount in paid_from(line)),
-            cell(getattr(line, "by", None) or ""),
-            cell(f"{made.source} {made.source_id}"),
-        ]
+
+
+def csv_row(line: Any, slug: str) -> list[str]:
+    """One line with its cause."""
+    made, cause = line.transaction, line.cause
+    place, purchase = cause.place, cause.purchase
+    return [
+        str(line.seq),
+        line.created_at.isoformat(),
+        made.get_kind_display(),
+        cell(made.description),
+        decimal(line.amount),
+        decimal(line.balance_after or 0),
+        str(made.run_id or ""),
+        str(made.generation_id or ""),
+        str(made.project_id or ""),
+        decimal(made.returned),
+        ", ".join(f"{kind} {decimal(amount)}" for kind, amount in paid_from(line)),
+        cell(line.by or ""),
+        cell(f"{made.source} {made.source_id}"),
+        cell(place.title) if place else "",
+        cell(place.node) if place else "",
+        str(place.item) if place else "",
+        str(purchase.id) if purchase else "",
+        cause.url(slug),
+    ]
 
 
 def decimal(micro: int) -> str:

@@ -33,10 +33,10 @@ from apps.billing.models import (
     StripeCustomer,
     TopupRule,
 )
-from apps.billing.offers import amount_of, credits_description, money_text
+from apps.billing.offers import amount_of, credits_description
 from apps.billing.stripe_client import StripeRefused, StripeUnavailable, stripe_call, stripe_configured, stripe_livemode
 from apps.billing.wallet import balance_get
-from apps.common.money import credits_text
+from apps.common.money import credits_text, money_text
 from apps.common.tenancy import unscoped
 from apps.workspaces.audit import audit_record
 from apps.workspaces.switches import SwitchName, switch_on

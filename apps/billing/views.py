@@ -16,7 +16,7 @@ from apps.billing.budget_list import budget_rows
 from apps.billing.forms import LineFilterForm
 from apps.billing.fragments import balance_render
 from apps.billing.services import balance_get
-from apps.billing.statement import ORDER, csv_rows, disputed, holds_open, line_told, lines, lots_open, spent_lately
+from apps.billing.statement import ORDER, csv_rows, disputed, holds_open, lines, lines_told, lots_open, spent_lately
 from apps.common.paging import keyset_page
 from apps.common.problems import Problem
 from apps.workspaces.access import MemberRequest, member_required
@@ -57,8 +57,8 @@ def balance(request: MemberRequest) -> HttpResponse:
 @member_required(role=Role.VIEWER)
 def ledger_csv(request: MemberRequest) -> StreamingHttpResponse:
     """Every line that the same filters show, as CSV."""
-    rows = lines(request.workspace.id, LineFilterForm(request.GET).chosen())
-    return csv_response(csv_rows(rows), f"millrace-{request.workspace.slug}")
+    rows = csv_rows(request.workspace, LineFilterForm(request.GET).chosen())
+    return csv_response(rows, f"millrace-{request.workspace.slug}")
 
 
 def csv_response(rows: Iterator[list[str]], name: str) -> StreamingHttpResponse:
@@ -77,8 +77,8 @@ def _page(request: MemberRequest, form: LineFilterForm) -> dict[str, Any]:
         found, following = keyset_page(rows, limit=PAGE, cursor=request.GET.get("cursor"), order=ORDER)
     except Problem as problem:
         raise Http404 from problem
-    found = [line_told(line) for line in found]
-    return {"form": form, "lines": found, "next": following, "filtered": any(form.cleaned_data.values())}
+    told = lines_told(request.workspace.id, found)
+    return {"form": form, "lines": told, "next": following, "filtered": any(form.cleaned_data.values())}
 
 
 class _Echo:

@@ -23,3 +23,8 @@ def credits_text(micro: int) -> str:
     """Micro-credits with the unit: "12.5 credits"."""
     count = 1 if abs(micro) == MICRO else 2
     return ngettext("%(amount)s credit", "%(amount)s credits", count) % {"amount": credits_number(micro)}
+
+
+def money_text(amount: int, currency: str) -> str:
+    """Cents as people write them: "12.50 USD"."""
+    return f"{number_format(Decimal(amount) / 100, decimal_pos=2, force_grouping=True)} {currency.upper()}"

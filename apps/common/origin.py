@@ -79,8 +79,8 @@ def client_address(meta: dict[str, Any]) -> str:
     return str(meta.get("REMOTE_ADDR") or "")[:45]
 
 
-def socket_origin(scope: Any) -> Origin:
-    """The origin of what a socket's client does, from its ASGI scope."""
+def socket_origin(scope: Any, *, staff: Any = None) -> Origin:
+    """The origin of what a socket's client does, from its ASGI scope; ``staff`` as in :class:`Origin`."""
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope.get("headers", ())}
     meta = {
         "HTTP_X_FORWARDED_FOR": headers.get("x-forwarded-for", ""),
@@ -89,7 +89,7 @@ def socket_origin(scope: Any) -> Origin:
     agent = headers.get("user-agent", "")[:AGENT_MAX]
     person = scope.get("user")
     known = person is not None and person.is_authenticated
-    return Origin(person=person if known else None, address=client_address(meta), agent=agent)
+    return Origin(person=person if known else None, staff=staff, address=client_address(meta), agent=agent)
 
 
 class OriginMiddleware:

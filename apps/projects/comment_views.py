@@ -12,11 +12,11 @@ from django.views.decorators.http import require_GET, require_POST
 
 from apps.projects import comments
 from apps.projects.models import Comment, Workflow
-from apps.projects.sight import people_with
 from apps.workspaces.access import MemberRequest, member_required
 from apps.workspaces.models import Role
 
 NAMES_SHOWN = 100
+PEOPLE_OFFERED = 8
 MENTIONS_SHOWN = 10
 
 
@@ -40,8 +40,7 @@ def _panel(request: MemberRequest, workflow: Workflow, status: int = 200, **more
         if row.parent_id is not None:
             answers.setdefault(row.parent_id, []).append(row)
     threads = [(head, answers.get(head.id, [])) for head in heads]
-    people = people_with(workflow.project).exclude(user__is_service=True).exclude(user=request.user)
-    people = people.select_related("user").order_by("user__name")
+    people = comments.people_nameable(workflow, besides=request.user.id)
     context = {
         "workflow": workflow,
         "open": [thread for thread in threads if thread[0].resolved_at is None][-comments.THREADS_SHOWN :],
@@ -63,6 +62,15 @@ def comment_list(request: MemberRequest, workflow: UUID) -> HttpResponse:
     return _panel(request, found)
 
 
+@require_GET
+@member_required(Role.GUEST)
+def comment_people(request: MemberRequest, workflow: UUID) -> HttpResponse:
+    """Whom ``q``, what stands behind an @ by now, may be the beginning of: the options of a list below the text."""
+    words = request.GET.get("q", "").replace("\x00", "").strip()[:100]
+    people = comments.people_nameable(_workflow(workflow), besides=request.user.id, words=words)
+    return render(request, "projects/comment_people.html", {"people": people[:PEOPLE_OFFERED]})
+
+
 @require_POST
 @member_required(Role.GUEST)
 def comment_add(request: MemberRequest, workflow: UUID) -> HttpResponse:
@@ -78,7 +86,8 @@ def comment_add(request: MemberRequest, workflow: UUID) -> HttpResponse:
             parent_id=UUID(parent) if parent else None,
         )
     except comments.CommentRefused as error:
-        return _panel(request, found, 422, problem=str(error), typed=body, typed_for=parent)
+        node = request.POST.get("node", "")
+        return _panel(request, found, 422, problem=str(error), typed=body, typed_for=parent, node=node)
     except (Comment.DoesNotExist, ValueError) as error:
         raise Http404 from error
     return _panel(request, found)

@@ -10,7 +10,7 @@ import re
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -20,6 +20,7 @@ from apps.common.live import poke
 from apps.projects.models import COMMENT_MAX, Comment, Mention, Workflow
 from apps.projects.sight import people_with
 from apps.projects.tasks import mention_mail
+from apps.workspaces.models import Membership
 
 THREADS_SHOWN = 200
 COMMENTS_MAX = 5000
@@ -122,6 +123,16 @@ def people_named(body: str, workflow: Workflow) -> list[User]:
         if re.search(rf"(?<![\w@])@(?:{pattern})(?!\w)", body, re.IGNORECASE):
             found.append(membership.user)
     return found[:MENTIONS_MAX]
+
+
+def people_nameable(workflow: Workflow, *, besides: UUID, words: str = "") -> QuerySet[Membership]:
+    """Whom a comment can name, by name: people who see the project and whose name has ``words`` in it."""
+    people = people_with(workflow.project).exclude(user__is_service=True).exclude(user_id=besides)
+    if words:
+        # Who gave no name is called by the beginning of their address.
+        called = Q(user__name__icontains=words) | Q(user__name="", user__email__istartswith=words)
+        people = people.filter(called)
+    return people.select_related("user").order_by("user__name", "user__email")
 
 
 def _mentions_keep(comment: Comment) -> None:

@@ -19,6 +19,7 @@ from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from apps.common.origin import origin, socket_origin
 from apps.common.sockets import socket_language
 from apps.common.tenancy import scope
 from apps.projects import services, watching
@@ -134,7 +135,8 @@ class WorkflowConsumer(AsyncJsonWebsocketConsumer):
 
     def _apply_now(self, ops: Any, cursor: int) -> list[dict[str, Any]]:
         """Apply, and answer the rows that this client was sent before: it asks again, so it wants them acknowledged."""
-        with scope(self.watch.workspace_id, self.watch.reader):
+        acts = socket_origin(self.scope, staff=self.watch.staff)
+        with scope(self.watch.workspace_id, self.watch.reader), origin(acts):
             applied = services.operations_apply(
                 workflow=self.watch.workflow, actor_id=self.watch.user_id, client_id=self.client_id or "", ops=ops
             )

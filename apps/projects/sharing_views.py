@@ -35,7 +35,7 @@ def _page(request: MemberRequest, project: Project, form: ShareForm, status: int
         "project": project,
         "form": form,
         "listed": rows.order_by("membership__user__name", "id")[:PEOPLE_SHOWN],
-        "seeing": people_with(project).count(),
+        "seeing": people_with(project).exclude(user__is_service=True).count(),
         "invitations": inviting.invitations_open(request.workspace.id, project.id),
         "roles": PROJECT_ROLES,
         "may_share": request.role.includes(Role.ADMIN),

@@ -28,6 +28,7 @@ urlpatterns: list[URLPattern] = [
         name="project_invitation_revoke",
     ),
     path("workflows/<uuid:workflow>/comments/", comment_views.comment_list, name="comment_list"),
+    path("workflows/<uuid:workflow>/comments/people/", comment_views.comment_people, name="comment_people"),
     path("workflows/<uuid:workflow>/comments/new/", comment_views.comment_add, name="comment_add"),
     path("workflows/<uuid:workflow>/comments/<uuid:comment>/edit/", comment_views.comment_edit, name="comment_edit"),
     path(

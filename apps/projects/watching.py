@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from apps.accounts.impersonation import impersonator, is_looked_through
+from apps.accounts.models import User
 from apps.common.tenancy import scope
 from apps.projects.journal import row_json, rows_after
 from apps.projects.models import Workflow
@@ -23,13 +25,17 @@ BEHIND_MAX = 5000
 
 @dataclass(frozen=True)
 class Watch:
-    """A person who may see a workflow, and as what: ``role`` is theirs in its project."""
+    """A person who may see a workflow, and as what: ``role`` is theirs in its project.
+
+    ``staff`` is who looks in truth, where staff look at the site as this person.
+    """
 
     workflow: Workflow
     user_id: UUID
     user_name: str
     role: Role
     reader: MemberReader
+    staff: User | None = None
 
     @property
     def workspace_id(self) -> UUID:
@@ -56,6 +62,9 @@ def watch_find(session: Any, user_id: UUID, slug: str, workflow_id: UUID) -> Wat
     """Find and authorise in one call. None when it is not theirs, not there, in the trash, or they signed out."""
     if session is not None and session.session_key and not session.exists(session.session_key):
         return None
+    staff = impersonator(session)
+    if staff is None and is_looked_through(session):
+        return None
     members = Membership.objects.select_related("user", "workspace__single_sign_on")
     membership = members.filter(user_id=user_id, user__is_active=True, workspace__slug=slug).first()
     if membership is None or (session is not None and not session_suffices(membership, session)):
@@ -67,7 +76,7 @@ def watch_find(session: Any, user_id: UUID, slug: str, workflow_id: UUID) -> Wat
         role = role_at(reader, {"workflow": workflow_id})
     if workflow is None:
         return None
-    return Watch(workflow, membership.user_id, membership.user.get_full_name(), role, reader)
+    return Watch(workflow, membership.user_id, membership.user.get_full_name(), role, reader, staff)
 
 
 def batch_read(watch: Watch, cursor: int) -> Batch:

@@ -10,11 +10,14 @@ class RunsConfig(AppConfig):
     label = "runs"
 
     def ready(self) -> None:
-        """Listen to the generations below, and tell the workspaces which project a run is of."""
+        """Listen to generations; tell workspaces which project a run is of, and the ledger which step paid."""
+        from apps.billing import causes
         from apps.runs import receivers  # noqa: F401
+        from apps.runs.places import generation_places
         from apps.workspaces import sight
 
         sight.project_finders["run_id"] = _project_of
+        causes.place_finders.append(generation_places)
 
 
 def _project_of(run_id: UUID) -> UUID | None:

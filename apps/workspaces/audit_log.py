@@ -14,6 +14,7 @@ from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Cast
 from django.utils import timezone
 
+from apps.workspaces.audit_values import field_words, fields_called, numbers_meant, value_words
 from apps.workspaces.audit_words import ACTIONS, action_words
 from apps.workspaces.models import AuditEntry
 
@@ -76,29 +77,23 @@ def _with_word(rows: QuerySet[AuditEntry], word: str) -> QuerySet[AuditEntry]:
     # The values of the JSON columns as PostgreSQL writes them: what is shown can be found.
     texts = {f"{name}_text": Cast(name, TextField()) for name in ("subject", "before", "after")}
     found = _by(word) | Q(actor__address__icontains=word) | Q(action__icontains=word) | Q(target_id__iexact=word)
-    for name in texts:
-        found |= Q(**{f"{name}__icontains": word})
+    for text in (word, *numbers_meant(word)):
+        for name in texts:
+            found |= Q(**{f"{name}__icontains": text})
     said = [action for action in ACTIONS if word.lower() in action_words(action).lower()]
-    return rows.alias(**texts).filter(found | Q(action__in=said))
+    fields = fields_called(word)
+    named = Q(before__has_any_keys=fields) | Q(after__has_any_keys=fields) if fields else Q()
+    return rows.alias(**texts).filter(found | Q(action__in=said) | named)
 
 
 def entry_changes(entry: AuditEntry) -> list[Changed]:
-    """What an act changed, value by value."""
+    """What an act changed, value by value, in words."""
     before = {**entry.before, **entry.subject.get("before", {})}
     after = {**entry.after, **entry.subject.get("after", {})}
     return [
-        Changed(name.replace("_", " "), _shown(before, name), _shown(after, name))
+        Changed(field_words(name), value_words(entry.action, name, before), value_words(entry.action, name, after))
         for name in dict.fromkeys([*before, *after])
     ]
-
-
-def _shown(values: dict[str, Any], name: str) -> str | None:
-    value = values.get(name)
-    if value is None:
-        return None
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def entry_json(entry: AuditEntry) -> dict[str, Any]:

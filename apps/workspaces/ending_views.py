@@ -17,14 +17,21 @@ from apps.accounts.models import User
 from apps.workspaces import departures, ownership
 from apps.workspaces.access import MemberRequest, member_required
 from apps.workspaces.forgetting import owned_alone
-from apps.workspaces.forms import TypedForm
+from apps.workspaces.forms import NameForm, TypedForm
 from apps.workspaces.models import Membership, OwnershipOffer, Role
 from apps.workspaces.services import WorkspaceError
 
 CHOICES = 500
 
 
-def ending_context(request: MemberRequest) -> dict[str, Any]:
+def settings_page(request: MemberRequest, form: NameForm | None = None, **refused: str) -> HttpResponse:
+    """The settings. ``refused`` is what was typed into the danger zone, and what is wrong with it: then it is 422."""
+    form = form or NameForm(initial={"name": request.workspace.name})
+    context = {"form": form, "may_change": request.role.includes(Role.ADMIN), **_ending_context(request), **refused}
+    return render(request, "workspaces/settings.html", context, status=422 if form.errors or refused else 200)
+
+
+def _ending_context(request: MemberRequest) -> dict[str, Any]:
     """What the danger zone of the settings shows."""
     is_owner = request.membership.role == Role.OWNER
     offers = OwnershipOffer.objects.filter(accepted_at=None, revoked_at=None)
@@ -51,16 +58,17 @@ def _done(request: MemberRequest, what: Callable[[], object], said: str) -> Http
 @member_required(role=Role.OWNER)
 def ownership_offer(request: MemberRequest) -> HttpResponse:
     """Offer the workspace to a member."""
-    members = Membership.objects.filter(workspace=request.workspace, user__email__iexact=request.POST.get("email", ""))
+    email = request.POST.get("email", "").strip()
+    members = Membership.objects.filter(workspace=request.workspace, user__email__iexact=email)
     member = members.select_related("user").first()
-    said = _("Offered. %(name)s finds it in the settings.") % {"name": member.user.get_full_name() if member else ""}
-
-    def offer() -> None:
+    try:
         if member is None:
             raise WorkspaceError(_("Choose a person who is a member of this workspace, and no guest."))
         ownership.ownership_offer(actor=request.membership, user_id=member.user_id)
-
-    return _done(request, offer, said)
+    except WorkspaceError as error:
+        return settings_page(request, offered=email, offer_problem=str(error))
+    messages.success(request, _("Offered. %(name)s finds it in the settings.") % {"name": member.user.get_full_name()})
+    return redirect("workspaces:settings", request.workspace.slug)
 
 
 @require_POST
@@ -79,8 +87,12 @@ def ownership_answer(request: MemberRequest) -> HttpResponse:
 def workspace_close(request: MemberRequest) -> HttpResponse:
     """Begin the days before the workspace is erased; its name must be typed."""
     typed = request.POST.get("typed", "")
-    close = partial(ownership.workspace_close, actor=request.membership, typed=typed)
-    return _done(request, close, _("Everything here has been stopped. An owner can restore the workspace for 14 days."))
+    try:
+        ownership.workspace_close(actor=request.membership, typed=typed)
+    except WorkspaceError as error:
+        return settings_page(request, typed=typed, close_problem=str(error))
+    messages.success(request, _("Everything here has been stopped. An owner can restore the workspace for 14 days."))
+    return redirect("workspaces:settings", request.workspace.slug)
 
 
 @require_POST

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 from uuid import UUID
 
@@ -169,22 +170,46 @@ def member_remove(request: MemberRequest, user: UUID) -> HttpResponse:
 # --- Service accounts ----------------------------------------------------------------------------------------------
 
 
-def _service_page(request: MemberRequest, form: ServiceAccountForm, status: int = 200, **more: Any) -> HttpResponse:
-    accounts = ServiceAccount.objects.select_related("user", "made_by").order_by("user__name", "id")
-    roles = Membership.objects.filter(workspace=request.workspace, user__is_service=True)
-    tokens = ApiToken.objects.filter(created_by__is_service=True, revoked_at=None).select_related("issued_by")
-    context = {
-        "form": form,
-        "accounts": list(accounts),
-        "roles_of": {row.user_id: row.get_role_display() for row in roles},
-        "tokens": list(tokens.order_by("-created_at")),
-        "token_form": TokenForm(),
-        "now": timezone.now(),
-        **more,
-    }
-    response = render(request, "workspaces/service_accounts.html", context, status=status)
+def _service_page(
+    request: MemberRequest,
+    form: ServiceAccountForm,
+    status: int = 200,
+    refused: tuple[UUID, TokenForm] | None = None,
+    secret: str = "",
+) -> HttpResponse:
+    """The page; ``refused`` is the account whose form for a token had mistakes, and that form."""
+    response = render(
+        request,
+        "workspaces/service_accounts.html",
+        {"form": form, "rows": _service_rows(request, refused), "secret": secret, "now": timezone.now()},
+        status=status,
+    )
     response["Cache-Control"] = "no-store"
     return response
+
+
+def _service_rows(request: MemberRequest, refused: tuple[UUID, TokenForm] | None) -> list[dict[str, Any]]:
+    """Each account with its role, its tokens, and a form for another whose fields no other form on the page has."""
+    accounts = ServiceAccount.objects.select_related("user", "made_by").order_by("user__name", "id")
+    roles = {
+        row.user_id: row.get_role_display()
+        for row in Membership.objects.filter(workspace=request.workspace, user__is_service=True)
+    }
+    tokens: dict[UUID, list[ApiToken]] = defaultdict(list)
+    rows = ApiToken.objects.filter(created_by__is_service=True, revoked_at=None).select_related("issued_by")
+    for token in rows.order_by("-created_at"):
+        tokens[token.created_by_id].append(token)
+    found = []
+    for account in accounts:
+        is_refused = refused is not None and refused[0] == account.id
+        form = refused[1] if refused and is_refused else TokenForm(auto_id=_auto_id(account.id))
+        row = {"account": account, "role": roles.get(account.user_id, ""), "tokens": tokens[account.user_id]}
+        found.append({**row, "form": form, "is_refused": is_refused, "sheet": f"token-new-{account.id}"})
+    return found
+
+
+def _auto_id(account_id: UUID) -> str:
+    return f"id_{account_id}_%s"
 
 
 def _service_roles(request: MemberRequest) -> list[Role]:
@@ -215,10 +240,10 @@ def _account(account_id: UUID) -> ServiceAccount:
 @member_required(role=Role.ADMIN)
 def service_token_create(request: MemberRequest, account: UUID) -> HttpResponse:
     """A token that acts as the account, shown this once."""
-    found, form = _account(account), TokenForm(request.POST)
+    found, form = _account(account), TokenForm(request.POST, auto_id=_auto_id(account))
     empty = ServiceAccountForm(roles=_service_roles(request))
     if not form.is_valid():
-        return _service_page(request, empty, status=422, token_form=form, token_for=found)
+        return _service_page(request, empty, status=422, refused=(found.id, form))
     made = form.cleaned_data
     _token, secret = service_token_issue(
         account=found, issued_by_id=request.user.id, name=made["name"], scopes=made["scopes"], days=made["days"]

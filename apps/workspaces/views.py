@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 
 from apps.workspaces import services
 from apps.workspaces.access import MemberRequest, member_required
-from apps.workspaces.ending_views import ending_context
+from apps.workspaces.ending_views import settings_page
 from apps.workspaces.forms import NameForm, TokenForm
 from apps.workspaces.models import ApiToken, Membership, Role
 
@@ -70,16 +70,14 @@ def palette(request: MemberRequest) -> HttpResponse:
 @member_required()
 def settings(request: MemberRequest) -> HttpResponse:
     """The workspace's name (admins), and leaving it."""
-    may_change = request.role.includes(Role.ADMIN)
     form = NameForm(request.POST or None, initial={"name": request.workspace.name})
-    if request.method == "POST" and not may_change:
+    if request.method == "POST" and not request.role.includes(Role.ADMIN):
         raise PermissionDenied
     if request.method == "POST" and form.is_valid():
         services.workspace_rename(workspace_id=request.workspace.id, name=form.cleaned_data["name"])
         messages.success(request, _("Saved."))
         return redirect("workspaces:settings", request.workspace.slug)
-    context = {"form": form, "may_change": may_change, **ending_context(request)}
-    return render(request, "workspaces/settings.html", context, status=422 if form.errors else 200)
+    return settings_page(request, form)
 
 
 @member_required(role=Role.EDITOR)

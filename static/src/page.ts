@@ -2,6 +2,7 @@
 import "./elements/htmx";
 import "./elements/node-status";
 import { start as chrome } from "./elements/chrome";
+import { start as comments } from "./elements/comments";
 import { start as compare } from "./elements/compare";
 import { start as dialogs } from "./elements/dialogs";
 import { start as drawer } from "./elements/drawer";
@@ -17,4 +18,4 @@ import { start as remarks } from "./elements/remarks";
 import { start as uploads } from "./elements/upload-drop";
 import { start as windows } from "./elements/window";
 
-for (const start of [chrome, compare, dialogs, drawer, gallery, news, palette, remarks, runs, tabs, tape, times, toasts, uploads, windows]) start();
+for (const start of [chrome, comments, compare, dialogs, drawer, gallery, news, palette, remarks, runs, tabs, tape, times, toasts, uploads, windows]) start();

@@ -29,6 +29,11 @@ LOOK = """async only => {
     return found.violations.flatMap(({id, impact, nodes}) => nodes.map(({html, failureSummary}) =>
         ({id, impact, html: html.slice(0, 200), why: failureSummary})));
 }"""
+# The console goes by a class.
+THEME = """theme => {
+    document.documentElement.dataset.theme = `millrace-${theme}`;
+    document.documentElement.classList.toggle("dark", theme === "dark");
+}"""
 GRAPH = graph(
     [
         node("words", "input.text", text="sea"),
@@ -57,7 +62,8 @@ class Sight:
 
     def see(self, path: str, ready: str = "main", before: Callable[[Page], Any] | None = None) -> None:
         """Open a page, wait until ``ready`` is there, do ``before``, and look at it in both themes."""
-        self.page.goto(f"{self.base}{path}")
+        answer = self.page.goto(f"{self.base}{path}")
+        assert answer is None or answer.ok, f"{path}: {answer.status}"
         expect(self.page.locator(ready).first).to_be_visible(timeout=PATIENCE_MS)
         if before:
             before(self.page)
@@ -67,7 +73,7 @@ class Sight:
         )
         self.page.evaluate(self.source)
         for theme, only in (("dark", None), ("light", ["color-contrast"])):
-            self.page.evaluate("theme => document.documentElement.dataset.theme = `millrace-${theme}`", theme)
+            self.page.evaluate(THEME, theme)
             for one in self.page.evaluate(LOOK, only):
                 if one["impact"] in GRAVE:
                     self.found.append(f"{path} ({theme}) {one['id']}: {one['html']}\n    {one['why']}")

@@ -15,6 +15,7 @@ from apps.projects.mentions import mention_send
 from apps.projects.models import Comment, Mention, Workflow
 from apps.projects.sharing import project_privacy_set, project_share
 from apps.workspaces.models import Membership, Role, Workspace
+from apps.workspaces.service_accounts import service_account_create
 from tests.conftest import client_of
 
 pytestmark = pytest.mark.django_db
@@ -101,3 +102,33 @@ def test_comments_over_the_api(
     assert settled["resolved_at"]
     assert bob_api.delete(f"{url}/{made['id']}").status_code == 403
     assert alice_api.delete(f"{url}/{made['id']}").status_code == 204
+
+
+def test_an_at_offers_the_people_who_see_the_project(
+    workflow: Workflow, alice_client: Client, ada: User, bob: User, charlie: User, charlie_client: Client
+) -> None:
+    User.objects.filter(id=ada.id).update(name="Ada <b>Lovelace")
+    everybody = alice_client.get(path(workflow, "people/")).content.decode()
+    assert everybody.count('role="option"') == 2
+    assert 'data-name="Ada &lt;b&gt;Lovelace"' in everybody
+    assert "Bob" not in alice_client.get(path(workflow, "people/"), {"q": "LOVE"}).content.decode()
+    assert alice_client.get(path(workflow, "people/"), {"q": "charlie\x00"}).content.decode().strip() == ""
+    member = Membership.objects.get(user__email="alice@example.org")
+    project_privacy_set(actor=member, project=workflow.project, private=True)
+    assert alice_client.get(path(workflow, "people/")).content.decode().strip() == ""
+    assert charlie_client.get(path(workflow, "people/")).status_code == 404
+
+
+def test_a_refused_comment_keeps_its_node_and_its_words(workflow: Workflow, alice_client: Client) -> None:
+    refused = alice_client.post(path(workflow, "new/"), {"body": " ", "node": "n1"})
+    assert refused.status_code == 422
+    assert 'name="node" value="n1"' in refused.content.decode()
+
+
+def test_service_accounts_are_not_counted_among_the_people_who_see_a_project(
+    workflow: Workflow, alice_client: Client
+) -> None:
+    member = Membership.objects.get(user__email="alice@example.org")
+    service_account_create(actor=member, name="Nightly", role=Role.EDITOR)
+    page = alice_client.get(f"/w/mill/projects/{workflow.project_id}/sharing/").content.decode()
+    assert "1 person sees it." in page

@@ -18,6 +18,8 @@ from apps.accounts.models import User
 from apps.projects import consumers, services
 from apps.projects.models import Operation, Workflow
 from apps.projects.sharing import project_privacy_set
+from apps.workspaces.audit import audit_record
+from apps.workspaces.audit_entries import AuditEntry
 from apps.workspaces.models import Membership, Role, Workspace
 from apps.workspaces.services import member_change_role
 from config.asgi import application
@@ -51,7 +53,7 @@ class Page:
 
     def __init__(self, client: Client | None, workflow: Workflow, workspace: str = "mill") -> None:
         cookie = client.cookies.get(django_settings.SESSION_COOKIE_NAME) if client else None
-        headers = [(b"origin", b"http://127.0.0.1")]
+        headers = [(b"origin", b"http://127.0.0.1"), (b"user-agent", b"Firefox")]
         if cookie:
             headers.append((b"cookie", f"{django_settings.SESSION_COOKIE_NAME}={cookie.value}".encode()))
         self.wire: Any = Socket(application, f"/ws/w/{workspace}/workflows/{workflow.id}/", headers)
@@ -323,3 +325,42 @@ async def test_people_see_each_other_and_nothing_is_kept(
     await bob.leave()
     assert (await alice.next("presence"))["peers"] == []
     await alice.leave()
+
+
+async def test_an_act_over_the_socket_names_who_acts_in_truth(
+    workflow: Workflow, alice: User, alice_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Edits are no matter of the audit log; what is written down while one is made says who made it, and from where."""
+    staff = await sync_to_async(User.objects.create_superuser)("root@example.org", name="Root")
+    apply_plainly = services.operations_apply
+
+    def apply_and_tell(**values: Any) -> Any:
+        audit_record(workspace_id=workflow.workspace_id, action="unheard_of", actor_id=alice.id)
+        return apply_plainly(**values)
+
+    @sync_to_async
+    def told() -> list[tuple[str, str]]:
+        rows = AuditEntry.objects.for_workspace(workflow.workspace_id).filter(action="unheard_of")
+        return [(row.actor["email"], row.actor["agent"]) for row in rows.order_by("id")]
+
+    @sync_to_async
+    def looked_through() -> None:
+        session = alice_client.session
+        session["hijack_history"] = [str(staff.pk)]
+        session.save()
+
+    monkeypatch.setattr(services, "operations_apply", apply_and_tell)
+    page = await Page(alice_client, workflow).open()
+    await page.send(add(1, "a"))
+    await page.until(1)
+    await page.leave()
+    await looked_through()
+    page = await Page(alice_client, workflow).open(after=1, client_id="other")
+    await page.send(add(1, "b"))
+    await page.until(2)
+    await page.leave()
+    assert await told() == [("alice@example.org", "Firefox"), ("root@example.org", "Firefox")]
+    await sync_to_async(User.objects.filter(pk=staff.pk).update)(is_superuser=False)
+    refused = Page(alice_client, workflow)
+    assert (await refused.wire.connect())[0]
+    assert await refused.closed() == 4404

@@ -48,11 +48,38 @@ def page(client: Client, workspace: Workspace, **query: str) -> str:
 def test_the_page_tells_each_act_and_what_changed(log: Workspace, ada_client: Client) -> None:
     text = page(ada_client, log)
     assert "Changed a role" in text
-    assert re.search(r"viewer</del>.*editor</ins>", text)
+    assert re.search(r"Viewer</del>.*Editor</ins>", text)
     assert "=Mühle &lt;b&gt;" in text
     assert "Unheard of" in text
     assert "192.0.2.7" in text
     assert "Not verified yet" in text
+
+
+def test_values_are_told_in_words_and_exported_as_they_are(
+    workspace: Workspace, alice: User, ada_client: Client
+) -> None:
+    at = "2026-12-24T18:30:00+00:00"
+    acts: list[tuple[str, dict[str, Any]]] = [
+        ("budget_create", {"limit": 1_234_500_000, "alerts": [50, 80], "active": True, "period": "month"}),
+        ("credits_grant", {"amount": 2_500_000, "reason": "Sorry"}),
+        ("purchase_refund", {"amount": 1_250, "currency": "usd"}),
+        ("token_issue", {"scopes": ["read"], "days": 30}),
+        ("workspace_close", {"erase_at": at}),
+        ("unheard_of", {"odd_thing": {"a": 1}}),
+    ]
+    for action, after in acts:
+        audit_record(workspace_id=workspace.id, action=action, after=after, actor_id=alice.id)
+    entries(workspace)
+    text = page(ada_client, workspace)
+    for words in ("1,234.5 credits", "50 %, 80 %", "Each month", "In force", "2.5 credits", "12.50 USD", "Odd thing"):
+        assert words in text
+    for words in ("Read everything", "30 days", "Dec. 24, 2026, 6:30 p.m."):
+        assert words in text
+    for found, words in ((1, "1,234.5"), (1, "12.50"), (1, "Permissions")):
+        assert page(ada_client, workspace, words=words).count("<dl") == found
+    raw = b"".join(ada_client.get(reverse("workspaces:audit_jsonl", args=[workspace.slug]))).decode()
+    assert '"limit": 1234500000' in raw
+    assert at in raw
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,16 @@ def test_ownership_is_offered_and_accepted(owner: Membership, ada: User, bob: Us
         ownership.ownership_accept(actor=of_ada)
 
 
+def test_an_offer_to_nobody_is_told_at_the_field(alice_client: Client, ada: User, workspace: Workspace) -> None:
+    path = f"/w/{workspace.slug}/settings/ownership/offer/"
+    refused = alice_client.post(path, {"email": "nobody@example.org"})
+    assert refused.status_code == 422
+    page = refused.content.decode()
+    assert 'id="offer-problem">Choose a person' in page
+    assert 'value="nobody@example.org"' in page
+    assert alice_client.post(path, {"email": "Ada@example.org"}).status_code == 302
+
+
 def test_the_last_owner_cannot_leave(owner: Membership, alice_client: Client, workspace: Workspace) -> None:
     path = f"/w/{workspace.slug}/settings/members/{owner.user_id}/remove/"
     assert "A workspace needs an owner" in alice_client.post(path, follow=True).content.decode()
@@ -179,10 +189,11 @@ def test_a_workspace_that_is_being_deleted_can_only_be_looked_at_and_restored(
 ) -> None:
     token = Client(headers={"Authorization": f"Bearer {token_for(owner.user, workspace)}"})
     place = f"/w/{workspace.slug}"
-    assert (
-        "Type the name"
-        in alice_client.post(f"{place}/settings/delete/", {"typed": "mil"}, follow=True).content.decode()
-    )
+    mistyped = alice_client.post(f"{place}/settings/delete/", {"typed": "mil<"})
+    assert mistyped.status_code == 422
+    page = mistyped.content.decode()
+    assert '<p class="problem" id="close-problem">Type the name' in page
+    assert 'value="mil&lt;"' in page  # what was typed is kept
     assert token.get("/api/v1/me").status_code == 200
     alice_client.post(f"{place}/settings/delete/", {"typed": "Mill"})
     page = bob_client.get(f"{place}/projects/").content.decode()

@@ -6,8 +6,7 @@ from django import template
 
 from apps.billing import statement
 from apps.billing.models import Entry, TransactionKind
-from apps.billing.offers import money_text
-from apps.common.money import credits_number
+from apps.common.money import MICRO, credits_number, money_text
 
 register = template.Library()
 
@@ -16,6 +15,13 @@ register = template.Library()
 def exact(amount: int) -> str:
     """Micro-credits as credits, all decimals there are: "12.345678"."""
     return credits_number(amount)
+
+
+@register.filter
+def round_down(amount: int) -> int:
+    """Micro-credits for a narrow place: whole credits, below a hundred with two decimals. Never more than there are."""
+    step = MICRO if abs(amount) >= 100 * MICRO else MICRO // 100
+    return amount // step * step
 
 
 @register.filter

@@ -15,10 +15,9 @@ from unfold.decorators import action
 
 from apps.billing.inbox import inbox_replay
 from apps.billing.models import InboxEvent, InboxState, Purchase, Reconciliation
-from apps.billing.offers import money_text
 from apps.billing.refunds import RefundRefused, purchase_refund
 from apps.billing.stripe_client import StripeRefused, StripeUnavailable
-from apps.common.money import credits_number
+from apps.common.money import credits_number, money_text
 from apps.console.admin.base import ById, Page, act_form, many
 from apps.console.admin.runs import LookFilter
 from apps.console.forms import RefundForm

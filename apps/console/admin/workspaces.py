@@ -9,6 +9,8 @@ from django.db.models import Count, F, Max, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin, TabularInline
@@ -29,6 +31,7 @@ class MembershipInline(Readable, TabularInline):  # type: ignore[misc]
     model = Membership
     fields = readonly_fields = ("user", "role", "created_at", "last_opened_at")
     extra = 0
+    hide_title = True
 
 
 @admin.register(Workspace)
@@ -76,7 +79,7 @@ class WorkspaceAdmin(Page, ModelAdmin):  # type: ignore[misc]
     @admin.display(description=gettext_lazy("Last activity"), ordering=F("active_at").desc(nulls_last=True))
     def active(self, workspace: Any) -> Any:
         """When somebody last opened it."""
-        return workspace.active_at
+        return workspace.active_at and date_format(timezone.localtime(workspace.active_at), "DATETIME_FORMAT")
 
     @action(description=gettext_lazy("Grant credits"), url_path="grant", permissions=["act"], icon="payments")  # type: ignore[untyped-decorator]
     def grant(self, request: HttpRequest, object_id: str) -> HttpResponse:

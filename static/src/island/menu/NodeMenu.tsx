@@ -1,6 +1,6 @@
 /** What can be done with one node: run a part of the graph from it, keep or forget what it made. */
 
-import { ArrowRightFromLine, ArrowRightToLine, Columns2, Copy, Dices, Eraser, Layers3, ListChecks, PencilLine, Pin, PinOff, RefreshCw, SlidersHorizontal, Trash2 } from "lucide-react";
+import { ArrowRightFromLine, ArrowRightToLine, Columns2, Copy, Dices, Eraser, Layers3, ListChecks, MessageSquare, PencilLine, Pin, PinOff, RefreshCw, SlidersHorizontal, Trash2 } from "lucide-react";
 
 import type { GraphNode } from "../document/types";
 import { t } from "../i18n";
@@ -64,6 +64,12 @@ function compareItems(node: GraphNode, readOnly: boolean): MenuItem[] {
   ];
 }
 
+function commentItems(id: string): MenuItem[] {
+  if (!document.querySelector("#comments-sheet")) return [];
+  const act = () => document.body.dispatchEvent(new CustomEvent("comment-on", { detail: { node: id } }));
+  return [{ label: t("Comment on this"), icon: <MessageSquare size={SIZE} aria-hidden="true" />, act }];
+}
+
 function editItems(): MenuItem[] {
   return [
     { label: t("Duplicate"), icon: <Copy size={SIZE} aria-hidden="true" />, act: selectionDuplicate },
@@ -80,7 +86,7 @@ export function NodeMenu(): React.ReactElement | null {
   const made = useRun(({ status }) => ["completed", "cached"].includes(status[open?.node ?? ""]?.state ?? ""));
   if (!open || !node) return null;
   const busy = partHindrance() ?? (isLive(run) ? t("A run is in progress.") : null);
-  const groups = [runItems(node.id, busy), compareItems(node, readOnly || narrow), readOnly ? [] : keepItems(node, made), readOnly || narrow ? [] : editItems()];
+  const groups = [runItems(node.id, busy), compareItems(node, readOnly || narrow), readOnly ? [] : keepItems(node, made), commentItems(node.id), readOnly || narrow ? [] : editItems()];
   return <Menu key={open.node} label={nodeTitle(node)} at={open.at} groups={groups} onClose={() => useUi.setState({ nodeMenu: null })} />;
 }
 
