@@ -140,6 +140,7 @@ def _filled(charges: int, *, whole: bool = True) -> Iterator[UUID]:
     from apps.billing.models import SYSTEM_ACCOUNTS, Account, AccountKind
     from apps.billing.services import credits_grant, credits_hold
     from apps.common.ids import uuid7
+    from apps.common.tenancy import scope
     from apps.workspaces.models import Membership, Workspace
 
     _clear()
@@ -151,7 +152,7 @@ def _filled(charges: int, *, whole: bool = True) -> Iterator[UUID]:
         credits_grant(workspace_id=space.id, amount=10**14, reason="Bench", source="bench", source_id=str(space.id))
         wallet = Account.objects.for_workspace(space.id).get()
         facts = {"space": space.id, "wallet": wallet.id, "revenue": SYSTEM_ACCOUNTS[AccountKind.REVENUE]}
-        with connection.cursor() as cursor, _unwatched(cursor):
+        with scope(space.id), connection.cursor() as cursor, _unwatched(cursor):
             cursor.execute(_CHARGES, {"charges": charges})
             for statement in (_LINES, _SPENDING, *((_ENTRIES, _HOLDS) if whole else ())):
                 cursor.execute(statement, facts)
@@ -172,12 +173,13 @@ def _filled(charges: int, *, whole: bool = True) -> Iterator[UUID]:
 def _clear() -> None:
     from django.db import connection
 
+    from apps.common.tenancy import scope
     from apps.workspaces.models import Workspace
 
     space = Workspace.objects.filter(slug=SLUG).first()
     if space is None:
         return
-    with connection.cursor() as cursor, _unwatched(cursor):
+    with scope(space.id), connection.cursor() as cursor, _unwatched(cursor):
         for table in TABLES:
             cursor.execute(f"DELETE FROM {table} WHERE workspace_id = %s", [space.id])
         cursor.execute("DELETE FROM workspaces_membership WHERE workspace_id = %s", [space.id])

@@ -141,11 +141,12 @@ def _filled() -> Iterator[dict[str, str]]:
     """The demo workspace with a million generations more; gone in the end, with everything that came with them."""
     from django.db import connection
 
+    from apps.common.tenancy import scope
     from apps.workspaces.models import Workspace
 
     space = Workspace.objects.get(slug="demo").id
     begun = time.perf_counter()
-    with connection.cursor() as cursor:
+    with scope(space), connection.cursor() as cursor:
         cursor.execute("SET maintenance_work_mem = '512MB'")
         _clear(cursor, space)
         try:

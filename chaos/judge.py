@@ -11,6 +11,7 @@ from django.core.files.storage import default_storage
 from django.db import connection
 
 from apps.billing.audit import ledger_audit
+from apps.common.tenancy import unscoped
 from chaos.load import Promises
 from chaos.watchers import Sight, sight_problem
 
@@ -36,7 +37,8 @@ class Verdict:
 
 def rows(query: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
     """The rows of a query."""
-    with connection.cursor() as cursor:
+    # Without it the tables of money and calls would look empty, and nothing would ever be wrong.
+    with unscoped("the judge looks at everything"), connection.cursor() as cursor:
         cursor.execute(query, parameters)
         return list(cursor.fetchall())
 

@@ -105,9 +105,13 @@ TEMPLATES: list[dict[str, Any]] = [
 FORM_RENDERER = "apps.common.forms.Renderer"
 
 DATABASE_URL = text("DATABASE_URL", "postgres://offline@127.0.0.1:1/offline")
-# The check, one round trip, is made when the pool gives a connection out: after a restart of PostgreSQL the dead ones
-# are replaced; unchecked, each would fail one request or lose one task.
-_database: dict[str, Any] = {**dj_database_url.parse(DATABASE_URL), "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}
+# The check is made when the pool gives a connection out: after a restart of PostgreSQL the dead ones are replaced;
+# unchecked, each would fail one request or lose one task.
+_database: dict[str, Any] = {
+    **dj_database_url.parse(DATABASE_URL, engine="apps.common.postgresql"),
+    "CONN_MAX_AGE": 0,
+    "CONN_HEALTH_CHECKS": True,
+}
 if "offline" not in DATABASE_URL:
     # psycopg's pool: under ASGI every request would otherwise open its own connection.
     # After an outage it asks again every few seconds at most; its own patience would let the pauses grow to minutes.

@@ -243,7 +243,7 @@ def _across() -> set[str]:
     found = set()
     for path in CODE:
         text, name = path.read_text(), str(path.relative_to(ROOT))
-        if "def unscoped" not in text and re.search(r"\bunscoped\(", text):
+        if "def unscoped" not in text and re.search(r"\b(?:scope_or_)?unscoped\(", text):
             found.add(f"{name} unscoped")
         if re.search(r"\.cursor\(\)|\bprepared\(\)|RawSQL\(|\.raw\(|row_read\(", text):
             found.add(f"{name} sql")

@@ -6,3 +6,4 @@ from django.apps import AppConfig
 class AssetsConfig(AppConfig):
     name = "apps.assets"
     label = "assets"
+    walled = True

@@ -6,6 +6,7 @@ from django.apps import AppConfig
 class BillingConfig(AppConfig):
     name = "apps.billing"
     label = "billing"
+    walled = True
 
     def ready(self) -> None:
         """Listen to the workspaces below."""

@@ -18,6 +18,7 @@ hide the rules from this tree.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid5
@@ -27,6 +28,7 @@ from django.db.backends.utils import CursorWrapper
 
 from apps.billing.models import SYSTEM_ACCOUNTS, WORKSPACE_KINDS, Account, AccountKind, Hold
 from apps.common.statements import prepared
+from apps.common.tenancy import scope, scope_or_unscoped
 
 # The setting, gone with the transaction, tells the next statement which wallet is locked: a hold that was committed
 # between the two is not settled unlocked.
@@ -197,8 +199,15 @@ SELECT id FROM line
 """
 
 
+def _place(values: Mapping[str, Any]) -> AbstractContextManager[None]:
+    """The scope of a statement: the workspace it names, else what a hold's id tells."""
+    if "workspace" in values:
+        return scope(values["workspace"])
+    return scope_or_unscoped("a hold's id is what tells the workspace")
+
+
 def _one(statement: str, values: Mapping[str, Any]) -> dict[str, Any] | None:
-    with connection.cursor() as cursor:
+    with _place(values), connection.cursor() as cursor:
         cursor.execute(statement, values)
         return _row(cursor)
 
@@ -225,7 +234,7 @@ def reserve(values: Mapping[str, Any]) -> Hold | None:
 
     Also None where there are budgets and nobody ``asked`` them yet, which needs the wallet's lock.
     """
-    with prepared() as cursor:
+    with _place(values), prepared() as cursor:
         cursor.execute(_RESERVE, values)
         row = _row(cursor)
     return None if row is None else _hold(row)
@@ -255,8 +264,9 @@ def settle(values: Mapping[str, Any]) -> Settled | None:
 
 
 def _settle(values: Mapping[str, Any]) -> Settled | None:
-    connection.ensure_connection()
-    with prepared() as lock, prepared() as cursor:
+    with _place(values), prepared() as lock, prepared() as cursor:
+        # Before the pipeline: what is told in one counts only when it is over.
+        connection.scope_tell()  # type: ignore[attr-defined]
         # Both are sent at once and are one transaction: nobody who waits for the wallet waits for this client too.
         with connection.connection.pipeline():
             lock.execute(_LOCK_OF_HOLD, values)

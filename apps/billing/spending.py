@@ -6,6 +6,7 @@ from typing import Any
 
 from apps.billing.models import Hold
 from apps.common.statements import prepared
+from apps.common.tenancy import scope
 
 # One row per kind; "" where the capture belongs to none. The wallet's lock puts captures of a workspace in a row, so
 # these updates never wait for one another.
@@ -31,5 +32,5 @@ def add(hold: Hold) -> None:
     }
     values: dict[str, Any] = {name: str(value) if value else "" for name, value in ids.items()}
     values |= {"workspace": hold.workspace_id, "at": hold.settled_at, "amount": hold.captured, "model": hold.model}
-    with prepared() as cursor:
+    with scope(hold.workspace_id), prepared() as cursor:
         cursor.execute(_ADD, values)

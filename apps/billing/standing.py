@@ -16,6 +16,7 @@ from django.db import connection
 
 from apps.billing.models import Account, AccountKind, Budget, Hold
 from apps.common.statements import prepared
+from apps.common.tenancy import scope
 
 EPOCH = date(1970, 1, 1)
 
@@ -119,7 +120,7 @@ def concerned_by(hold: Hold) -> dict[str, Any]:
 
 def _read(statement: str, values: Mapping[str, Any], now: datetime) -> list[Standing]:
     dates = {"today": period_start("day", now), "month": period_start("month", now)}
-    with prepared() as cursor:
+    with scope(values["workspace"]), prepared() as cursor:
         cursor.execute(statement, {**values, **dates})
         names = [column.name for column in cursor.description]
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from uuid import UUID
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -39,7 +39,39 @@ def current_workspace_id() -> UUID | None:
     value = _scope.get()
     if value is _NONE:
         raise ScopeError(ScopeError.__doc__)
-    return value if isinstance(value, UUID) else None
+    # Whatever else it is, it is one workspace: an id that somebody passed as text must not mean all of them.
+    return None if value is _ALL else cast(UUID, value)
+
+
+def is_open() -> bool:
+    """Whether there is a scope, or :func:`unscoped`."""
+    return _scope.get() is not _NONE
+
+
+def scope_text() -> str:
+    """The scope as the database's policies read it: a workspace's id, or ``*`` for all; ScopeError outside of both."""
+    workspace_id = current_workspace_id()
+    if isinstance(workspace_id, UUID):
+        return str(workspace_id)
+    return "*" if workspace_id is None else str(UUID(workspace_id))
+
+
+def scope_key() -> object:
+    """The scope, for :func:`again`; None outside of any."""
+    return _scope.get() if is_open() else None
+
+
+@contextmanager
+def again(key: object) -> Iterator[None]:
+    """Enter the scope that :func:`scope_key` told (or a workspace's, by its id) once more; None changes nothing."""
+    if key is None:
+        yield
+        return
+    token = _scope.set(key)
+    try:
+        yield
+    finally:
+        _scope.reset(token)
 
 
 def current_reader() -> Reader | None:
@@ -91,6 +123,16 @@ def unscoped(reason: str) -> Iterator[None]:
     finally:
         _scope.reset(token)
         _reader.reset(reading)
+
+
+@contextmanager
+def scope_or_unscoped(reason: str) -> Iterator[None]:
+    """The scope that is open, whichever; without one as :func:`unscoped`: for what is found by an id of its own."""
+    if is_open():
+        yield
+        return
+    with unscoped(reason):
+        yield
 
 
 class TenancyMiddleware:

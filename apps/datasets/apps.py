@@ -6,6 +6,7 @@ from django.apps import AppConfig
 class DatasetsConfig(AppConfig):
     name = "apps.datasets"
     label = "datasets"
+    walled = True
 
     def ready(self) -> None:
         """Listen to the generations and assets below."""

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 class GenerationsConfig(AppConfig):
     name = "apps.generations"
     label = "generations"
+    walled = True
+    # The index of the tape: behind a policy its operator could not use it. What it finds are ids.
+    unwalled = ("SearchWindow", "SearchRow")
+    walled_functions = ("generations_search_put", "generations_search_rebuild")
 
     def ready(self) -> None:
         """Make the adapters known by name, each loaded when first asked for, and keep the catalogue up to date.

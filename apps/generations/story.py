@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from apps.common.tenancy import scope
 from apps.generations.fragments import card, with_outputs
 from apps.generations.lineage import Key, lineage_of
 from apps.generations.lineage_picture import Picture, lineage_picture
@@ -33,6 +34,6 @@ def lineage_shown(workspace: Workspace, centre: Key) -> Picture | None:
 
 def tags_suggested(workspace_id: UUID) -> list[str]:
     """The tags used most of late."""
-    with connection.cursor() as cursor:
+    with scope(workspace_id), connection.cursor() as cursor:
         cursor.execute(_TAGS, [workspace_id, TAGS_SUGGESTED])
         return [tag for (tag,) in cursor.fetchall()]

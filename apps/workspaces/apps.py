@@ -10,6 +10,9 @@ from django.utils.translation import gettext as _
 class WorkspacesConfig(AppConfig):
     name = "apps.workspaces"
     label = "workspaces"
+    walled = ("DataKey",)
+    # Read before the workspace is known; what is secret of them is a hash, or sealed with the data key.
+    walled_writes = ("ApiToken", "SingleSignOn")
 
     def ready(self) -> None:
         """Everybody who signs up gets a workspace of their own; who comes through one's own sign-in is in that one."""

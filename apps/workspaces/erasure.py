@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.common import objects
+from apps.common.tenancy import scope
 from apps.workspaces.models import Membership, Workspace
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def _rows_delete(model: type[models.Model], workspace_id: UUID) -> int:
     """  # noqa: S608 (names of our own tables)
     gone = 0
     while True:
-        with transaction.atomic(), connection.cursor() as cursor:
+        with scope(workspace_id), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(statement, [workspace_id, BATCH])
             if not cursor.rowcount:
                 return gone

@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from apps.accounts.models import User
 from apps.assets.models import Asset, Blob
+from apps.common.tenancy import scope
 from apps.generations.boards import board_add, board_create, board_delete, board_take_off
 from apps.generations.models import Generation, GenerationOutput, SearchRow
 from apps.generations.remarks import generation_remark
@@ -138,7 +139,7 @@ def test_colours_come_after_the_picture(workspace: Workspace) -> None:
 
 def test_pages_go_through_windows_without_a_gap(workspace: Workspace) -> None:
     rows = [made(workspace, f"ship {number:02}", days_ago=100 - number) for number in range(30)]
-    with connection.cursor() as cursor:
+    with scope(workspace.id), connection.cursor() as cursor:
         # Three windows where there would be one.
         cursor.execute("DELETE FROM generations_searchrow")
         for at in (10, 20):
@@ -163,7 +164,7 @@ def test_rebuilding_changes_nothing(workspace: Workspace) -> None:
     for number in range(5):
         made(workspace, f"ship {number}", days_ago=5 - number, tags=["x"])
     before = found(workspace, q="ship", tags="x")
-    with connection.cursor() as cursor:
+    with scope(workspace.id), connection.cursor() as cursor:
         cursor.execute("SELECT generations_search_rebuild(%s)", [workspace.id])
         assert cursor.fetchone() == (5,)
     assert found(workspace, q="ship", tags="x") == before != []

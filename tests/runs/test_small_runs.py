@@ -36,8 +36,14 @@ def numbered(length: int = 2) -> dict[str, Any]:
 
 @contextmanager
 def statements() -> Iterator[list[str]]:
-    """The statements sent while the block runs. (Django's own record has no text of prepared ones.)"""
+    """The statements sent while the block runs. (Django's own record has no text of prepared ones.)
+
+    None of them is about rows behind the wall: the session is not told a scope in between.
+    """
     found: list[str] = []
+    connection.ensure_connection()
+    session: Any = connection.connection
+    session.told = "nobody"
 
     def note(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
         found.append(sql if isinstance(sql, str) else sql.as_string())
@@ -45,6 +51,8 @@ def statements() -> Iterator[list[str]]:
 
     with connection.execute_wrapper(note):
         yield found
+    assert (connection.connection, session.told) == (session, "nobody")
+    session.told = None
 
 
 def verbs(found: list[str]) -> list[str]:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.common.ids import uuid7
-from apps.common.models import TenantManager, TenantModel
+from apps.common.models import LinkedBase, TenantManager, TenantModel
 
 # A billion credits. Keeps every amount exact in JavaScript's numbers and sums far away from a bigint's end.
 AMOUNT_MAX = 10**15
@@ -53,7 +53,7 @@ SYSTEM_ACCOUNTS: dict[AccountKind, UUID] = {
 }
 
 
-class Account(models.Model):
+class Account(models.Model, metaclass=LinkedBase):
     """One side of the ledger.
 
     ``posted`` (what entries add up to) is kept for the accounts of a workspace; ``held`` (what open holds add up to),

@@ -19,6 +19,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from apps.common.models import scope_keep
 from apps.common.tenancy import unscoped
 from apps.console.forms import ReasonForm
 from apps.workspaces.audit import audit_record
@@ -96,6 +97,7 @@ class Readable:
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         with unscoped(WHY):
             rows: QuerySet[Any] = super().get_queryset(request)  # type: ignore[misc]
+            scope_keep(rows)
         return rows
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 import orjson
 from django.db import connection
 
+from apps.common.tenancy import scope
 from apps.datasets.execution.recording import references
 from apps.datasets.models import Export, Partition, VideoMeasure
 
@@ -91,7 +92,7 @@ def _chunk(export: Export, after: list[Any]) -> list[Item]:
     sql = _READ.format(
         columns=", ".join(f"g.{name}" + "::text" * name.endswith("id") for name in _COLUMNS), after=bound, order=order
     )
-    with connection.cursor() as cursor:
+    with scope(export.workspace_id), connection.cursor() as cursor:
         cursor.execute(sql, [export.version_id, *after, CHUNK, export.workspace_id])
         rows = cursor.fetchall()
     items = [_item(row) for row in rows]

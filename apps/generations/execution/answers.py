@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import connection
 
+from apps.common.tenancy import unscoped
 from apps.generations import events
 from apps.generations.execution import timing
 from apps.generations.execution.inline import stored_already
@@ -83,7 +84,7 @@ def looks_keep(looks: Sequence[tuple[Generation, Any]], now: datetime) -> list[G
     found = {row.id: (row, _seen(row, answer, now)) for row, answer in looks}
     if not found:
         return []
-    with connection.cursor() as cursor:
+    with unscoped("a turn of looks serves every workspace"), connection.cursor() as cursor:
         cursor.execute(_KEEP, [list(column) for column in zip(*(seen for _row, seen in found.values()), strict=True)])
         kept = cursor.fetchall()
     for key, state, progress, message, text, started_at, poll_after in kept:

@@ -19,7 +19,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from apps.common.buckets import Bucket, LimiterDown, buckets_take
-from apps.common.tenancy import scope
+from apps.common.tenancy import scope, unscoped
 from apps.generations import events
 from apps.generations.execution import timing
 from apps.generations.models import Generation, GenerationState, ProviderPause
@@ -116,6 +116,9 @@ SELECT count(*) FROM generations_generation AS flying WHERE flying.workspace_id 
 """  # noqa: S608
 
 
+_TURN = "workspaces take turns"
+
+
 @dataclass(frozen=True)
 class Claim:
     """A call that this worker, and no other, may send. ``more``: when it was claimed, another waited."""
@@ -134,7 +137,7 @@ def claim_next(now: datetime, *, workspace_id: UUID | None = None, generation_id
         "deadline": timing.DEADLINE_DEFAULT.total_seconds(),
     }
     # Two statements: what the second one counts must be what the one before committed.
-    with transaction.atomic(), connection.cursor() as cursor:
+    with unscoped(_TURN), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         cursor.execute(_CLAIM, parameters)
         row = cursor.fetchone()
@@ -148,21 +151,21 @@ def claim_next(now: datetime, *, workspace_id: UUID | None = None, generation_id
 
 def flying_count(workspace_id: UUID) -> int:
     """How many calls of the workspace count against its cap now."""
-    with connection.cursor() as cursor:
+    with scope(workspace_id), connection.cursor() as cursor:
         cursor.execute(_COUNT, {**_parameters(timezone.now()), "workspace": workspace_id})
         return int(cursor.fetchone()[0])
 
 
 def waiting_count() -> int:
     """For how many calls a place would be of use now; a few are as good as many."""
-    with connection.cursor() as cursor:
+    with unscoped(_TURN), connection.cursor() as cursor:
         cursor.execute(_WAITING, {**_parameters(timezone.now()), "only": None, "messages": MESSAGES})
         return int(cursor.fetchone()[0])
 
 
 def waiting_tell() -> None:
     """Say at calls that wait for a place of their workspace that they do."""
-    with connection.cursor() as cursor:
+    with unscoped(_TURN), connection.cursor() as cursor:
         cursor.execute(_FULL, _parameters(timezone.now()))
         full = cursor.fetchall()
     for workspace_id, most in full:
