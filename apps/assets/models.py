@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models.functions import Concat, Upper
 from django.utils.translation import gettext_lazy as _
 
-from apps.common.models import TenantModel
+from apps.common.models import TenantModel, TenantRow
 
 
 class Kind(models.TextChoices):
@@ -146,7 +146,6 @@ class Asset(TenantModel):
                 condition=~models.Q(state=AssetState.READY),
                 name="assets_asset_unsettled",
             ),
-            GinIndex(fields=["made_from"], condition=~models.Q(made_from=[]), name="assets_asset_made_from"),
             GinIndex(fields=["naming"], opclasses=["gin_trgm_ops"], name="assets_asset_naming"),
         ]
 
@@ -168,3 +167,28 @@ def asset_rows(workspace_id: UUID) -> models.QuerySet[Asset]:
     """A workspace's assets with what every surface shows of them, in one query."""
     rows = Asset.objects.for_workspace(workspace_id).select_related("blob", "created_by")
     return cast("models.QuerySet[Asset]", rows)
+
+
+class Derivation(TenantRow):
+    """That something was made from a file. Written by the database itself when a file or a generation is.
+
+    The same stands in ``Asset.made_from`` and ``Generation.inputs``, whose indexes row-level security cannot use.
+    """
+
+    pk = models.CompositePrimaryKey("source_id", "kind", "made_id")
+    workspace = models.ForeignKey(
+        "workspaces.Workspace", on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
+    source_id = models.UUIDField()
+    # "asset" or "generation"
+    kind = models.CharField(max_length=10)
+    made_id = models.UUIDField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["workspace", "source_id", "kind", "-created_at"], name="assets_derivation_newest")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.made_id} from {self.source_id}"

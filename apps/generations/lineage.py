@@ -11,11 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
 
-from django.db.models import Q
-from django.db.models.expressions import RawSQL
-from django.db.models.fields import BooleanField
-
-from apps.assets.models import Asset
+from apps.assets.models import Asset, Derivation
 from apps.generations.adapters import asset_ids
 from apps.generations.models import Generation, GenerationOutput
 
@@ -24,8 +20,6 @@ WIDTH = 5
 # Beyond this the rest is not counted: "95 more" and "more than 95" say the same to a person.
 LOOKED_AT = 100
 _FILES_MAX = 60
-# Spelled as the index spells it.
-_MADE_FROM = """jsonb_path_query_array("generations_generation"."inputs", '$.**."$asset"') @> %s::jsonb"""
 
 Kind = Literal["generation", "asset"]
 Key = tuple[Kind, UUID]
@@ -123,18 +117,19 @@ class _Walk:
         owner = self._files(here)
         if not owner:
             return [], False
-        wanted = Q()
-        for file in owner:
-            wanted |= Q(RawSQL(_MADE_FROM, [f'["{file}"]'], output_field=BooleanField()))  # noqa: S611 our own text
-        made = Generation.objects.for_workspace(self._workspace_id).exclude(inputs={}).filter(wanted)
-        rows = list(made.only("id", "inputs", "created_at").order_by("-created_at")[: LOOKED_AT + 1])
-        pairs: list[tuple[Key, Key]] = [
-            (owner[file], ("generation", row.id)) for row in rows for file in asset_ids(row.inputs) if file in owner
-        ]
-        kept = Asset.objects.for_workspace(self._workspace_id).filter(made_from__overlap=list(owner), trashed_at=None)
-        files = list(kept.only("id", "made_from", "created_at").order_by("-created_at")[: LOOKED_AT + 1])
-        pairs += [(owner[file], ("asset", row.id)) for row in files for file in row.made_from if file in owner]
-        return pairs, len(rows) > LOOKED_AT or len(files) > LOOKED_AT
+        made, much = self._derived(owner, "generation")
+        kept, many = self._derived(owner, "asset")
+        there = Asset.objects.for_workspace(self._workspace_id).filter(trashed_at=None)
+        live = set(there.filter(id__in={id_ for _file, id_ in kept}).values_list("id", flat=True))
+        pairs: list[tuple[Key, Key]] = [(owner[file], ("generation", id_)) for file, id_ in made]
+        pairs += [(owner[file], ("asset", id_)) for file, id_ in kept if id_ in live]
+        return pairs, much or many
+
+    def _derived(self, files: Iterable[UUID], kind: Kind) -> tuple[list[tuple[UUID, UUID]], bool]:
+        """Pairs of a file and what was made from it, the newest first, and whether there are more."""
+        rows = Derivation.objects.for_workspace(self._workspace_id).filter(source_id__in=list(files), kind=kind)
+        found = list(rows.order_by("-created_at").values_list("source_id", "made_id")[: LOOKED_AT + 1])
+        return found[:LOOKED_AT], len(found) > LOOKED_AT
 
     def _files(self, here: Sequence[Key]) -> dict[UUID, Key]:
         """The files that stand for things, each with its thing."""
