@@ -91,7 +91,9 @@ def test_a_run_without_one_of_its_steps_is_not_completed() -> None:
             execution.skip(step)
             continue
         execution.start(step, work)
-        execution.settle(step, 0, *((StepState.CANCELLED,) if step.node == "a" else (StepState.COMPLETED, {"value": 1})))
+        execution.settle(
+            step, 0, *((StepState.CANCELLED,) if step.node == "a" else (StepState.COMPLETED, {"value": 1}))
+        )
     assert execution.outcome(cancelled=False) is RunState.CANCELLED
     assert execution.failed is None
 
