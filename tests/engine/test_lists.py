@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 from apps.engine.documents import document_parse
 from apps.engine.lists import OPEN, lists_of
@@ -12,7 +13,10 @@ from apps.nodes.registry import node_type_get
 
 def deep(first: str, depth: int) -> Plan:
     """A text or a list, handed on ``depth`` times, then into a port for one text."""
-    nodes = [{"id": "in", "type": "input.text", "params": {"text": "a"}}, {"id": "n0", "type": first}]
+    nodes: list[dict[str, Any]] = [
+        {"id": "in", "type": "input.text", "params": {"text": "a"}},
+        {"id": "n0", "type": first},
+    ]
     nodes += [{"id": f"n{place}", "type": "test.pass"} for place in range(1, depth)]
     nodes.append({"id": "end", "type": "flow.split"})
     gives = {"input.text": "text", "flow.split": "texts"}

@@ -145,3 +145,22 @@ def test_what_has_no_place_in_a_long_list_is_not_looked_for(
     run.refresh_from_db()
     assert run.state == "completed"
     assert looked == list(range(9))
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"$variable": "pause"}, "Wait: The variable pause refers to another variable. Give it a value."),
+        ("soon", "Wait: Seconds must be a number."),
+    ],
+)
+def test_a_variable_that_is_no_value_is_told(make_workflow: Make, given: Any, sentence: str) -> None:
+    document = graph(
+        [node("words", "input.text", text="a"), node("wait", "flow.wait", seconds={"$variable": "pause"})],
+        ("words", "text", "wait", "value"),
+    )
+    document["variables"] = {"pause": 1}
+    run = services.run_start(workflow=make_workflow(document), actor_id=None, variables={"pause": given})
+    advance(run.id)
+    run.refresh_from_db()
+    assert run.error and run.error["message"] == sentence
