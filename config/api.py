@@ -22,6 +22,7 @@ from apps.assets.api import router as assets
 from apps.billing.api import router as billing
 from apps.billing.budget_api import router as budgets
 from apps.billing.purchase_api import router as purchases
+from apps.common.bodies import STORABLE
 from apps.common.problems import Problem, not_found, problem_response
 from apps.datasets.api import router as datasets
 from apps.generations.api import router as generations
@@ -160,13 +161,35 @@ _SAID = {
     "string_type": gettext_lazy("This must be text."),
     "dict_type": gettext_lazy("This must be an object."),
     "list_type": gettext_lazy("This must be a list."),
+    "int_parsing": gettext_lazy("This must be a whole number."),
+    "bool_parsing": gettext_lazy("This must be true or false."),
+    "float_type": gettext_lazy("This must be a number."),
+    "uuid_parsing": gettext_lazy("This must be an id."),
+    "uuid_type": gettext_lazy("This must be an id."),
+    "string_unicode": gettext_lazy("Text must be Unicode without the null character."),
+    "string_pattern_mismatch": gettext_lazy("This must fit the pattern %(pattern)s."),
+    "string_too_short": gettext_lazy("This needs at least %(min_length)s."),
+    "string_too_long": gettext_lazy("This is too long: at most %(max_length)s characters."),
+    "too_short": gettext_lazy("This needs at least %(min_length)s."),
+    "too_long": gettext_lazy("This takes at most %(max_length)s."),
+    "greater_than_equal": gettext_lazy("This must be at least %(ge)s."),
+    "less_than_equal": gettext_lazy("This must be at most %(le)s."),
+    "literal_error": gettext_lazy("This must be one of: %(expected)s."),
+    "enum": gettext_lazy("This must be one of: %(expected)s."),
 }
+_EMPTY = gettext_lazy("This is empty. Fill it in.")
 
 
 def _said(found: dict[str, Any]) -> str:
-    # Our own validators raise sentences; pydantic would put "Value error" before them.
-    own = found.get("ctx", {}).get("error") if found["type"] == "value_error" else None
-    return str(own or _SAID.get(found["type"]) or found["msg"])
+    about = found.get("ctx", {})
+    if found["type"] == "value_error":  # our own sentence; pydantic would put "Value error" before it
+        return str(about.get("error") or found["msg"])
+    kind = "string_unicode" if about.get("pattern") == STORABLE else found["type"]
+    if kind not in _SAID:
+        return str(found["msg"])
+    if about.get("min_length") == 1:
+        return str(_EMPTY)
+    return str(_SAID[kind]) % {**about, "expected": str(about.get("expected", "")).replace(" or ", ", ")}
 
 
 @api.exception_handler(RequestDataTooBig)

@@ -11,6 +11,9 @@ from pydantic import AfterValidator, ConfigDict, Strict
 from apps.engine.operations import storable
 from apps.engine.plain import plain
 
+# PostgreSQL holds any text but the null character: the pattern of texts in JSON Schema.
+STORABLE = r"^[^\x00]*$"
+
 
 class Body(Schema):
     """The body of a request: a field nobody knows, or a value of another type, is refused and not guessed at."""

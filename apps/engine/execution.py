@@ -66,6 +66,8 @@ class Execution:
     _open: int = field(init=False)
     failed: str | None = field(init=False, default=None)
     stopped: str | None = field(init=False, default=None)
+    # Whether a step was cancelled.
+    _cut: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         steps = self.plan.steps
@@ -195,6 +197,8 @@ class Execution:
         elif state is StepState.FAILED:
             self.failed = self.failed or step.node
             self.stop(_("%(step)s failed.", step=step.title))
+        elif state is StepState.CANCELLED:
+            self._cut = True
         for position in step.feeds:
             self._needs[position] -= 1
             if self._needs[position] == 0:
@@ -206,10 +210,10 @@ class Execution:
         return self._open == 0
 
     def outcome(self, *, cancelled: bool) -> RunState:
-        """How the run ended, once it is over."""
+        """How the run ended, once it is over. Where just one of its steps was cancelled, it was cancelled too."""
         if self.failed:
             return RunState.FAILED
-        return RunState.CANCELLED if cancelled else RunState.COMPLETED
+        return RunState.CANCELLED if cancelled or self._cut else RunState.COMPLETED
 
 
 # When items of one step end differently, the step has the worst of their states.

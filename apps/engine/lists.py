@@ -30,6 +30,8 @@ class Lists:
     plan: Plan
     single: Collection[int] = ()
     items: dict[int, int | None] = field(default_factory=dict)
+    # Of the steps looked at: whether what is handed to them may be a list. Kept, as a graph may be thousands deep.
+    _handed: dict[int, bool] = field(default_factory=dict)
 
     def look(self, step: PlanStep, unknown: Collection[int], execution: Execution | None = None) -> int | None:
         """How many items the step has when these positions have no values yet; the others have, in ``execution``."""
@@ -37,6 +39,10 @@ class Lists:
         lengths = [length for length in found if length is not None]
         # Lists at several ports must be of one length, so one that is known tells the others.
         self.items[step.position] = max(lengths, default=None)
+        handed = [item for item in step.inputs if item.port.type in WHOLE]
+        self._handed[step.position] = not handed or any(
+            item.port.many or self.may_list(*source) for item in handed for source in item.sources
+        )
         return self.items[step.position]
 
     def _at(self, item: PlanInput, step: PlanStep, unknown: Collection[int], execution: Execution | None) -> int | None:
@@ -54,7 +60,7 @@ class Lists:
         return items if items is not None else OPEN if self.may_list(position, port) else None
 
     def may_list(self, position: int, port: str) -> bool:
-        """Whether this output may be a list: it is one by its port, or its port takes what is handed to it."""
+        """Whether this output of a step looked at may be a list: by its port, or as the port gives what was handed."""
         step = self.plan.steps[position]
         if self.items.get(position) is not None:
             return True
@@ -63,8 +69,7 @@ class Lists:
             return False
         if output.type is not PortType.ANY:
             return output.many or output.type is PortType.JSON
-        handed = [item for item in step.inputs if item.port.type in WHOLE]
-        return not handed or any(item.port.many or self.may_list(*source) for item in handed for source in item.sources)
+        return self._handed[position]
 
 
 def _maps(item: PlanInput) -> bool:

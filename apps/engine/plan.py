@@ -66,7 +66,8 @@ class Plan:
 
         ``own``: the vendors that are called with a key of the workspace's own.
         """
-        return [(step, _quote(step, variables, self._conditional, own)) for step in self.steps]
+        conditional = self._conditional()
+        return [(step, _quote(step, variables, conditional, own)) for step in self.steps]
 
     def price(self, own: Collection[str] = ()) -> Quote:
         """Of all steps together, with the graph's own variables."""
@@ -74,7 +75,6 @@ class Plan:
         vendors = tuple(sorted({vendor for quote in quotes for vendor in quote.own}))
         return Quote(sum(quote.low for quote in quotes), sum(quote.high for quote in quotes), vendors)
 
-    @property
     def _conditional(self) -> set[int]:
         found: set[int] = set()
         for step in self.steps:

@@ -83,14 +83,18 @@ def maps_over(value: Any, port: Port) -> bool:
 
 
 def params_resolve(params: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
-    """``params`` with ``{"$variable": name}`` replaced; :class:`NodeFailure` for a variable that is not set."""
+    """``params`` with ``{"$variable": name}`` replaced; :class:`NodeFailure` for a variable without a value."""
     resolved = {}
     for name, value in params.items():
-        if not is_variable(value):
-            resolved[name] = value
-        elif value["$variable"] in variables:
-            resolved[name] = variables[value["$variable"]]
-        else:
-            message = _("The variable %(name)s is not set.", name=value["$variable"])
-            raise NodeFailure(message, code="missing-variable")
+        resolved[name] = _variable(value["$variable"], variables) if is_variable(value) else value
     return resolved
+
+
+def _variable(name: str, variables: Mapping[str, Any]) -> Any:
+    if name not in variables:
+        raise NodeFailure(_("The variable %(name)s is not set.", name=name), code="missing-variable")
+    if is_variable(variables[name]):
+        # It would pass for a value that is still to come, and be checked by nobody.
+        message = _("The variable %(name)s refers to another variable. Give it a value.", name=name)
+        raise NodeFailure(message, code="bad-variable")
+    return variables[name]

@@ -9,7 +9,7 @@ from uuid import UUID
 from ninja import Field, Schema
 from pydantic import PlainSerializer, StringConstraints
 
-from apps.common.bodies import Body
+from apps.common.bodies import STORABLE, Body
 from apps.projects.models import NAME_MAX, Project, Workflow, WorkflowVersion
 
 
@@ -19,11 +19,9 @@ def rfc3339(moment: datetime) -> str:
 
 
 Moment = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
-# PostgreSQL holds any text but the null character.
-_STORABLE = r"^[^\x00]*$"
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=NAME_MAX, pattern=_STORABLE)]
-Label = Annotated[str, StringConstraints(max_length=NAME_MAX, pattern=_STORABLE)]
-Text = Annotated[str, StringConstraints(max_length=2000, pattern=_STORABLE)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=NAME_MAX, pattern=STORABLE)]
+Label = Annotated[str, StringConstraints(max_length=NAME_MAX, pattern=STORABLE)]
+Text = Annotated[str, StringConstraints(max_length=2000, pattern=STORABLE)]
 
 
 class ProjectIn(Body):

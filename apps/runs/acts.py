@@ -254,6 +254,13 @@ def _settled(now: Drive, one: Try, call: ProviderCall | ChildRun, outcome: Outco
             _delivered(now, one, outcome)
             outputs = {call.output_port: _value(step, call.output_port, outcome)}
         outputs = outputs_plain(outputs)
+        if now.lease.dry_run and step.type.outputs and not outputs:
+            # Not a gap in a list, which the steps after it would fail on.
+            message = _("What it gives comes from steps that a dry run leaves out.")
+            left_out = {"code": "dry-run", "message": message}
+            now.records.record(step, one.item, StepState.SKIPPED, attempt=one.attempt, error=left_out)
+            now.execution.settle(step, one.item, StepState.SKIPPED)
+            return
         if one.key and step.type.effect in (Effect.PURE, Effect.PAID) and not now.lease.dry_run:
             now.journal.result(one.key, step.position, one.item, rough_size(outputs))
         now.records.complete(now.execution, step, one.item, outputs, attempt=one.attempt, cost=outcome.cost)

@@ -129,11 +129,16 @@ class Driver:
             now.execution.stop(CANCELLED)
         while (step := now.execution.next_ready()) is not None:
             self._step(step)
-            if now.journal.due:
-                now.journal.flush()
-            if now.journal.cancel_asked and not now.cancelled:
-                now.cancelled = True
-                now.execution.stop(CANCELLED)
+            self._keep_up()
+
+    def _keep_up(self) -> None:
+        """Write what has gathered, which keeps the lease, and hear of a cancel."""
+        now = self.now
+        if now.journal.due:
+            now.journal.flush()
+        if now.journal.cancel_asked and not now.cancelled:
+            now.cancelled = True
+            now.execution.stop(CANCELLED)
 
     def _load(self) -> dict[tuple[int, int], StepRow]:
         if self.now.lease.fence == 1 and self.now.journal.written == 0:
@@ -175,6 +180,8 @@ class Driver:
         if not work.items and not begun:
             records.record(step, 0, StepState.COMPLETED, outputs=execution.outputs_of(step))
         for item, inputs in enumerate(work.items):
+            if item:
+                self._keep_up()
             self._item(step, item, inputs)
         if step.variants:
             choices.follow(self.now, step)
@@ -204,6 +211,10 @@ class Driver:
         if step.policy.pin is not None:
             self._reused(step, item, inputs, step.policy.pin, "pinned")
             return
+        full = step.type.lane is not Lane.INLINE and not now.has_place(step)
+        if full and item:
+            now.busy = True  # of a long list those that must wait anyway are not looked for again in each pass
+            return
         before = self.reuse.tries_before(step, item)
         attempt = row.attempt + 1 if row else before + 1
         try:
@@ -220,7 +231,7 @@ class Driver:
         if step.variants and choices.left_out(step, item, execution.overrides):
             choices.leave_out(now, step, item)
             return
-        if step.type.lane is not Lane.INLINE and not now.has_place(step):
+        if full:
             now.busy = True
             return
         acts.begin(now, Try(step, item, attempt, inputs, params, found.key, found.reason, before))

@@ -40,7 +40,18 @@ def sentence(schema: Mapping[str, Any], error: ValidationError) -> str:
             schema["maxLength"],
             title=title,
         )
-    return _("%(title)s does not take this value.", title=title)
+    return _of_parts(title, rule, error.kind) or _("%(title)s does not take this value.", title=title)
+
+
+def _of_parts(title: str, rule: str, kind: Any) -> str:
+    """About a list's length or an object's keys."""
+    if rule == "maxItems":
+        return _("%(title)s takes at most %(count)s.", title=title, count=f"{kind.limit:,}")
+    if rule == "minItems":
+        return _("%(title)s needs at least %(count)s.", title=title, count=f"{kind.limit:,}")
+    if rule == "required":
+        return _("%(title)s lacks “%(name)s”.", title=title, name=kind.property)
+    return unknown(str(kind.unexpected[0]), title) if rule == "additionalProperties" else ""
 
 
 def empty(title: str) -> str:
@@ -54,5 +65,12 @@ def unknown(name: str, owner: str) -> str:
 
 
 def _kind(name: str) -> str:
-    kinds = {"integer": _("a whole number"), "number": _("a number"), "string": _("text"), "boolean": _("yes or no")}
+    kinds = {
+        "integer": _("a whole number"),
+        "number": _("a number"),
+        "string": _("text"),
+        "boolean": _("yes or no"),
+        "array": _("a list"),
+        "object": _("an object"),
+    }
     return kinds.get(name, name)

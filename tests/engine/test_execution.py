@@ -83,6 +83,21 @@ def test_failure_stops_what_has_not_begun() -> None:
     assert execution.failed == "a"
 
 
+def test_a_run_without_one_of_its_steps_is_not_completed() -> None:
+    execution = Execution(plan({"a": "test.pass", "b": "test.pass", "c": "test.pass"}, ("a", "value", "b", "value")))
+    while (step := execution.next_ready()) is not None:
+        work = execution.resolve(step)
+        if isinstance(work, Skip):
+            execution.skip(step)
+            continue
+        execution.start(step, work)
+        execution.settle(
+            step, 0, *((StepState.CANCELLED,) if step.node == "a" else (StepState.COMPLETED, {"value": 1}))
+        )
+    assert execution.outcome(cancelled=False) is RunState.CANCELLED
+    assert execution.failed is None
+
+
 def test_list_maps_and_is_gathered_in_order() -> None:
     execution = Execution(
         plan(

@@ -31,6 +31,8 @@ WHOLE = "This must be a whole number."
         ({"targets": [1]}, "targets.0: This must be text."),
         ({"targets": "n0"}, "targets: This must be a list."),
         ({"variables": []}, "variables: This must be an object."),
+        ({"max_credits": -1}, "max_credits: This must be at least 0."),
+        ({"from_run": "x"}, "from_run: This must be an id."),
         ({"max_credit": 7}, f"max_credit: {NO_FIELD}"),
         ({"dryrun": True}, f"dryrun: {NO_FIELD}"),
     ],
@@ -85,3 +87,30 @@ def test_no_body_and_an_empty_one_are_the_same(alice_api: Client, make_workflow:
     for body in bodies:
         assert post(alice_api, f"/runs/{run}/cancel", body)[0] == 202
         assert post(alice_api, f"/runs/{run}/retry", body)[0] in (202, 409)
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ({"name": " "}, "name: This is empty. Fill it in."),
+        ({"name": "x" * 101}, "name: This is too long: at most 100 characters."),
+        ({"name": "a\0b"}, "name: Text must be Unicode without the null character."),
+        ({"name": "a\ud800b"}, "name: Text must be Unicode without the null character."),
+    ],
+)
+def test_a_name_that_cannot_be_one(alice_api: Client, body: dict[str, Any], detail: str) -> None:
+    assert post(alice_api, "/projects", body)[1]["detail"] == detail
+
+
+@pytest.mark.parametrize(
+    ("path", "detail"),
+    [
+        ("/runs?limit=many", "limit: This must be a whole number."),
+        ("/runs?state=done", "state: This must be one of: 'pending', 'running', 'waiting', 'completed', "),
+        ("/assets?colour=blue", "colour: This must fit the pattern ^(#[0-9a-fA-F]{6})?$."),
+    ],
+)
+def test_a_filter_that_cannot_be_one(alice_api: Client, path: str, detail: str) -> None:
+    status, problem = get(alice_api, path)
+    assert status == 422
+    assert problem["detail"].startswith(detail)

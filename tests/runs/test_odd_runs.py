@@ -17,8 +17,10 @@ from apps.runs.adapters import WorkspaceAssets
 from apps.runs.driver import advance
 from apps.runs.models import Run, Step
 from apps.runs.plans import plan_of_graph
+from apps.runs.reuse import Found, Reuse
 from apps.workspaces.models import Workspace
-from tests.runs.graphs import chain
+from tests.runs.graphs import chain, graph, node
+from tests.runs.lanes import take_all
 
 pytestmark = pytest.mark.usefixtures("inside")
 Make = Callable[[dict[str, Any]], Workflow]
@@ -67,3 +69,98 @@ def test_a_node_with_a_null_character_is_none(alice_api: Client, make_workflow: 
     assert alice_api.delete(f"/api/v1/workflows/{workflow.id}/cache?node=%00").status_code == 204
     answer = alice_api.post(f"{steps}/answer", {"decision": "approve"}, content_type="application/json")
     assert answer.status_code == 404
+
+
+def list_of(count: int, type_name: str, port: str) -> dict[str, Any]:
+    """As many texts, each into a node of its own item."""
+    return graph(
+        [
+            node("words", "input.text", text="\n".join(str(number) for number in range(count))),
+            node("split", "flow.split"),
+            node("each", type_name),
+        ],
+        ("words", "text", "split", "text"),
+        ("split", "texts", "each", port),
+    )
+
+
+def test_cancel_is_heard_between_the_items_of_a_list(make_workflow: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = services.run_start(workflow=make_workflow(list_of(4, "flow.split", "text")), actor_id=None)
+    calls: list[int] = []
+
+    def slow(context: Any, inputs: Any, params: Any) -> dict[str, Any]:
+        calls.append(1)
+        if len(calls) == 2:
+            services.run_cancel(run=Run.objects.get(id=run.id))
+        return {"texts": [inputs["text"]]}
+
+    monkeypatch.setattr("apps.runs.journal.BATCH_S", 0)
+    plan = plan_of_graph(run.graph_id, None)
+    steps = (*plan.steps[:2], replace(plan.steps[2], type=replace(plan.steps[2].type, run=slow)))
+    monkeypatch.setattr("apps.runs.driver.plan_of_graph", lambda *_args: replace(plan, steps=steps))
+    advance(run.id)
+    run.refresh_from_db()
+    assert run.state == "cancelled"
+    states = Step.objects.filter(run=run, node="each").order_by("item").values_list("state", flat=True)
+    assert list(states) == ["completed", "completed", "cancelled", "cancelled"]
+
+
+def test_a_driver_keeps_its_run_while_it_goes_through_a_long_list(
+    make_workflow: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking for what can be reused may take longer in all than the lease lasts."""
+    document = list_of(8, "image.generate", "prompt")
+    document["nodes"][2]["params"] = {"model": "sandbox/image"}
+    run = services.run_start(workflow=make_workflow(document), actor_id=None, dry_run=True)
+    left: list[Any] = []
+
+    def look(reuse: Any, step: Any, item: int, inputs: Any, params: Any) -> Found:
+        left.append(Run.objects.get(id=run.id).lease_until)
+        return Found("00", None, "new")
+
+    monkeypatch.setattr("apps.runs.journal.BATCH_S", 0)
+    monkeypatch.setattr(Reuse, "find", look)
+    advance(run.id)
+    run.refresh_from_db()
+    assert run.state == "completed"
+    assert left[-8:] == sorted(set(left[-8:])), "renewed from item to item"
+
+
+def test_what_has_no_place_in_a_long_list_is_not_looked_for(
+    make_workflow: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = services.run_start(workflow=make_workflow(list_of(9, "test.work", "each")), actor_id=None)
+    looked: list[int] = []
+    find = Reuse.find
+
+    def look(reuse: Reuse, step: Any, item: int, inputs: Any, params: Any) -> Found:
+        looked.extend([item] if step.node == "each" else [])
+        return find(reuse, step, item, inputs, params)
+
+    monkeypatch.setattr("apps.runs.drive.RUN_PARALLEL", 3)
+    monkeypatch.setattr(Reuse, "find", look)
+    advance(run.id)
+    assert looked == [0, 1, 2]
+    assert take_all() == 9
+    run.refresh_from_db()
+    assert run.state == "completed"
+    assert looked == list(range(9))
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"$variable": "pause"}, "Wait: The variable pause refers to another variable. Give it a value."),
+        ("soon", "Wait: Seconds must be a number."),
+    ],
+)
+def test_a_variable_that_is_no_value_is_told(make_workflow: Make, given: Any, sentence: str) -> None:
+    document = graph(
+        [node("words", "input.text", text="a"), node("wait", "flow.wait", seconds={"$variable": "pause"})],
+        ("words", "text", "wait", "value"),
+    )
+    document["variables"] = {"pause": 1}
+    run = services.run_start(workflow=make_workflow(document), actor_id=None, variables={"pause": given})
+    advance(run.id)
+    run.refresh_from_db()
+    assert run.error and run.error["message"] == sentence

@@ -138,7 +138,9 @@ def test_a_try_over_its_time_limit_has_failed(make_workflow: Make) -> None:
 BAD = [
     ({"$retry": {"times": 99}}, "$retry", "Times must lie between 0 and 10."),
     ({"$retry": {"times": 1, "backoff_s": 0}}, "$retry", "Wait before the first retry, seconds must lie between"),
-    ({"$retry": "often"}, "$retry", "Retries"),
+    ({"$retry": "often"}, "$retry", "Retries must be an object."),
+    ({"$retry": {}}, "$retry", "Retries lacks “times”."),
+    ({"$retry": {"times": 1, "pause": 5}}, "$retry", "“pause” is not a parameter of Retries."),
     ({"$timeout_s": -1}, "$timeout_s", "Time limit, seconds must lie between"),
     ({"$on_failure": "shrug"}, "$on_failure", "If it fails must be one of: stop, default, branch."),
     ({"$on_failure": "default"}, "$default", "Say what the outputs give when it fails."),

@@ -83,11 +83,24 @@ def test_dry_run_rehearses_the_inside(funded: Workspace, make_workflow: Make, pa
     (child,) = children(run)
     assert child.dry_run
     assert (ended(run).state, states(child)["img"]) == ("completed", "skipped")
-    assert (states(run)["sub"], states(run)["after"]) == ("completed", "skipped")
+    assert (states(run)["sub"], states(run)["after"]) == ("skipped", "skipped"), "it gave nothing"
     assert Hold.objects.for_workspace(funded.id).count() == 0
     real = start(make_workflow(paint(painter)))
     advance(real.id)
     assert states(real)["sub"] == "running", "a rehearsal is no result"
+
+
+def test_dry_run_over_a_list_ends_well(funded: Workspace, make_workflow: Make, painter: Workflow) -> None:
+    document = paint(painter)
+    document["nodes"][0]["params"]["text"] = "sea\nsky"
+    document["nodes"] += [node("split", "flow.split"), node("small", "image.resize", width=10, height=10)]
+    document["edges"][0] |= {"target": "split", "target_port": "text"}
+    ends = {"id": "e8", "source": "split", "source_port": "texts", "target": "sub", "target_port": "text"}
+    fits = {"id": "e9", "source": "sub", "source_port": "image", "target": "small", "target_port": "image"}
+    document["edges"] += [ends, fits]
+    run = start(make_workflow(document), dry_run=True)
+    drive(run.id)
+    assert (ended(run).state, states(run)["small"]) == ("completed", "skipped")
 
 
 # Money

@@ -274,6 +274,19 @@ def test_cancel_reaches_every_level(make_workflow: Make) -> None:
     assert (outer.state, inner.state, states(inner)["wait"]) == ("cancelled", "cancelled", "cancelled")
 
 
+def test_a_run_whose_step_was_cancelled_by_itself_can_be_retried(make_workflow: Make) -> None:
+    nodes = [given(), node("wait", "flow.wait", seconds=3600), gives()]
+    patient = make_workflow(graph(nodes, ("in-text", "value", "wait", "value"), ("wait", "value", "out-text", "value")))
+    publish(patient)
+    run = start(make_workflow(top(patient)))
+    drive(run.id)
+    (child,) = children(run)
+    services.run_cancel(run=child)
+    drive(child.id)
+    assert (ended(run).state, states(run)["sub"]) == ("cancelled", "cancelled")
+    assert services.run_retry(run=ended(run), actor_id=None)
+
+
 def test_time_limit_ends_the_child(make_workflow: Make) -> None:
     nodes = [given(), node("wait", "flow.wait", seconds=3600), gives()]
     patient = make_workflow(graph(nodes, ("in-text", "value", "wait", "value"), ("wait", "value", "out-text", "value")))
