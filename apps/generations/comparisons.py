@@ -40,8 +40,8 @@ def comparison_start(
 ) -> list[Generation]:
     """One generation for each variant, in their order; ``compare`` is ``{models?, seeds?, sweep?}``.
 
-    Another model gets what it takes of the parameters and files. ``token_id`` is the API token that asked. Raises InvalidGeneration and InsufficientCredits, and
-    then nothing was started or held.
+    Another model gets what it takes of the parameters and files. ``token_id`` is the API token that asked. Raises
+    InvalidGeneration and InsufficientCredits, and then nothing was started or held.
     """
     variants = _variants(model, params, compare)
     base = _with_seed(model, params, compare)
