@@ -59,8 +59,10 @@ def test_an_accident_of_ours_is_a_problem_in_the_api_and_a_page_elsewhere() -> N
 
 
 def test_filters_with_a_null_character_find_nothing(api: Callable[..., Client]) -> None:
-    for name in ("q", "node", "model"):
-        answer = api().get(f"/api/v1/generations?{name}=%00")
+    client = api()
+    log = [f"audit?{name}=%00" for name in ("q", "person", "action", "target")]
+    for path in [*(f"generations?{name}=%00" for name in ("q", "node", "model")), *log]:
+        answer = client.get(f"/api/v1/{path}")
         assert (answer.status_code, answer.json()["items"]) == (200, [])
 
 

@@ -155,7 +155,12 @@ def test_much_text_on_a_small_image_is_refused_without_measuring_it_at_every_siz
 ) -> None:
     asked: list[int] = []
     measured = Lettering.width
-    monkeypatch.setattr(Lettering, "width", lambda how, line: asked.append(how.size) or measured(how, line))
+
+    def width(how: Lettering, line: str) -> int:
+        asked.append(how.size)
+        return measured(how, line)
+
+    monkeypatch.setattr(Lettering, "width", width)
     small = put(context, Image.new("RGB", (64, 64)))
     with pytest.raises(NodeFailure, match="there is room for 16 × 16"):
         run_node("image.text", {"image": small}, text="w" * 400, size=2000)
