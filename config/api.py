@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -146,36 +147,41 @@ def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     return problem_response(request, Problem("invalid-request", 422, _("Invalid request"), first, fields=errors))
 
 
+# What pydantic calls a branch of a union, which stands in no request: `int`, `constrained-int`, `list[uuid]`, ….
+_BRANCH = re.compile(r"(int|str|bool|float|uuid|date|datetime|none)|(constrained|function|is)-.*|\w+\[.*\]")
+
+
 def _field(place: tuple[Any, ...]) -> str:
     """The path of a field as the caller wrote it: after where it was found, and what we call the body."""
     names = place[2:] if place[0] == "body" else place[1:]
-    return ".".join(map(str, names)) or str(place[0])
+    return ".".join(str(name) for name in names if not _BRANCH.fullmatch(str(name))) or str(place[0])
 
 
-# What pydantic says for programmers, in words for whoever wrote the request.
+# What pydantic says for programmers, in words for whoever wrote the request. It tells the limits in `ctx`.
 _SAID = {
     "extra_forbidden": gettext_lazy("There is no field of this name here."),
     "missing": gettext_lazy("This field is missing."),
     "int_type": gettext_lazy("This must be a whole number."),
+    "int_parsing": gettext_lazy("This must be a whole number."),
     "bool_type": gettext_lazy("This must be true or false."),
+    "bool_parsing": gettext_lazy("This must be true or false."),
     "string_type": gettext_lazy("This must be text."),
+    "string_unicode": gettext_lazy("Text must be Unicode without the null character."),
     "dict_type": gettext_lazy("This must be an object."),
     "list_type": gettext_lazy("This must be a list."),
-    "int_parsing": gettext_lazy("This must be a whole number."),
-    "bool_parsing": gettext_lazy("This must be true or false."),
     "float_type": gettext_lazy("This must be a number."),
-    "uuid_parsing": gettext_lazy("This must be an id."),
-    "uuid_type": gettext_lazy("This must be an id."),
-    "string_unicode": gettext_lazy("Text must be Unicode without the null character."),
+    "uuid_type": gettext_lazy("This must be an id, which is a UUID."),
+    "uuid_parsing": gettext_lazy("This must be an id, which is a UUID."),
+    "date_from_datetime_parsing": gettext_lazy("This must be a day, written like 2026-11-30."),
     "string_pattern_mismatch": gettext_lazy("This must fit the pattern %(pattern)s."),
-    "string_too_short": gettext_lazy("This needs at least %(min_length)s."),
-    "string_too_long": gettext_lazy("This is too long: at most %(max_length)s characters."),
-    "too_short": gettext_lazy("This needs at least %(min_length)s."),
-    "too_long": gettext_lazy("This takes at most %(max_length)s."),
-    "greater_than_equal": gettext_lazy("This must be at least %(ge)s."),
-    "less_than_equal": gettext_lazy("This must be at most %(le)s."),
     "literal_error": gettext_lazy("This must be one of: %(expected)s."),
     "enum": gettext_lazy("This must be one of: %(expected)s."),
+    "greater_than_equal": gettext_lazy("This must be at least %(ge)s."),
+    "less_than_equal": gettext_lazy("This must be at most %(le)s."),
+    "string_too_short": gettext_lazy("This must have at least %(min_length)s characters."),
+    "string_too_long": gettext_lazy("This must have at most %(max_length)s characters."),
+    "too_short": gettext_lazy("This must have at least %(min_length)s entries."),
+    "too_long": gettext_lazy("This must have at most %(max_length)s entries."),
 }
 _EMPTY = gettext_lazy("This is empty. Fill it in.")
 

@@ -59,8 +59,10 @@ def test_an_accident_of_ours_is_a_problem_in_the_api_and_a_page_elsewhere() -> N
 
 
 def test_filters_with_a_null_character_find_nothing(api: Callable[..., Client]) -> None:
-    for name in ("q", "node", "model"):
-        answer = api().get(f"/api/v1/generations?{name}=%00")
+    client = api()
+    log = [f"audit?{name}=%00" for name in ("q", "person", "action", "target")]
+    for path in [*(f"generations?{name}=%00" for name in ("q", "node", "model")), *log]:
+        answer = client.get(f"/api/v1/{path}")
         assert (answer.status_code, answer.json()["items"]) == (200, [])
 
 
@@ -106,3 +108,24 @@ def test_no_body_takes_fields_that_nobody_reads(client: Client) -> None:
     assert [
         name for name in bodies if schema["components"]["schemas"][name].get("additionalProperties") is not False
     ] == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "field", "said"),
+    [
+        ("GET", "models?kind=foo", None, "kind", "This must be one of: 'image', 'video', 'audio' or 'text'."),
+        ("GET", "models?limit=x", None, "limit", "This must be a whole number."),
+        ("GET", "usage?since=yesterday", None, "since", "This must be a day, written like 2026-11-30."),
+        ("POST", "generations", {"model": "x" * 121}, "model", "This must have at most 120 characters."),
+        ("POST", "generations", {"model": "x", "project": "y"}, "project", "This must be an id, which is a UUID."),
+        ("POST", "generations", {"model": "", "fallbacks": [""] * 6}, "fallbacks", "This must have at most 5 entries."),
+        ("POST", "generations", {"model": "x", "compare": {"seeds": 0}}, "compare.seeds", "This must be at least 1."),
+        ("POST", "generations", {"model": "x", "inputs": {"a": 1}}, "inputs.a", "This must be an id, which is a UUID."),
+    ],
+)  # fmt: skip
+def test_what_a_field_takes_is_said_in_words_of_ours_with_its_own_name(
+    api: Callable[..., Client], method: str, path: str, body: Any, field: str, said: str
+) -> None:
+    answer = api().generic(method, f"/api/v1/{path}", json.dumps(body), content_type="application/json")
+    first = problem(answer, 422, "invalid-request")["fields"][0]
+    assert (first["field"], first["message"]) == (field, said)

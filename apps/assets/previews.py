@@ -128,9 +128,11 @@ def _poster(path: Path, blob: Blob) -> Image.Image:
     with media_open(path, ACCEPTED[blob.content_type].decoder) as container:
         at = min(_POSTER_AT_S, duration / 2)
         container.seek(int(at * 1_000_000))
-        frame = next(container.decode(video=0))
+        # One iterator: asked for another at the end of the file, the decoder raises.
+        frames = container.decode(video=0)
+        frame = next(frames)
         while frame.time is not None and frame.time < at:
-            following = next(container.decode(video=0), None)
+            following = next(frames, None)
             if following is None:
                 break
             frame = following

@@ -116,7 +116,7 @@ def _page(
 ) -> HttpResponse:
     """The list; a form that was refused stands open in it, with what was typed."""
     workspace_id, now = request.workspace.id, timezone.now()
-    admin = Role(request.membership.role).includes(Role.ADMIN)
+    admin = request.role.includes(Role.ADMIN)
     rows = budget_rows(workspace_id, now)
     refused_id, refused = changed or (None, None)
     if refused_id is not None and refused_id not in [row.budget.id for row in rows]:

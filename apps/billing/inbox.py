@@ -33,6 +33,7 @@ CLAIM = timedelta(minutes=2)
 ATTEMPTS_MAX = 12
 KEPT = timedelta(days=90)
 BATCH = 100
+_ID_LENGTH = 255
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,19 @@ class Told:
     told_at: datetime
 
 
+class NotAnEvent(Exception):
+    """It is signed, and yet not what Stripe says an event is."""
+
+
 def told_of(event: dict[str, Any]) -> Told | None:
-    """The event as we keep it; None for a type that we do nothing about."""
+    """The event as we keep it; None for a type that we do nothing about. Raises NotAnEvent."""
+    try:
+        return _told(event)
+    except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
+        raise NotAnEvent(str(error)) from error
+
+
+def _told(event: dict[str, Any]) -> Told | None:
     kind = str(event["type"])
     if kind not in HANDLERS:
         return None
@@ -54,7 +66,13 @@ def told_of(event: dict[str, Any]) -> Told | None:
     # A refund's own events speak of a charge, whose sum is what counts.
     object_id = thing["charge"] if kind.startswith("refund.") or kind == "charge.refund.updated" else thing["id"]
     told_at = datetime.fromtimestamp(int(event["created"]), UTC)
-    return Told(str(event["id"])[:255], kind, str(object_id or "")[:255], told_at)
+    return Told(_id(event["id"]), kind, _id(object_id or ""), told_at)
+
+
+def _id(told: Any) -> str:
+    if not (isinstance(told, str) and told.isascii() and told.isprintable() and len(told) <= _ID_LENGTH):
+        raise ValueError("not an id")
+    return told
 
 
 _ACCEPT = """

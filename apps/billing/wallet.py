@@ -42,7 +42,10 @@ class InsufficientCredits(CreditsRefused):
         self.available = available
         self.owed = owed
         self.missing = needed - available + owed
-        words = _("This needs %(needed)s, but only %(available)s can be spent: %(missing)s missing.")
+        words = _(
+            "This needs %(needed)s, but only %(available)s can be spent: %(missing)s missing. "
+            "Buy credits under Billing."
+        )
         if owed:
             words = _(
                 "This needs %(needed)s, but %(owed)s are owed since a payment went back: %(missing)s missing. "

@@ -13,7 +13,7 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from apps.billing.inbox import inbox_accept, told_of
+from apps.billing.inbox import NotAnEvent, inbox_accept, told_of
 from apps.billing.stripe_client import stripe_livemode
 from apps.billing.tasks import inbox_event
 
@@ -34,7 +34,11 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
     event = _genuine(request)
     if event is None:
         return HttpResponse(status=400)
-    told = told_of(event)
+    try:
+        told = told_of(event)
+    except NotAnEvent:
+        log.warning("webhook refused", action="stripe_webhook", reason="shape")
+        return HttpResponse(status=400)
     kept = inbox_accept(told) if told is not None else None
     if kept is not None:
         inbox_event.delay(inbox_id=str(kept))
@@ -50,7 +54,7 @@ def _genuine(request: HttpRequest) -> dict[str, Any] | None:
     try:
         event: dict[str, Any] = json.loads(request.body)
         is_ours = event["livemode"] is stripe_livemode() and bool(event["id"] and event["data"]["object"]["id"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         is_ours = False
     if not is_ours:
         log.warning("webhook refused", action="stripe_webhook", reason="mode")

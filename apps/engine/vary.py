@@ -7,6 +7,7 @@ variants comes one more item, the *choice*: what it gives is what the step gives
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from itertools import product
@@ -128,12 +129,23 @@ def vary_problem(params: Mapping[str, Any], node_type: NodeType, own: Mapping[st
         return _("Say what to compare: models, seeds, or values of a parameter.")
     if count > VARIANTS_MAX:
         return _("These are %(count)s variants; at most %(most)s can be compared.", count=count, most=VARIANTS_MAX)
-    if clash := {"model", SEED} & set(vary.get("sweep") or ()):
-        return _("“%(name)s” has a list of its own here. Take it out of the values.", name=min(clash))
+    if problem := lists_problem(vary):
+        return problem
     for variant in variants_of({**params, "$pin": None}):
         problems = node_type.params_problems(node_type.vary(own, variant))
         if problems:
             return f"{variant_text(variant)}: {problems[0][1]}" if count > 1 else problems[0][1]
+    return None
+
+
+def lists_problem(vary: Mapping[str, Any]) -> str | None:
+    """What is wrong with the lists of a setting, as one sentence: nothing is to be made, and paid, twice."""
+    sweep = vary.get("sweep") or {}
+    if clash := {"model", SEED} & set(sweep):
+        return _("“%(name)s” has a list of its own here. Take it out of the values.", name=min(clash))
+    lists = [values for values in (vary.get("models"), vary.get("seeds"), *sweep.values()) if isinstance(values, list)]
+    if any(len({json.dumps(value, sort_keys=True) for value in values}) < len(values) for values in lists):
+        return shape_text("uniqueItems", ())
     return None
 
 

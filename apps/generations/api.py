@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, Literal
@@ -347,11 +348,24 @@ def _project_check(request: ApiRequest, project_id: UUID | None) -> None:
         )
 
 
+def _row_key(key: str) -> str:
+    """What the row keeps of an ``Idempotency-Key``: of one length, so that no two keys become one."""
+    return f"api:{hashlib.sha256(key.encode()).hexdigest()}" if key else ""
+
+
+def _fallbacks_refuse(body: GenerationIn) -> None:
+    if body.fallbacks:
+        said = _("A comparison asks each model itself. Leave the fallbacks out.")
+        fields = [{"field": "fallbacks", "message": said}]
+        raise Problem("invalid-generation", 422, _("Invalid request"), said, fields=fields)
+
+
 def _reference(given: UUID | list[UUID]) -> Any:
     return [_reference(one) for one in given] if isinstance(given, list) else {"$asset": str(given)}
 
 
 def _compared(request: ApiRequest, body: GenerationIn, compare: CompareIn, key: str) -> dict[str, Any]:
+    _fallbacks_refuse(body)
     with _as_problems():
         rows = comparison_start(
             workspace_id=request.workspace.id,
@@ -361,7 +375,8 @@ def _compared(request: ApiRequest, body: GenerationIn, compare: CompareIn, key: 
             inputs={name: _reference(given) for name, given in body.inputs.items()},
             compare=compare.dict(exclude_none=True),
             actor_id=request.user.id,
-            idempotency_key=f"api:{key}" if key else "",
+            token_id=request.token.id if request.token else None,
+            idempotency_key=_row_key(key),
         )
     comparison_id = rows[0].comparison_id
     assert comparison_id is not None
@@ -389,5 +404,5 @@ def _started(request: ApiRequest, body: GenerationIn, key: str) -> Generation:
             fallbacks=body.fallbacks,
             actor_id=request.user.id,
             token_id=request.token.id if request.token else None,
-            idempotency_key=f"api:{key}"[:255] if key else "",
+            idempotency_key=_row_key(key),
         )

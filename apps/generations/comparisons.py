@@ -11,7 +11,16 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from apps.common.ids import uuid7
-from apps.engine.vary import SEED, VARIANTS_MAX, VARY, Variant, variant_text, variants_count, variants_of
+from apps.engine.vary import (
+    SEED,
+    VARIANTS_MAX,
+    VARY,
+    Variant,
+    lists_problem,
+    variant_text,
+    variants_count,
+    variants_of,
+)
 from apps.generations.models import Generation
 from apps.generations.services import SEED_MAX, InvalidGeneration, generation_start
 from apps.providers.catalogue import MODELS, inputs_fit, params_fit
@@ -26,12 +35,13 @@ def comparison_start(
     inputs: Mapping[str, Any],
     compare: Mapping[str, Any],
     actor_id: UUID | None = None,
+    token_id: UUID | None = None,
     idempotency_key: str = "",
 ) -> list[Generation]:
     """One generation for each variant, in their order; ``compare`` is ``{models?, seeds?, sweep?}``.
 
-    Another model gets what it takes of the parameters and files. Raises InvalidGeneration and InsufficientCredits, and
-    then nothing was started or held.
+    Another model gets what it takes of the parameters and files. ``token_id`` is the API token that asked. Raises
+    InvalidGeneration and InsufficientCredits, and then nothing was started or held.
     """
     variants = _variants(model, params, compare)
     base = _with_seed(model, params, compare)
@@ -47,7 +57,8 @@ def comparison_start(
                 project_id=project_id,
                 item=place,
                 actor_id=actor_id,
-                idempotency_key=f"{idempotency_key[:240]}#{place}" if idempotency_key else "",
+                token_id=token_id,
+                idempotency_key=f"{idempotency_key}#{place}" if idempotency_key else "",
                 comparison_id=comparison_id,
             )
             for place, variant in enumerate(variants)
@@ -67,6 +78,8 @@ def _variants(model: str, params: Mapping[str, Any], compare: Mapping[str, Any])
     if count > VARIANTS_MAX:
         told = {"count": count, "most": VARIANTS_MAX}
         raise _invalid(_("These are %(count)s variants; at most %(most)s can be compared.") % told)
+    if problem := lists_problem(compare):
+        raise _invalid(problem)
     return variants_of({**params, VARY: compare})
 
 

@@ -93,7 +93,12 @@ def card(row: Generation, *, full: bool = False) -> Card:
         state=state_text(row),
         previews=previews,
         ratio=_ratio(row, previews),
-        error=sentence(row.error_code, provider=vendor_title(row.provider), detail=row.error_detail)
+        error=sentence(
+            row.error_code,
+            provider=vendor_title(row.provider),
+            detail=row.error_detail,
+            own_key=row.key_id is not None,
+        )
         if row.error_code
         else "",
         icon=ICONS.get(row.kind, "file"),

@@ -27,6 +27,9 @@ SENTENCES: dict[str, Promise] = {
     "auth": gettext_lazy(
         "%(provider)s did not accept our key. That is our side: ask whoever runs this site to check the provider's key."
     ),
+    "auth_own": gettext_lazy(
+        "%(provider)s did not accept your own key, or it was removed. Add one that works under Settings, Providers."
+    ),
     "lost": gettext_lazy("The answer of %(provider)s was lost, and nothing came of the request. Run it again."),
     "not_found": gettext_lazy("%(provider)s no longer knows this job. Run it again."),
     "failed": gettext_lazy("%(provider)s could not finish this job: %(detail)s Run it again, or change the settings."),
@@ -50,8 +53,12 @@ SENTENCES: dict[str, Promise] = {
 }
 
 
-def sentence(code: str, *, provider: str, detail: str) -> str:
-    """The whole sentence for an error code in the active language, always ending with "not charged"."""
+def sentence(code: str, *, provider: str, detail: str, own_key: bool) -> str:
+    """The whole sentence for an error code in the active language, always ending with "not charged".
+
+    ``own_key``: the call was made with a key of the workspace's own, which its people can change.
+    """
+    code = "auth_own" if own_key and code == "auth" else code
     text = str(SENTENCES.get(code, SENTENCES["failed"])) % {"provider": provider, "detail": _closed(detail)}
     return f"{text} " + _("You were not charged.")
 
@@ -64,10 +71,10 @@ def question(generation: Generation) -> str:
     ) % {"provider": vendor_title(generation.provider)}
 
 
-def sentence_stored(code: str, *, provider: str, detail: str) -> str:
+def sentence_stored(code: str, *, provider: str, detail: str, own_key: bool) -> str:
     """The sentence in the site's own language, for the row and for the API."""
     with translation.override(settings.LANGUAGE_CODE):
-        return sentence(code, provider=provider, detail=detail)
+        return sentence(code, provider=provider, detail=detail, own_key=own_key)
 
 
 def _closed(detail: str) -> str:

@@ -26,7 +26,7 @@ def _context(request: MemberRequest, run: Run, node: str, sentence: str = "") ->
     step = varied_step(run, node)
     if step is None:
         raise Http404
-    may_write = Role(request.membership.role).includes(Role.EDITOR)
+    may_write = request.role.includes(Role.EDITOR)
     found = comparison_read(run, step, request.user.id)
     return {"run": run, "comparison": found, "may_write": may_write, "sentence": sentence}
 

@@ -50,6 +50,8 @@ class Changed:
 def entries(workspace_id: UUID, chosen: AuditFilter) -> QuerySet[AuditEntry]:
     """The chained entries that fit. Order them by ``ORDER``: ``seq`` has no gaps."""
     rows: QuerySet[AuditEntry] = AuditEntry.objects.for_workspace(workspace_id).filter(seq__isnull=False)
+    if any("\x00" in text for text in (chosen.words, chosen.person, chosen.action, chosen.target)):
+        return rows.none()  # the database has no such character, and refuses to look for it
     if chosen.action:
         rows = rows.filter(action=chosen.action)
     if chosen.target:

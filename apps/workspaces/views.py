@@ -54,7 +54,7 @@ PAGES = (
 @member_required(Role.GUEST)
 def palette(request: MemberRequest) -> HttpResponse:
     """Pages of this workspace, and other workspaces, whose name contains what was typed."""
-    words = request.GET.get("q", "").strip().lower()
+    words = request.GET.get("q", "").replace("\x00", "").strip().lower()
     found: list[dict[str, str]] = []
     for name, icon, label in PAGES if request.membership.role != Role.GUEST else ():
         try:

@@ -77,8 +77,11 @@ def test_quarantine_is_emptied_on_commit(
     assert storage.object_head(storage.blob_key(workspace.id, asset["sha256"])) is not None
 
 
-def test_video_is_measured_and_gets_a_poster(alice_api: Client, workspace: Workspace, tmp_path: Path) -> None:
-    data = files.video(tmp_path / "a.mp4").read_bytes()
+@pytest.mark.parametrize("frames", [1, 24])
+def test_video_is_measured_and_gets_a_poster(
+    alice_api: Client, workspace: Workspace, tmp_path: Path, frames: int
+) -> None:
+    data = files.video(tmp_path / "a.mp4", frames=frames).read_bytes()
     asset = _upload(alice_api, data, "a.mp4", "video/mp4").json()
     assert asset["meta"]["codec"] == "h264"
     assert (asset["thumbnail"], asset["preview_state"]) == (None, "pending")

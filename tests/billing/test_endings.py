@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from apps.accounts.models import User
 from apps.billing.endings import plan_follow, plans_follow
-from apps.billing.models import Subscription
+from apps.billing.models import Purchase, Subscription
 from apps.billing.subscriptions import subscription_find
 from apps.billing.topups import topups_due
 from apps.workspaces.models import Membership
@@ -87,3 +88,12 @@ def test_no_card_is_charged_for_what_is_being_deleted(shop: Shop, owner: Members
     assert topups_due() == [shop.workspace.id]
     workspace_close(actor=owner, typed=shop.workspace.name)
     assert topups_due() == []
+
+
+def test_nothing_is_bought_for_what_is_being_deleted(shop: Shop, owner: Membership, alice_client: Client) -> None:
+    workspace_close(actor=owner, typed=shop.workspace.name)
+    place = f"/w/{shop.workspace.slug}/billing"
+    for path, form in (("buy", {"key": "k", "pack": "small"}), ("plan", {"plan": "studio"})):
+        assert alice_client.post(f"{place}/{path}/", form).status_code == 403
+    assert not Purchase.objects.for_workspace(shop.workspace.id).exists()
+    assert "disabled>Buy for 10.00 USD" in alice_client.get(f"{place}/buy/").content.decode()

@@ -145,7 +145,8 @@ def test_too_few_credits_says_how_many_and_leaves_the_transaction_usable(workspa
         held(workspace, C)
     error = caught.value
     assert (error.needed, error.available, error.missing) == (1234 * C, 12_500_000, 1_221_500_000)
-    assert str(error) == "This needs 1,234 credits, but only 12.5 credits can be spent: 1,221.5 credits missing."
+    told = "This needs 1,234 credits, but only 12.5 credits can be spent: 1,221.5 credits missing."
+    assert str(error) == f"{told} Buy credits under Billing."
     assert error.problem().status == 402
     assert balance_get(workspace_id=workspace.id) == Balance(12_500_000, C)
 

@@ -87,6 +87,23 @@ def test_what_is_no_event_is_refused_even_when_signed(shop: Shop, body: bytes) -
     assert not InboxEvent.objects.exists()
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"id": "evt_\x00"},
+        {"id": "evt_\ud800"},
+        {"id": ["evt"]},
+        {"created": 10**20},
+        {"created": None},
+        {"data": {"object": {"id": {}}}},
+    ],
+)
+def test_a_member_of_another_shape_is_refused(shop: Shop, event: dict[str, Any], wrong: dict[str, Any]) -> None:
+    assert shop.tell(event | wrong) == [400]
+    assert shop.post(b"[" * 100_000) == 400
+    assert not InboxEvent.objects.exists()
+
+
 def test_a_flood_of_large_bodies_is_refused_by_its_header_alone(shop: Shop) -> None:
     assert shop.post(b"x" * (BODY_MAX + 1)) == 413
     unread = Client().generic("POST", "/hooks/stripe/", b"", CONTENT_LENGTH=str(10**9))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
+from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
 
@@ -29,6 +30,12 @@ def test_a_persons_page_tells_where_they_are(root_client: Client, alice: User, a
     assert "Mill" in page
     assert "127.0.0.1" in page
     assert "sealed-thing" not in page
+
+
+def test_every_list_of_the_console_can_be_searched(root_client: Client) -> None:
+    for model in admin.site._registry:
+        url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        assert root_client.get(url, {"q": "it's"}).status_code == 200, url
 
 
 def test_second_steps_are_reset_with_a_reason(

@@ -10,9 +10,10 @@ import pytest
 from django.test import Client
 
 from apps.accounts.models import User
+from apps.billing.models import Hold
 from apps.billing.services import credits_grant
 from apps.generations.models import Generation
-from apps.workspaces.models import Workspace
+from apps.workspaces.models import ApiToken, Workspace
 from tests.generations.conftest import PRICE_HIGH, money
 from tests.generations.test_api import image, post
 
@@ -59,6 +60,9 @@ def test_swept_values_share_one_seed_and_another_model_gets_what_it_takes(
         ({"seeds": 65}, "These are 65 variants; at most 64 can be compared."),
         ({"models": ["sandbox/image", "nobody/nothing"]}, "nobody/nothing: There is no model “nobody/nothing”."),
         ({"sweep": {"width": [256, 9]}}, "width 9: Width must lie between 256 and 2,048."),
+        ({"seeds": [1, 1]}, "Each entry of a list to compare may be there once."),
+        ({"models": ["sandbox/image"] * 2}, "Each entry of a list to compare may be there once."),
+        ({"sweep": {"seed": [1, 2]}}, "“seed” has a list of its own here. Take it out of the values."),
     ],
 )
 def test_one_that_cannot_be_leaves_none(
@@ -90,3 +94,25 @@ def test_only_what_was_made_gets_votes(api: Api, alice: User, rich: Workspace) -
     Generation.objects.for_workspace(rich.id).filter(id=second["generation"]).update(state="succeeded")
     assert post(client, f"{second['url']}/vote").json() == {"votes": 1, "voted": True}
     assert post(client, f"{second['url']}/vote", {"vote": False}).json() == {"votes": 0, "voted": False}
+
+
+def test_a_comparison_takes_no_fallbacks(api: Api, alice: User, rich: Workspace) -> None:
+    client = api(alice, rich)
+    answer = post(client, body={**image(seed=3), "compare": {"seeds": 2}, "fallbacks": ["sandbox/image"]})
+    assert (answer.status_code, answer.json()["fields"][0]["field"]) == (422, "fallbacks")
+    assert money(rich)[1] == 0
+
+
+def test_what_is_compared_counts_for_the_token_that_asked(api: Api, alice: User, rich: Workspace) -> None:
+    assert compared(api(alice, rich), {"seeds": 2}).status_code == 202
+    holds = Hold.objects.for_workspace(rich.id)
+    assert holds.count() == 2
+    assert {hold.token_id for hold in holds} == {ApiToken.objects.for_workspace(rich.id).get().id}
+
+
+def test_long_keys_and_keys_like_those_of_variants_are_not_mixed_up(api: Api, alice: User, rich: Workspace) -> None:
+    client = api(alice, rich)
+    for key in ("k" * 254 + "1", "k" * 254 + "2", "pair"):
+        assert compared(client, {"seeds": 2}, **{"Idempotency-Key": key}).status_code == 202
+    assert post(client, body=image(seed=9), **{"Idempotency-Key": "pair#0"}).json()["seed"] == 9
+    assert Generation.objects.for_workspace(rich.id).count() == 7

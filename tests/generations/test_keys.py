@@ -10,13 +10,16 @@ from uuid import uuid4
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.common import sealing
 from apps.generations.accounts import account_of, platform_credentials
+from apps.generations.execution.settlement import settle_without_charge
 from apps.generations.keys import KeyInvalid, key_revoke, key_set
-from apps.generations.models import AllowedAddress, Generation, ProviderKey
+from apps.generations.models import AllowedAddress, Generation, GenerationState, ProviderKey
 from apps.generations.services import InvalidGeneration, generation_start
+from apps.generations.wording import sentence
 from apps.projects.services import project_create
 from apps.providers.base import Credentials
 from apps.providers.catalogue import MODELS, models_replace
@@ -117,6 +120,20 @@ def test_a_new_key_takes_the_old_ones_place_and_a_removed_one_is_gone(rich: Work
     assert not any(
         bytes(sealed) for sealed in ProviderKey.objects.for_workspace(rich.id).values_list("sealed", flat=True)
     )
+
+
+def test_who_can_change_the_key_that_was_refused_is_told_where() -> None:
+    told = {"provider": "OpenAI", "detail": ""}
+    assert "Add one that works under Settings, Providers." in sentence("auth", own_key=True, **told)
+    assert "ask whoever runs this site" in sentence("auth", own_key=False, **told)
+
+
+def test_a_call_whose_key_was_removed_says_so(rich: Workspace) -> None:
+    key_set(workspace_id=rich.id, provider="openai", key=KEY)
+    row = start(rich)
+    settle_without_charge(row, GenerationState.FAILED, code="auth", now=timezone.now())
+    row.refresh_from_db()
+    assert (row.error_code, "your own key" in row.error) == ("auth", True)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from apps.assets.measures import detect, measure
 from apps.engine.node_types import NodeFailure
 from apps.nodes.registry import node_type_get
 from tests.nodes.clips import asset, facts, film, hertz_of, loudness, samples_in, sound
@@ -24,6 +25,14 @@ def test_starts_and_gains(run_node: Run, context: FolderContext, kind: str) -> N
     assert loudness(heard[4800:48_000]) == pytest.approx(0.4, abs=0.02)
     assert hertz_of(heard[100_000:118_000]) == pytest.approx(2000, abs=6)
     assert loudness(heard[100_000:118_000]) == pytest.approx(0.2, abs=0.02)
+
+
+@pytest.mark.parametrize("kind", ["m4a", "wav", "flac"])
+def test_a_single_sample_is_a_sound_that_can_be_read(run_node: Run, context: FolderContext, kind: str) -> None:
+    out = run_node("audio.mix", {"sounds": [sound(context.folder / "click.wav", 1 / 48_000)]}, format=kind)
+    path = context.folder / out["audio"]["$asset"]
+    assert len(samples_in(path)) >= 1
+    measure(path, detect(path, path.name))
 
 
 def test_normalised_to_just_below_the_most(run_node: Run, context: FolderContext) -> None:

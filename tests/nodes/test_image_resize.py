@@ -30,3 +30,18 @@ def test_unreadable_image_is_a_sentence(run_node: Callable[..., Any], context: F
     (context.folder / "in.png").write_bytes(b"not a picture")
     with pytest.raises(NodeFailure, match="could not be read"):
         run_node("image.resize", {"image": {"$asset": "in.png", "kind": "image"}})
+
+
+def test_of_a_thin_strip_a_pixel_stays(run_node: Callable[..., Any], context: FolderContext) -> None:
+    Image.new("RGB", (20_000, 10), "red").save(context.folder / "in.png")
+    image = {"image": {"$asset": "in.png", "kind": "image"}}
+    out = run_node("image.resize", image, width=64, height=64, fit="contain")
+    with Image.open(context.folder / out["image"]["$asset"]) as strip:
+        assert strip.size == (64, 1)
+
+
+def test_sixteen_bits_become_eight(run_node: Callable[..., Any], context: FolderContext) -> None:
+    Image.new("I;16", (40, 40), 32_768).save(context.folder / "in.png")
+    out = run_node("image.resize", {"image": {"$asset": "in.png", "kind": "image"}}, width=20, height=20)
+    with Image.open(context.folder / out["image"]["$asset"]) as image:
+        assert image.getpixel((5, 5)) == (128, 128, 128)

@@ -146,8 +146,31 @@ def test_it_shrinks_until_it_fits_or_says_why_not(run_node: Run, context: Folder
     with pytest.raises(NodeFailure, match=r"takes \d+ × \d+ pixels, but there is room for 380 × 180"):
         run_node("image.text", {"image": ground}, text="Sea " * 40, size=100, margin=10, shrink=False)
     tiny = put(context, Image.new("RGB", (20, 20)), "tiny.png")
-    with pytest.raises(NodeFailure, match="there is room for"):
-        run_node("image.text", {"image": tiny}, text="Sea", margin=10)
+    with pytest.raises(NodeFailure, match="there is room for 16 × 16"):
+        run_node("image.text", {"image": tiny}, text="Sea " * 9, margin=2)
+
+
+def test_much_text_on_a_small_image_is_refused_without_measuring_it_at_every_size(
+    run_node: Run, context: FolderContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    measured = Lettering.width
+
+    def width(how: Lettering, line: str) -> int:
+        asked.append(how.size)
+        return measured(how, line)
+
+    monkeypatch.setattr(Lettering, "width", width)
+    small = put(context, Image.new("RGB", (64, 64)))
+    with pytest.raises(NodeFailure, match="there is room for 16 × 16"):
+        run_node("image.text", {"image": small}, text="w" * 400, size=2000)
+    assert max(asked) <= 16
+
+
+def test_margins_that_leave_no_room_are_said_to(run_node: Run, context: FolderContext) -> None:
+    small = put(context, Image.new("RGB", (40, 40)))
+    with pytest.raises(NodeFailure, match="Margin and padding leave no room"):
+        run_node("image.text", {"image": small}, text="Hello")
 
 
 def test_what_is_connected_is_written(run_node: Run, context: FolderContext, ground: Any) -> None:

@@ -32,7 +32,7 @@ WHOLE = "This must be a whole number."
         ({"targets": "n0"}, "targets: This must be a list."),
         ({"variables": []}, "variables: This must be an object."),
         ({"max_credits": -1}, "max_credits: This must be at least 0."),
-        ({"from_run": "x"}, "from_run: This must be an id."),
+        ({"from_run": "x"}, "from_run: This must be an id, which is a UUID."),
         ({"max_credit": 7}, f"max_credit: {NO_FIELD}"),
         ({"dryrun": True}, f"dryrun: {NO_FIELD}"),
     ],
@@ -93,7 +93,7 @@ def test_no_body_and_an_empty_one_are_the_same(alice_api: Client, make_workflow:
     ("body", "detail"),
     [
         ({"name": " "}, "name: This is empty. Fill it in."),
-        ({"name": "x" * 101}, "name: This is too long: at most 100 characters."),
+        ({"name": "x" * 101}, "name: This must have at most 100 characters."),
         ({"name": "a\0b"}, "name: Text must be Unicode without the null character."),
         ({"name": "a\ud800b"}, "name: Text must be Unicode without the null character."),
     ],

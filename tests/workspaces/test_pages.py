@@ -122,6 +122,7 @@ def test_the_palette_finds_pages_and_workspaces(alice: User, alice_client: Clien
     found = alice_client.get("/w/mill/palette/", {"q": "arch"}).content.decode()
     assert "Archive" in found
     assert "Members" not in found
+    assert "Archive" in alice_client.get("/w/mill/palette/", {"q": "arch\0"}).content.decode()
 
 
 def test_what_happened_reaches_a_page_that_changes_in_part(alice_client: Client, bob: User) -> None:

@@ -25,6 +25,8 @@ from apps.workspaces.models import Membership
 from apps.workspaces.services import person_audit
 
 admin.site.unregister(User)
+# Shown with its person below; allauth's own list searches a field that people here do not have.
+admin.site.unregister(UserSession)
 
 
 class WorkspaceInline(Readable, TabularInline):  # type: ignore[misc]

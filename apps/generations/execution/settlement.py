@@ -41,7 +41,9 @@ def settle_without_charge(
     fields: dict[str, Any] = {
         "state": state,
         "error_code": code,
-        "error": sentence_stored(code, provider=vendor_title(generation.provider), detail=detail),
+        "error": sentence_stored(
+            code, provider=vendor_title(generation.provider), detail=detail, own_key=generation.key_id is not None
+        ),
         "error_detail": detail[:2000],
         "permanent": permanent,
         "settled_at": now,

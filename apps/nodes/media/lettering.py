@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -90,9 +90,19 @@ class Lettering:
         left, _top, right, _bottom = self.font(line).getbbox(line, anchor="ls", stroke_width=self.stroke)
         return max(0, int(right) - int(left))
 
-    def wrapped(self, text: str, width: int) -> list[str]:
-        """The lines of ``text``, none wider than ``width`` pixels where it can be broken."""
-        return [line for paragraph in text.split("\n") for line in self._broken(paragraph, width)]
+    def wrapped(self, text: str, width: int, most: int | None = None) -> list[str]:
+        """The lines of ``text``, none wider than ``width`` pixels where it can be broken; not more than ``most``."""
+        lines = (line for paragraph in text.split("\n") for line in self._broken(paragraph, width))
+        return list(islice(lines, most))
+
+    def lines_fitting(self, height: int) -> int:
+        """How many lines ``height`` pixels have room for at most: the last one takes at least its size."""
+        return 0 if height < self.size else (height - self.size) // self.step + 1
+
+    @property
+    def step(self) -> int:
+        """Pixels from one line to the next."""
+        return max(1, round(self.size * self.leading))
 
     def _broken(self, paragraph: str, width: int) -> Iterator[str]:
         line = ""
@@ -141,11 +151,7 @@ class Block:
     def size(self) -> tuple[int, int]:
         """Width and height in pixels."""
         width = max((self.lettering.width(line) for line in self.lines), default=0)
-        return max(1, width), self._step * (len(self.lines) - 1) + self._ascent + self._descent
-
-    @property
-    def _step(self) -> int:
-        return max(1, round(self.lettering.size * self.lettering.leading))
+        return max(1, width), self.lettering.step * (len(self.lines) - 1) + self._ascent + self._descent
 
     @cached_property
     def _ascent(self) -> int:
@@ -174,7 +180,7 @@ class Block:
             spare = self.size[0] - how.width(line)
             indent = {"left": 0, "center": spare // 2, "right": spare}[how.align]
             left = int(font.getbbox(line, anchor="ls", stroke_width=how.stroke)[0])
-            at = (indent - left, self._ascent + number * self._step)
+            at = (indent - left, self._ascent + number * how.step)
             draw.text(at, line, fill=255, font=font, anchor="ls", stroke_width=stroke)
         return mask
 

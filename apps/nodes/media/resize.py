@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageOps
 
-from apps.engine.node_types import Effect, Lane, NodeContext, NodeFailure, NodeType, Port
+from apps.engine.node_types import Effect, Lane, NodeContext, NodeType, Port
 from apps.engine.types import PortType
+from apps.nodes.media.pictures import picture_open, picture_save
 from apps.wording import gettext as _
 
 
@@ -18,27 +17,23 @@ def _fitted(image: Image.Image, size: tuple[int, int], fit: str) -> Image.Image:
     if fit == "cover":
         return ImageOps.fit(image, size, Image.Resampling.LANCZOS)
     if fit == "contain":
-        return ImageOps.contain(image, size, Image.Resampling.LANCZOS)
+        return image.resize(_inside(image.size, size), Image.Resampling.LANCZOS)
     return image.resize(size, Image.Resampling.LANCZOS)
+
+
+def _inside(size: tuple[int, int], box: tuple[int, int]) -> tuple[int, int]:
+    """The largest size of this shape within ``box``. Of a strip that is too thin for it one pixel stays."""
+    scale = min(box[0] / size[0], box[1] / size[1])
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> Mapping[str, Any]:
     """Decode, resize with Lanczos, keep as PNG; transparency stays."""
-    with tempfile.TemporaryDirectory() as folder, context.asset_open(inputs["image"]) as source:
-        target = Path(folder) / "image.png"
-        try:
-            with Image.open(source) as opened:
-                upright = ImageOps.exif_transpose(opened)
-                image = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
-        except (OSError, Image.DecompressionBombError) as error:
-            message = _("The image could not be read: %(reason)s", reason=error)
-            raise NodeFailure(message, code="bad-image") from error
-        sizes = {"size": f"{image.width} × {image.height}", "wanted": f"{params['width']} × {params['height']}"}
-        context.log(_("%(size)s to %(wanted)s, %(fit)s.", **sizes, fit=params["fit"]))
-        context.progress(0.5)
-        _fitted(image, (params["width"], params["height"]), params["fit"]).save(target)
-        name = f"{params['width']}x{params['height']}.png"
-        return {"image": context.asset_save(target, name)}
+    image, wanted = picture_open(context, inputs["image"]), (params["width"], params["height"])
+    sizes = {"size": f"{image.width} × {image.height}", "wanted": f"{wanted[0]} × {wanted[1]}"}
+    context.log(_("%(size)s to %(wanted)s, %(fit)s.", **sizes, fit=params["fit"]))
+    context.progress(0.5)
+    return {"image": picture_save(context, _fitted(image, wanted, params["fit"]), f"{wanted[0]}x{wanted[1]}.png")}
 
 
 _SIDE = {"type": "integer", "minimum": 1, "maximum": 8192, "default": 1024, "x-unit": "px"}

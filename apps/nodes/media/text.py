@@ -34,15 +34,27 @@ def _block(text: str, image: Image.Image, params: Mapping[str, Any]) -> Block:
         params["align"],
     )
     while True:
-        block = Block(how, tuple(how.wrapped(text, max(1, room[0]))))
-        if block.size[0] <= room[0] and block.size[1] <= room[1]:
-            return block
         smaller = int(how.size * _SHRINK)
-        if not params["shrink"] or smaller < 6:
-            sizes = {"wanted": f"{block.size[0]} × {block.size[1]}", "room": f"{room[0]} × {room[1]}"}
-            message = _("The text takes %(wanted)s pixels, but there is room for %(room)s.", **sizes)
-            raise NodeFailure(message, code="text-too-long")
+        is_last = not params["shrink"] or smaller < 6
+        # Measured is what may fit: wrapping a long text at each size takes minutes.
+        most = how.lines_fitting(room[1])
+        lines = how.wrapped(text, max(1, room[0]), None if is_last else most + 1) if most or is_last else []
+        if is_last or 0 < len(lines) <= most:
+            block = Block(how, tuple(lines))
+            if block.size[0] <= room[0] and block.size[1] <= room[1]:
+                return block
+            if is_last:
+                raise _too_long(block.size, room)
         how = replace(how, size=smaller)
+
+
+def _too_long(wanted: tuple[int, int], room: tuple[int, int]) -> NodeFailure:
+    if min(room) < 1:
+        message = _("Margin and padding leave no room for text on this image. Make them smaller.")
+    else:
+        sizes = {"wanted": f"{wanted[0]} × {wanted[1]}", "room": f"{room[0]} × {room[1]}"}
+        message = _("The text takes %(wanted)s pixels, but there is room for %(room)s.", **sizes)
+    return NodeFailure(message, code="text-too-long")
 
 
 def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> Mapping[str, Any]:

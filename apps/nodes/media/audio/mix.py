@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 SOUNDS_MAX = 32
 # So loud is the loudest moment of a normalised mix: a little below what distorts.
 PEAK = 10 ** (-1 / 20)
+# What is shorter than a few frames of AAC cannot be read again; silence makes it longer.
+SHORTEST_S = 0.1
 _FORMATS = {"m4a": ("ipod", "aac"), "wav": ("wav", "pcm_s16le"), "flac": ("flac", "flac")}
 
 
@@ -69,6 +71,7 @@ def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, An
         ends = [voice.start + voice.clip.seconds for voice in voices]
         seconds = {"longest": max(ends), "shortest": min(ends), "first": ends[0]}[params["length"]]
         length_check(seconds, LONGEST_SOUND_S)
+        seconds = max(seconds, SHORTEST_S)
         factor, half = 1.0, 0.0
         if params["normalise"]:
             half = 0.5
