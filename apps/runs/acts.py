@@ -16,6 +16,7 @@ from apps.common.money import credits_text
 from apps.engine.node_types import ChildRun, Effect, Lane, NodeFailure, ProviderCall, Result, Stopped, WaitUntil
 from apps.engine.plain import outputs_plain
 from apps.engine.plan import PlanStep, step_quote
+from apps.engine.policy import OnFailure
 from apps.engine.states import StepState
 from apps.engine.types import PortType
 from apps.runs import paid, subruns
@@ -27,6 +28,9 @@ from apps.runs.reuse import MEMORY, WORTH_ASKING_S, rough_size
 from apps.runs.waits import Place, wait_rings
 
 log = structlog.get_logger(__name__)
+
+# The failure of a step that could pass what its run may cost.
+OVER_LIMIT = "max-credits"
 
 
 def begin(now: Drive, one: Try) -> None:
@@ -197,6 +201,9 @@ def _begin_paid(now: Drive, one: Try) -> None:
         call = step.type.run(now.context(one, started), one.inputs, one.params)
     except NodeFailure as failure:
         _fail(now, one, error_of(failure), **_known(one, started_at=started))
+        if failure.code == OVER_LIMIT and step.policy.on_failure is OnFailure.STOP and not step.variants:
+            # The run stops here, and not once every other item of a list was refused too.
+            now.execution.stop(_("%(step)s failed.") % {"step": step.title})
         return
     if not isinstance(call, ProviderCall | ChildRun):
         raise TypeError(f"{step.type.type} must answer a provider call or a run of its own")
@@ -221,7 +228,7 @@ def _check_limit(now: Drive, high: int) -> None:
             "reused."
         )
         parts = {"limit": credits_text(limit), "high": credits_text(high), "spent": credits_text(now.spent)}
-        raise NodeFailure(message % parts, code="max-credits")
+        raise NodeFailure(message % parts, code=OVER_LIMIT)
 
 
 def _paid(now: Drive, one: Try, call: ProviderCall | ChildRun, *, late_at: datetime | None) -> None:

@@ -164,3 +164,14 @@ def test_a_variable_that_is_no_value_is_told(make_workflow: Make, given: Any, se
     advance(run.id)
     run.refresh_from_db()
     assert run.error and run.error["message"] == sentence
+
+
+def test_a_list_stops_at_what_the_run_may_cost(funded: Workspace, make_workflow: Make) -> None:
+    document = list_of(5, "image.generate", "prompt")
+    document["nodes"][2]["params"] = {"model": "sandbox/image"}
+    workflow = make_workflow(document)
+    one = services.estimate(workflow=workflow).high // 5
+    run = services.run_start(workflow=workflow, actor_id=None, max_credits=one)
+    advance(run.id)
+    states = Step.objects.filter(run=run, node="each").order_by("item").values_list("state", flat=True)
+    assert list(states) == ["running", "failed", "skipped", "skipped", "skipped"]
