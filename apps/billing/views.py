@@ -6,8 +6,9 @@ import csv
 from collections.abc import Iterator
 from typing import Any
 
-from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
@@ -55,9 +56,13 @@ def balance(request: MemberRequest) -> HttpResponse:
 
 @require_GET
 @member_required(role=Role.VIEWER)
-def ledger_csv(request: MemberRequest) -> StreamingHttpResponse:
-    """Every line that the same filters show, as CSV."""
-    rows = csv_rows(request.workspace, LineFilterForm(request.GET).chosen())
+def ledger_csv(request: MemberRequest) -> StreamingHttpResponse | HttpResponseRedirect:
+    """Every line that the same filters show, as CSV; back to the page where a filter is wrong, which says so."""
+    form = LineFilterForm(request.GET)
+    if not form.is_valid():
+        page = reverse("billing:ledger", args=[request.workspace.slug])
+        return HttpResponseRedirect(f"{page}?{request.GET.urlencode()}")
+    rows = csv_rows(request.workspace, form.chosen())
     return csv_response(rows, f"millrace-{request.workspace.slug}")
 
 

@@ -41,7 +41,7 @@ def account_choose(*, workspace_id: UUID, project_id: UUID | None, provider: str
 
 
 def account_of(generation: Generation) -> Credentials:
-    """The credentials of this call. Of a revoked key they are empty: the vendor refuses then."""
+    """The credentials of this call: its key, or the one that took its place. Of a removed one they are empty."""
     return accounts_of([generation])[generation.id]
 
 
@@ -49,9 +49,26 @@ def accounts_of(generations: Iterable[Generation]) -> dict[UUID, Credentials]:
     """The credentials of many calls, by generation; the keys in one query."""
     rows = list(generations)
     wanted = {row.key_id for row in rows if row.key_id}
-    with unscoped("each call names its own key"):
-        keys = {key.id: key for key in ProviderKey.objects.filter(id__in=wanted, revoked_at=None)} if wanted else {}
+    keys = _keys(wanted) if wanted else {}
     return {row.id: _credentials(row, keys) for row in rows}
+
+
+def _keys(wanted: set[UUID]) -> dict[UUID, ProviderKey]:
+    """The keys by the ids that calls name. Where one was replaced, its successor: a vendor knows a job by account."""
+    with unscoped("each call names its own key"):
+        named = {key.id: key for key in ProviderKey.objects.filter(id__in=wanted)}
+        gone = [key for key in named.values() if key.revoked_at]
+        places = {
+            "workspace_id__in": {key.workspace_id for key in gone},
+            "provider__in": {key.provider for key in gone},
+        }
+        kept = ProviderKey.objects.filter(revoked_at=None, **places) if gone else ()
+        now = {(key.workspace_id, key.provider, key.project_id): key for key in kept}
+    found = {
+        id_: now.get((key.workspace_id, key.provider, key.project_id)) if key.revoked_at else key
+        for id_, key in named.items()
+    }
+    return {id_: key for id_, key in found.items() if key is not None}
 
 
 def _credentials(row: Generation, keys: dict[UUID, ProviderKey]) -> Credentials:

@@ -81,7 +81,7 @@ def _check(provider: str, key: str, base_url: str) -> None:
 
 
 def key_revoke(*, workspace_id: UUID, provider: str, project_id: UUID | None = None) -> bool:
-    """Stop using a key; calls that wait for their turn fail, what was sent goes on. Whether there was one."""
+    """Stop using a key; calls that were or are to be made with it fail and cost nothing. Whether there was one."""
     with transaction.atomic():
         found = _revoke(workspace_id, provider, project_id)
         if found:

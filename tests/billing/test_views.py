@@ -132,6 +132,13 @@ def test_csv_is_exact_complete_and_harmless(alice_client: Client, workspace: Wor
     assert (rows[0][8], rows[1][8:11]) == ("Project", ["", "0.000000", "Granted -1.234567"])
 
 
+@pytest.mark.parametrize("wrong", ["kind=zz", "since=x", "run=x", "since=2026-11-02&until=2026-11-01"])
+def test_a_wrong_filter_exports_nothing_but_leads_to_where_it_is_said(alice_client: Client, wrong: str) -> None:
+    answer = alice_client.get(f"/w/mill/billing/ledger.csv?{wrong}")
+    assert (answer.status_code, answer["Location"]) == (302, f"/w/mill/billing/?{wrong}")
+    assert alice_client.get(answer["Location"]).status_code == 200
+
+
 def test_the_balance_fragment(alice_client: Client, workspace: Workspace) -> None:
     grant(workspace, 988)
     credits_hold(workspace_id=workspace.id, hold_id=uuid7(), amount=12 * C, description="Quote")
