@@ -113,7 +113,7 @@ def test_no_body_takes_fields_that_nobody_reads(client: Client) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "body", "field", "said"),
     [
-        ("GET", "models?kind=foo", None, "kind", "This must be one of: 'image', 'video', 'audio' or 'text'."),
+        ("GET", "models?kind=foo", None, "kind", "This must be one of: 'image', 'video', 'audio', 'text'."),
         ("GET", "models?limit=x", None, "limit", "This must be a whole number."),
         ("GET", "usage?since=yesterday", None, "since", "This must be a day, written like 2026-11-30."),
         ("POST", "generations", {"model": "x" * 121}, "model", "This must have at most 120 characters."),

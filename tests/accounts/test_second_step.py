@@ -38,7 +38,7 @@ def turned_on(client: Client) -> str:
     confirmed = client.post("/accounts/reauthenticate/", {"password": PASSWORD})
     assert confirmed.status_code == 302
     page = client.get("/accounts/2fa/totp/activate/").content.decode()
-    found = re.search(r'id="totp-secret">(\w+)<', page)
+    found = re.search(r'id="totp-secret"[^>]*>(\w+)<', page)
     assert found
     secret = found.group(1)
     assert client.post("/accounts/2fa/totp/activate/", {"code": "000000"}).context["form"].errors["code"]
