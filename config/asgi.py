@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,29 +12,75 @@ from typing import Any
 
 import django
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
-from django.core.handlers.asgi import ASGIHandler
+from django.core.exceptions import RequestAborted
+from django.core.handlers.asgi import ASGIHandler, get_script_prefix
+from django.core.signals import request_started
+from django.http import FileResponse
+from django.http.response import HttpResponseBase
+from django.urls import set_script_prefix
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup(set_prefix=False)
 
 
 class Handler(ASGIHandler):
-    """Django's handler with its middleware in one thread.
+    """Django's handler with a request's synchronous part in one go, on one thread.
 
-    All views are synchronous, so they run in a thread anyway. Left to itself Django would call each middleware from
-    the event loop, and hop to that thread and back for every one of them.
+    All views are synchronous, so they run in a thread anyway. Left to itself Django would hop to that thread and back
+    for what it does before a request, for each middleware, and for what it does after.
     """
 
     def load_middleware(self, is_async: bool = False) -> None:
-        """The chain as under WSGI, called once per request from the loop."""
+        """The chain as under WSGI."""
         super().load_middleware(is_async=False)
-        chain: Any = self._middleware_chain  # type: ignore[has-type]
-        self._middleware_chain = sync_to_async(chain, thread_sensitive=True)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request on a thread that others had before it; Django would begin and end one for each."""
         async with _threads.one():
             await self.handle(scope, receive, send)
+
+    async def handle(self, scope: Any, receive: Any, send: Any) -> None:
+        """Read the request, have it answered, send the answer."""
+        try:
+            body = await self.read_body(receive)
+        except RequestAborted:
+            return
+        try:
+            response = await sync_to_async(self._answer, thread_sensitive=True)(scope, body)
+            if response.streaming:
+                await self._stream(response, receive, send)
+            else:
+                await self.send_response(response, send)
+        finally:
+            body.close()
+
+    def _answer(self, scope: Any, body: Any) -> HttpResponseBase:
+        """From the signal that a request begins to the one that it has ended, which a stream gives later."""
+        set_script_prefix(get_script_prefix(scope))
+        request_started.send(sender=type(self), scope=scope)
+        request, refusal = self.create_request(scope, body)
+        response: Any = self.get_response(request) if request is not None else refusal
+        response._handler_class = type(self)
+        if isinstance(response, FileResponse):
+            response.block_size = self.chunk_size
+        if not response.streaming:
+            response.close()
+        answer: HttpResponseBase = response
+        return answer
+
+    async def _stream(self, response: Any, receive: Any, send: Any) -> None:
+        """Send until it ends or nobody listens any more."""
+        sending = asyncio.create_task(self.send_response(response, send))
+        gone = asyncio.create_task(self.listen_for_disconnect(receive))
+        try:
+            await asyncio.wait((sending, gone), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (sending, gone):
+                task.cancel()
+            sent, _gone = await asyncio.gather(sending, gone, return_exceptions=True)
+            await sync_to_async(response.close, thread_sensitive=True)()
+        if isinstance(sent, Exception):
+            raise sent
 
 
 class Threads:
