@@ -19,8 +19,8 @@ PAIRS, PAIRS_GOAL = 1500, 300
 OPEN = 100
 PAGE_GOAL_MS, TIMES = 200, 8
 BY = ("day", "project", "member", "model", "workflow", "token")
-TABLES = ("billing_entry", "billing_ledgertransaction", "billing_spending", "billing_budgetalert", "billing_budget",
-          "billing_hold", "billing_account")  # fmt: skip
+TABLES = ("billing_lotentry", "billing_lot", "billing_entry", "billing_ledgertransaction", "billing_spending",
+          "billing_budgetalert", "billing_budget", "billing_hold", "billing_account")  # fmt: skip
 
 # A year of charges, evenly spread: 20 members, 60 projects, 300 workflows, 40 models, 10 tokens, ten charges a run.
 _CHARGES = """
