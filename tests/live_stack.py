@@ -21,6 +21,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 # On a busy machine the site takes longer to start and stop than a test may.
 TIMEOUT_WITH_STACK_S = 360
+# How long the truncation after a test waits for the workers before it looks for a deadlock.
+PATIENCE = "30s"
 
 
 def _free_port() -> int:
@@ -96,11 +98,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _live_processes(django_db_setup: None) -> Iterator[LiveStack]:
     import redis
     from django.conf import settings
+    from django.db import connection
 
     environment = _environment()
     redis.Redis.from_url(settings.REDIS_URL).flushdb()
     _stack("down", environment)  # what an interrupted session may have left
     _stack("up", environment, "--no-migrate")
+    if os.environ.get("DATABASE_URL") is None:
+        # For each connection of this process from now on; see `live_stack`.
+        os.environ["PGOPTIONS"] = f"-c deadlock_timeout={PATIENCE}"
+        connection.close()
+        connection.close_pool()  # type: ignore[attr-defined]
     yield LiveStack(f"http://127.0.0.1:{environment['PORT']}", Path(environment["MILLRACE_VAR"]))
     _stack("down", environment)
 
@@ -114,7 +122,7 @@ def live_stack(_live_processes: LiveStack, transactional_db: None) -> LiveStack:
         # Truncating waits for the workers' transactions. Where the two block each other, a worker must give way, not
         # the truncation; whoever waits this long is the one to be cancelled.
         with connection.cursor() as cursor:
-            cursor.execute("SET deadlock_timeout = '30s'")
+            cursor.execute(f"SET deadlock_timeout = '{PATIENCE}'")
     return _live_processes
 
 

@@ -31,6 +31,8 @@ def pytest_load_initial_conftests(args: list[str]) -> Generator[None, None, None
         folder = _claim_folder()
         os.environ["MILLRACE_VAR"] = str(folder)
         os.environ["PORT"] = str(_kept_port(folder))
+        # Threads of tests end with their connections in hand, which are lost to the pool.
+        os.environ.setdefault("DATABASE_POOL", "40")
         _stack("up", "--services-only", "--fast")
     return (yield)
 

@@ -33,7 +33,7 @@ from apps.billing.wallet import amount_check, balance_of
 from apps.billing.wallet import balance_get as balance_get
 from apps.common.ids import uuid7
 from apps.common.live import poke
-from apps.common.tenancy import unscoped
+from apps.common.tenancy import scope_or_unscoped, unscoped
 
 log = structlog.get_logger(__name__)
 
@@ -165,7 +165,7 @@ def hold_capture(*, hold_id: UUID, amount: int, description: str, model: str | N
     """
     amount_check(amount)
     values = _settlement(hold_id, state=HoldState.CAPTURED, kind=TransactionKind.CAPTURE, amount=amount)
-    with transaction.atomic(savepoint=False):
+    with scope_or_unscoped("a hold's id is what tells the workspace"), transaction.atomic(savepoint=False):
         settled = ledger.settle({**values, "description": description[:300], "model": model})
         if settled is not None and settled.hold.captured:
             spending.add(settled.hold)

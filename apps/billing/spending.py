@@ -6,7 +6,7 @@ from typing import Any
 
 from apps.billing.models import Hold
 from apps.common.statements import prepared
-from apps.common.tenancy import scope
+from apps.common.tenancy import scope_or_unscoped
 
 # One row per kind; "" where the capture belongs to none. The wallet's lock puts captures of a workspace in a row, so
 # these updates never wait for one another.
@@ -32,5 +32,6 @@ def add(hold: Hold) -> None:
     }
     values: dict[str, Any] = {name: str(value) if value else "" for name, value in ids.items()}
     values |= {"workspace": hold.workspace_id, "at": hold.settled_at, "amount": hold.captured, "model": hold.model}
-    with scope(hold.workspace_id), prepared() as cursor:
+    # In the scope of the capture, whichever: to tell another one would be a round trip under the wallet's lock.
+    with scope_or_unscoped("the row names its workspace"), prepared() as cursor:
         cursor.execute(_ADD, values)
