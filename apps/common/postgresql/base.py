@@ -35,7 +35,14 @@ def _works(session: Session) -> None:
     closed or sent a notice. So a look at the socket, without a round trip, tells the sound ones.
     """
     if monotonic() - session.idle_since > QUIET_S or _has_word(session):
-        ConnectionPool.check_connection(session)
+        try:
+            ConnectionPool.check_connection(session)
+        except psycopg.Error:
+            # Whoever asks waits 1, 2, 4 s after each dead one that it is given: the others are replaced now, so that
+            # after a restart nobody waits for more than one.
+            pool: Any = session._pool
+            pool.check()
+            raise
 
 
 def _has_word(session: Session) -> bool:
