@@ -56,7 +56,7 @@ def _own_s(process: psutil.Process) -> float:
 
 
 def _figure(what: str, process: psutil.Process, goal: float, how: str) -> Figure:
-    """RSS counts pages that several processes share once for each; USS is what ending this one would free."""
+    """RSS counts a shared page whole in each process, PSS its part, USS only what nobody shares (proc(5))."""
     memory = process.memory_full_info()
-    how = f"{how}; of it its own (USS) {memory.uss / 2**20:.0f}, the rest is shared"
+    how = f"{how}; PSS {memory.pss / 2**20:.0f}, USS {memory.uss / 2**20:.0f}"
     return Figure("memory", what, memory.rss / 2**20, goal, "MiB", how)
