@@ -24,16 +24,18 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from django.db import connection, models, transaction
-from django.db.backends.utils import CursorWrapper
+from psycopg.rows import dict_row
 
 from apps.billing.models import SYSTEM_ACCOUNTS, WORKSPACE_KINDS, Account, AccountKind, Hold
-from apps.common.statements import prepared
+from apps.common.statements import prepared, squeezed
 from apps.common.tenancy import scope, scope_or_unscoped
 
 # The setting, gone with the transaction, tells the next statement which wallet is locked: a hold that was committed
-# between the two is not settled unlocked.
+# between the two is not settled unlocked. It names none where there are budgets to be told and the caller did not say
+# that it will.
 _LOCK_OF_HOLD = """
-SELECT set_config('billing.wallet', id::text, true) FROM billing_account
+SELECT set_config('billing.wallet', CASE WHEN %(asked)s OR NOT budgeted THEN id::text ELSE '' END, true)
+FROM billing_account
 WHERE id = (SELECT account_id FROM billing_hold WHERE id = %(hold)s)
 FOR NO KEY UPDATE
 """
@@ -91,7 +93,9 @@ WITH whole AS MATERIALIZED (
 SELECT hold.* FROM hold
 """
 
-_SETTLE = """
+# What was spent, by whom and for what, is summed per day: one row per kind, "" where the capture belongs to none. The
+# wallet's lock puts captures of a workspace in a row, so that these rows are never waited for.
+_SETTLE = squeezed("""
 WITH settled AS (
     UPDATE billing_hold AS hold
     SET state = %(state)s, captured = LEAST(hold.amount, %(amount)s), settled_at = %(now)s,
@@ -144,9 +148,21 @@ WITH settled AS (
 ), parts AS (
     INSERT INTO billing_lotentry (workspace_id, transaction_id, lot_id, amount)
     SELECT line.workspace_id, line.id, burnt.id, -burnt.amount FROM line, burnt
+), spent AS (
+    INSERT INTO billing_spending (workspace_id, kind, subject, day, amount, charges)
+    SELECT settled.workspace_id, part.kind, COALESCE(part.subject, ''), (settled.settled_at AT TIME ZONE 'UTC')::date,
+           settled.captured, 1
+    FROM settled CROSS JOIN LATERAL (
+        VALUES ('workspace', NULL), ('project', settled.project_id::text), ('member', settled.actor_id::text),
+               ('model', settled.model), ('workflow', settled.workflow_id::text), ('token', settled.token_id::text),
+               ('run', settled.run_id::text)
+    ) AS part (kind, subject)
+    WHERE settled.captured > 0 AND (part.kind <> 'run' OR part.subject IS NOT NULL)
+    ON CONFLICT (workspace_id, kind, subject, day)
+    DO UPDATE SET amount = billing_spending.amount + excluded.amount, charges = billing_spending.charges + 1
 )
 SELECT posted.owed, settled.* FROM settled, posted
-"""
+""")
 
 _POST = """
 WITH line AS (
@@ -209,12 +225,8 @@ def _place(values: Mapping[str, Any]) -> AbstractContextManager[None]:
 def _one(statement: str, values: Mapping[str, Any]) -> dict[str, Any] | None:
     with _place(values), connection.cursor() as cursor:
         cursor.execute(statement, values)
-        return _row(cursor)
-
-
-def _row(cursor: CursorWrapper) -> dict[str, Any] | None:
-    row = cursor.fetchone()
-    return None if row is None else dict(zip((column.name for column in cursor.description), row, strict=True))
+        row = cursor.fetchone()
+        return None if row is None else dict(zip((column.name for column in cursor.description), row, strict=True))
 
 
 def _locked(lock: str, statement: str, values: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -234,9 +246,9 @@ def reserve(values: Mapping[str, Any]) -> Hold | None:
 
     Also None where there are budgets and nobody ``asked`` them yet, which needs the wallet's lock.
     """
-    with _place(values), prepared() as cursor:
+    with _place(values), prepared(dict_row) as cursor:
         cursor.execute(_RESERVE, values)
-        row = _row(cursor)
+        row = cursor.fetchone()
     return None if row is None else _hold(row)
 
 
@@ -258,20 +270,18 @@ class Settled:
 
 
 def settle(values: Mapping[str, Any]) -> Settled | None:
-    """Capture or release an open hold; None: there is no such hold, or it is settled already."""
-    # Again, because a hold may appear between lock and settlement.
-    return _settle(values) or _settle(values)
+    """Capture or release an open hold; None: there is no such hold, it is settled already, or it came just now.
 
-
-def _settle(values: Mapping[str, Any]) -> Settled | None:
-    with _place(values), prepared() as lock, prepared() as cursor:
+    Also None where there are budgets and the caller did not say, by ``asked``, that it tells them in its transaction.
+    """
+    with _place(values), prepared() as lock, prepared(dict_row) as cursor:
         # Before the pipeline: what is told in one counts only when it is over.
         connection.scope_tell()  # type: ignore[attr-defined]
         # Both are sent at once and are one transaction: nobody who waits for the wallet waits for this client too.
         with connection.connection.pipeline():
             lock.execute(_LOCK_OF_HOLD, values)
             cursor.execute(_SETTLE, values)
-        row = _row(cursor)
+        row = cursor.fetchone()
     return None if row is None else Settled(_hold(row), row["owed"])
 
 

@@ -13,7 +13,7 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from apps.billing import ledger, spending
+from apps.billing import ledger
 from apps.billing.audit import ledger_audit as ledger_audit
 from apps.billing.budgets import budget_reach, budget_refusal
 from apps.billing.models import SYSTEM_ACCOUNTS, Account, AccountKind, Hold, HoldState, TransactionKind
@@ -165,11 +165,8 @@ def hold_capture(*, hold_id: UUID, amount: int, description: str, model: str | N
     """
     amount_check(amount)
     values = _settlement(hold_id, state=HoldState.CAPTURED, kind=TransactionKind.CAPTURE, amount=amount)
-    with scope_or_unscoped("a hold's id is what tells the workspace"), transaction.atomic(savepoint=False):
-        settled = ledger.settle({**values, "description": description[:300], "model": model})
-        if settled is not None and settled.hold.captured:
-            spending.add(settled.hold)
-            budget_reach(settled.hold)
+    values |= {"description": description[:300], "model": model}
+    settled = ledger.settle(values) or _capture_again(values)
     if settled is None:
         if _hold_get(hold_id).state != HoldState.CAPTURED:
             raise _settled()
@@ -178,6 +175,15 @@ def hold_capture(*, hold_id: UUID, amount: int, description: str, model: str | N
     if amount > hold.amount:
         log.error("cost above its hold", action="hold_capture", hold=str(hold_id), cost=amount, held=hold.amount)
     _moved(settled)
+
+
+def _capture_again(values: dict[str, Any]) -> ledger.Settled | None:
+    """The statement refused: there are budgets to tell in its transaction, or nothing is left to settle."""
+    with scope_or_unscoped("a hold's id is what tells the workspace"), transaction.atomic(savepoint=False):
+        settled = ledger.settle({**values, "asked": True})
+        if settled is not None and settled.hold.captured:
+            budget_reach(settled.hold)
+    return settled
 
 
 def hold_release(*, hold_id: UUID) -> None:
@@ -196,7 +202,9 @@ def hold_close(*, hold_id: UUID) -> None:
 
 def _release(hold_id: UUID, *, lines: int) -> None:
     values = _settlement(hold_id, state=HoldState.RELEASED, kind=TransactionKind.RELEASE, amount=0)
-    settled = ledger.settle({**values, "lines": lines})
+    values |= {"lines": lines, "asked": True}  # what comes back is no budget's concern
+    # Again, because a hold may appear between lock and settlement.
+    settled = ledger.settle(values) or ledger.settle(values)
     if settled is None:
         _hold_get(hold_id)
         return
@@ -229,6 +237,7 @@ def _settlement(hold_id: UUID, *, state: HoldState, kind: TransactionKind, amoun
         "amount": amount,
         "model": None,
         "lines": 1,
+        "asked": False,
         "revenue": SYSTEM_ACCOUNTS[AccountKind.REVENUE],
     }
 

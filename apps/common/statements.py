@@ -17,6 +17,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Model
 from psycopg import sql
+from psycopg.rows import RowFactory, tuple_row
 
 Row = TypeVar("Row", bound=Model)
 
@@ -94,9 +95,9 @@ def _select(model: type[Model], fields: tuple[Any, ...], where: str) -> Any:
 
 
 @contextmanager
-def prepared() -> Iterator[CursorWrapper]:
+def prepared(row_factory: RowFactory[Any] = tuple_row) -> Iterator[CursorWrapper]:
     """Like ``connection.cursor()``, for statements whose text never changes. Parameters keep their types."""
     here = _here()
     here.ensure_connection()
-    with here.wrap_database_errors, _Prepared(here.connection) as cursor:
+    with here.wrap_database_errors, _Prepared(here.connection, row_factory=row_factory) as cursor:
         yield here.make_debug_cursor(cursor) if here.queries_logged else here.make_cursor(cursor)
