@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 import pytest
@@ -143,6 +145,7 @@ class Ledger(RuleBasedStateMachine):
     holds: Bundle[UUID] = Bundle("holds")
     done: Bundle[Door] = Bundle("done")
     disputes: Bundle[str] = Bundle("disputes")
+    counted: ClassVar[Counter[str]] = Counter()
 
     @initialize()
     def begin(self) -> None:
@@ -151,6 +154,7 @@ class Ledger(RuleBasedStateMachine):
 
     def call(self, door: Door, cut: int | None) -> Any:
         """Call a door; with ``cut`` first one that breaks before that statement, after which all must be as before."""
+        self.counted[f"calls of {door.func.__name__}" if isinstance(door, partial) else "calls again"] += 1
         if cut is not None:
             before = self.seen()
             left = [cut]
@@ -158,6 +162,7 @@ class Ledger(RuleBasedStateMachine):
             def wrapper(execute: Any, *args: Any) -> Any:
                 left[0] -= 1
                 if left[0] <= 0:
+                    self.counted[f"broken off before statement {cut:2}"] += 1
                     raise PowerCutError
                 return execute(*args)
 
@@ -346,6 +351,7 @@ class Ledger(RuleBasedStateMachine):
     def agrees(self) -> None:
         if not hasattr(self, "model"):
             return
+        self.counted["comparisons of the whole ledger with the model, and audits"] += 1
         model = self.model
         disputed = sum(sum(one.parts.values()) for one in model.frozen.values() if not one.over)
         own = {"receivable": -model.owed, "disputed": disputed}
@@ -362,6 +368,7 @@ class Ledger(RuleBasedStateMachine):
 
 @pytest.mark.django_db
 def test_the_ledger_agrees_with_a_model_of_it() -> None:
+    """``pytest -rP`` shows what was counted."""
     run_state_machine_as_test(
         Ledger,
         settings=settings(
@@ -371,3 +378,4 @@ def test_the_ledger_agrees_with_a_model_of_it() -> None:
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
         ),
     )
+    sys.stdout.writelines(f"{times:7,} {what}\n" for what, times in sorted(Ledger.counted.items()))
