@@ -10,7 +10,8 @@ from apps.wording import gettext as _
 
 MAX_NODES = 10_000
 MAX_EDGES = 40_000
-MAX_BYTES = 5 * 1024 * 1024
+# Of its JSON. A request carries no more either (DATA_UPLOAD_MAX_MEMORY_SIZE).
+MAX_BYTES = 5_000_000
 
 
 class DocumentError(ValueError):

@@ -64,7 +64,9 @@ class Execution:
     _progress: dict[int, _Progress] = field(init=False, default_factory=dict)
     _ready: deque[int] = field(init=False)
     _open: int = field(init=False)
+    # The node that failed the run, and its error.
     failed: str | None = field(init=False, default=None)
+    error: Mapping[str, Any] = field(init=False, default_factory=dict)
     stopped: str | None = field(init=False, default=None)
     # Whether a step was cancelled.
     _cut: bool = field(init=False, default=False)
@@ -151,13 +153,18 @@ class Execution:
     def settle(self, step: PlanStep, item: int, state: StepState, outputs: Mapping[str, Any] | None = None) -> None:
         """An item has ended; when it is the last one, the step has, and what it feeds may become ready.
 
-        A failed item gives what its node's policy says instead: ``outputs`` are then ``{"error": …}``.
+        A failed item gives what its node's policy says instead: ``outputs`` are then ``{"error": …}``. Where it says
+        nothing, the first one stops the run, the step's other items too.
         """
         progress = self._progress[step.position]
-        handled = state is StepState.FAILED and step.policy.on_failure is not OnFailure.STOP
-        if handled and (not step.variants or item == len(progress.states) - 1):
-            state = StepState.COMPLETED
-            outputs = step.policy.default if step.policy.on_failure is OnFailure.DEFAULT else outputs
+        # Of variants, the choice among them decides.
+        if state is StepState.FAILED and (not step.variants or item == len(progress.states) - 1):
+            error = (outputs or {}).get("error") or {}
+            if step.policy.handles(error):
+                state = StepState.COMPLETED
+                outputs = step.policy.default if step.policy.on_failure is OnFailure.DEFAULT else outputs
+            else:
+                self._fail(step, error)
         progress.states[item] = state
         progress.outputs[item] = outputs or {}
         progress.open -= 1
@@ -188,15 +195,21 @@ class Execution:
         """Start nothing more; what runs may end."""
         self.stopped = self.stopped or reason
 
+    def stop_at(self, step: PlanStep) -> None:
+        """Start nothing more, as this step failed."""
+        self.stop(_("%(step)s failed.", step=step.title))
+
+    def _fail(self, step: PlanStep, error: Mapping[str, Any]) -> None:
+        if self.failed is None:
+            self.failed, self.error = step.node, error
+        self.stop_at(step)
+
     def _settle(self, step: PlanStep, state: StepState) -> None:
         progress = self._progress.pop(step.position)
         self._states[step.position] = state
         self._open -= 1
         if state.emitted:
             self._outputs[step.position] = _gather(step, progress) if progress.mapped else progress.outputs[-1]
-        elif state is StepState.FAILED:
-            self.failed = self.failed or step.node
-            self.stop(_("%(step)s failed.", step=step.title))
         elif state is StepState.CANCELLED:
             self._cut = True
         for position in step.feeds:

@@ -217,6 +217,8 @@ class NodeType:
     content: tuple[tuple[str, int], ...] = ()
     # Whether a step with these parameters reads the run's variables beside them: they are part of its work then.
     reads_variables: Callable[[Mapping[str, Any]], bool] | None = None
+    # The variables without which a step with these parameters is sure to fail, each with the parameter that names it.
+    variables_needed: Callable[[Mapping[str, Any]], list[tuple[str, str]]] = _no_problems
     # Its results are never reused.
     always_new: bool = False
     # Its price counts one item where a list may come: how long that is shows in the run.

@@ -116,6 +116,9 @@ def node_parse(node: Any) -> dict[str, Any]:
     """A node with its defaults filled in; OperationError when it is malformed."""
     _keys(node, *_NODE, gettext_noop("A node"))
     _identifier(node["id"], gettext_noop("A node's id"))
+    if not node["id"].strip("."):
+        # In the address of a step it would lead somewhere else.
+        raise OperationError(_("A node's id must have more than dots."))
     _identifier(node["type"], gettext_noop("A node's type"))
     filled = {
         "id": node["id"],

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from apps.engine.node_types import NodeFailure, NodeType, Port, Quote, is_variable
 from apps.engine.plain import plain
 from apps.engine.policy import Policy, own_params, policy_of
-from apps.engine.validation import Registry, node_type_of, order_of, upstream_of
+from apps.engine.validation import GraphProblem, Registry, node_type_of, order_of, upstream_of, variable_problems
 from apps.engine.values import params_resolve
 from apps.engine.vary import Variant, variants_of
 from apps.wording import gettext as _
@@ -56,6 +57,20 @@ class Plan:
     steps: tuple[PlanStep, ...]
     variables: Mapping[str, Any]
 
+    @cached_property
+    def open(self) -> tuple[PlanStep, ...]:
+        """The steps that run and whose parameters speak of variables."""
+        return tuple(step for step in self.steps if step.policy.pin is None and _speaks_of_variables(step))
+
+    def variable_problems(self, variables: Mapping[str, Any]) -> list[GraphProblem]:
+        """What keeps the plan from running with these in place of its own variables."""
+        known = {**self.variables, **variables}
+        return [
+            problem
+            for step in self.open
+            for problem in variable_problems(step.node, step.type, step.params, known, step.variants)
+        ]
+
     @property
     def paid(self) -> bool:
         """Whether a step may cost something."""
@@ -82,6 +97,10 @@ class Plan:
             if branches or step.position in found:
                 found.update(step.feeds)
         return found
+
+
+def _speaks_of_variables(step: PlanStep) -> bool:
+    return step.reads_variables or any(is_variable(value) for value in step.params.values())
 
 
 def _quote(step: PlanStep, variables: Mapping[str, Any], conditional: set[int], own: Collection[str]) -> Quote:

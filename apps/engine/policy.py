@@ -25,6 +25,8 @@ ERROR_PORT = "error"
 MAX_RETRIES = 10
 MAX_WAIT_S = 3600.0
 MAX_FALLBACKS = 5
+# The failure of a step that could pass what its run may cost.
+OVER_LIMIT = "max-credits"
 
 
 class OnFailure(StrEnum):
@@ -138,6 +140,10 @@ class Policy:
             return None
         spread = random.uniform(0.8, 1.2) if jitter is None else jitter
         return min(MAX_WAIT_S, self.backoff_s * self.factor ** (attempt - 1)) * spread
+
+    def handles(self, error: Mapping[str, Any]) -> bool:
+        """Whether the run goes on after this failure; never when it reached its own limit."""
+        return self.on_failure is not OnFailure.STOP and error.get("code") != OVER_LIMIT
 
 
 NO_POLICY = Policy()

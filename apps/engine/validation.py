@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from apps.engine.node_types import NodeType
+from apps.engine.node_types import NodeType, is_variable
 from apps.engine.policy import node_type_treated, own_params, policy_problems
 from apps.engine.types import connection_problem
+from apps.engine.values import params_resolve, variable_failure
+from apps.engine.vary import Variant, variants_of
 from apps.wording import gettext as _
 
 # The type of that name as a node of that version has it: most types have one version, workflows have many.
@@ -73,9 +75,17 @@ def order_of(document: Mapping[str, Any]) -> tuple[list[str], list[str] | None]:
 
 
 def validate(
-    document: Mapping[str, Any], registry: Registry, targets: Iterable[str] | None = None
+    document: Mapping[str, Any],
+    registry: Registry,
+    targets: Iterable[str] | None = None,
+    variables: Mapping[str, Any] | None = None,
 ) -> list[GraphProblem]:
-    """Every problem of the graph (of what ``targets`` need, when given); an empty list means it can run."""
+    """Every problem of the graph (of what ``targets`` need, when given); an empty list means it can run.
+
+    ``variables``: a run's, in place of the graph's own. Without them what is wrong with variables is left for the run
+    to say.
+    """
+    known = None if variables is None else {**document["variables"], **variables}
     types: dict[str, NodeType | None] = {}
     problems: list[GraphProblem] = []
     for node in document["nodes"]:
@@ -85,7 +95,7 @@ def validate(
             types[node["id"]] = None
             problems.append(GraphProblem(node["id"], None, refusal.code, str(refusal)))
         else:
-            problems += _node_problems(node, types[node["id"]])
+            problems += _node_problems(node, types[node["id"]], known)
     problems += _shared_names(document, types)
     problems += _edge_problems(document, types)
     cycle = order_of(document)[1]
@@ -105,7 +115,9 @@ def validate(
     return [problem for problem in problems if problem.node is None or problem.node in needed]
 
 
-def _node_problems(node: Mapping[str, Any], node_type: NodeType | None) -> list[GraphProblem]:
+def _node_problems(
+    node: Mapping[str, Any], node_type: NodeType | None, variables: Mapping[str, Any] | None
+) -> list[GraphProblem]:
     if node_type is None:
         message = _("There is no node type %(type)s.", type=node["type"])
         return [GraphProblem(node["id"], None, "unknown-type", message)]
@@ -115,13 +127,31 @@ def _node_problems(node: Mapping[str, Any], node_type: NodeType | None) -> list[
             "%(node)s has no version %(version)s; the newest is %(newest)s.", node=_(node_type.title), **versions
         )
         return [GraphProblem(node["id"], None, "unknown-version", message)]
-    return [
-        GraphProblem(node["id"], name or None, "bad-param", message)
-        for name, message in (
-            *node_type.params_problems(own_params(node["params"])),
-            *policy_problems(node["params"], node_type),
-        )
-    ]
+    own = own_params(node["params"])
+    found = [*node_type.params_problems(own), *policy_problems(node["params"], node_type)]
+    if found or variables is None or node["params"].get("$pin") is not None:
+        return [GraphProblem(node["id"], name or None, "bad-param", message) for name, message in found]
+    return variable_problems(node["id"], node_type, own, variables, variants_of(node["params"]))
+
+
+def variable_problems(
+    node: str,
+    node_type: NodeType,
+    params: Mapping[str, Any],
+    variables: Mapping[str, Any],
+    variants: Sequence[Variant] = (),
+) -> list[GraphProblem]:
+    """What is wrong with a valid node's own parameters once these variables are filled in."""
+    named = [(name, value["$variable"]) for name, value in params.items() if is_variable(value)]
+    unset = [(name, failure) for name, variable in named if (failure := variable_failure(variable, variables))]
+    if not unset:
+        whole = node_type.with_defaults(params_resolve(params, variables))
+        each = [node_type.vary(whole, variant) for variant in variants] if variants and node_type.vary else [whole]
+        if found := [problem for one in each for problem in node_type.params_problems(one)]:
+            return [GraphProblem(node, name or None, "bad-param", message) for name, message in dict.fromkeys(found)]
+        needed = [need for need in node_type.variables_needed(whole) if need[1] not in variables]
+        unset = [(name, failure) for name, variable in needed if (failure := variable_failure(variable, variables))]
+    return [GraphProblem(node, name, failure.code, str(failure)) for name, failure in unset]
 
 
 def _shared_names(document: Mapping[str, Any], types: Mapping[str, NodeType | None]) -> list[GraphProblem]:

@@ -90,11 +90,18 @@ def params_resolve(params: Mapping[str, Any], variables: Mapping[str, Any]) -> d
     return resolved
 
 
-def _variable(name: str, variables: Mapping[str, Any]) -> Any:
+def variable_failure(name: str, variables: Mapping[str, Any]) -> NodeFailure | None:
+    """Why a parameter cannot take its value from the variable; None when it can."""
     if name not in variables:
-        raise NodeFailure(_("The variable %(name)s is not set.", name=name), code="missing-variable")
+        return NodeFailure(_("The variable %(name)s is not set.", name=name), code="missing-variable")
     if is_variable(variables[name]):
         # It would pass for a value that is still to come, and be checked by nobody.
         message = _("The variable %(name)s refers to another variable. Give it a value.", name=name)
-        raise NodeFailure(message, code="bad-variable")
+        return NodeFailure(message, code="bad-variable")
+    return None
+
+
+def _variable(name: str, variables: Mapping[str, Any]) -> Any:
+    if failure := variable_failure(name, variables):
+        raise failure
     return variables[name]

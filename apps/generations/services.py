@@ -142,6 +142,18 @@ def generation_cancel(*, workspace_id: UUID, generation_id: UUID) -> Generation:
     return generation
 
 
+def generation_withdraw(*, workspace_id: UUID, generation_id: UUID) -> Generation:
+    """Cancel it if nothing was sent yet; what was goes on."""
+    only_from = (GenerationState.PREPARED,)
+    with transaction.atomic():
+        generation = _locked(workspace_id, generation_id)
+        settle_without_charge(
+            generation, GenerationState.CANCELLED, code="cancelled", now=timezone.now(), only_from=only_from
+        )
+    generation.refresh_from_db()
+    return generation
+
+
 def generation_give_up(*, workspace_id: UUID, generation_id: UUID) -> Generation:
     """A person gives up a lost answer: failed, and the hold goes back. Raises GenerationNotUnclear."""
     with transaction.atomic():

@@ -10,7 +10,7 @@ from ninja import Router, Status
 
 from apps.common.paging import LIMIT_DEFAULT, keyset_page
 from apps.common.problems import not_found
-from apps.projects import schemas, services
+from apps.projects import schemas, services, versions
 from apps.projects.journal import BYTES_MAX, row_json
 from apps.projects.models import Operation, Project, Workflow, WorkflowVersion
 from apps.projects.refusals import as_problems, too_much_json
@@ -202,7 +202,7 @@ def version_create(request: ApiRequest, workflow_id: UUID, body: schemas.Version
     body = body or schemas.VersionIn()
     workflow = _workflow(workflow_id)
     with as_problems():
-        version = services.version_create(workflow=workflow, actor_id=request.user.id, name=body.name, note=body.note)
+        version = versions.version_create(workflow=workflow, actor_id=request.user.id, name=body.name, note=body.note)
     version.created_by = request.user
     return Status(201, schemas.VersionOut.of(version, workflow.published_version))
 
@@ -240,5 +240,5 @@ def version_publish(request: ApiRequest, workflow_id: UUID, number: int) -> dict
     workflow = _workflow(workflow_id)
     _version(workflow, number)
     with as_problems():
-        version = services.version_publish(workflow=workflow, number=number)
+        version = versions.version_publish(workflow=workflow, number=number)
     return schemas.VersionOut.of(version, number)

@@ -21,7 +21,7 @@ from apps.common.described import described
 from apps.common.paging import keyset_page
 from apps.common.problems import Problem
 from apps.engine.policy import SETTINGS
-from apps.projects import services
+from apps.projects import services, versions
 from apps.projects.forms import NameForm, VersionForm
 from apps.projects.models import Workflow, WorkflowVersion
 from apps.projects.outline import outline_svg
@@ -148,10 +148,10 @@ def _versions(request: MemberRequest, workflow: Workflow, **refused: Any) -> Htt
     """The list; with ``refusal`` what was not done and why, answered 422."""
     rows = WorkflowVersion.objects.filter(workflow=workflow).defer("document").select_related("created_by")
     try:
-        versions, cursor = keyset_page(rows, limit=VERSIONS_PAGE, cursor=request.GET.get("cursor"), order=("-number",))
+        found, cursor = keyset_page(rows, limit=VERSIONS_PAGE, cursor=request.GET.get("cursor"), order=("-number",))
     except Problem as problem:
         raise Http404 from problem
-    context = {"workflow": workflow, "versions": versions, "cursor": cursor, "may_edit": may_edit(request), **refused}
+    context = {"workflow": workflow, "versions": found, "cursor": cursor, "may_edit": may_edit(request), **refused}
     part = "#rows" if request.GET.get("cursor") else ""
     return render(request, f"projects/version_list.html{part}", context, status=422 if refused else 200)
 
@@ -171,7 +171,7 @@ def version_create(request: MemberRequest, workflow: UUID) -> HttpResponse:
     if not form.is_valid():
         (refusal, *_more) = (text for errors in form.errors.values() for text in errors)
         return _versions(request, found, refusal=refusal, typed=request.POST.get("name", ""))
-    version = services.version_create(workflow=found, actor_id=request.user.id, **form.cleaned_data)
+    version = versions.version_create(workflow=found, actor_id=request.user.id, **form.cleaned_data)
     messages.success(request, _("Version %(number)d is kept.") % {"number": version.number})
     return _versions(request, found)
 
@@ -182,16 +182,16 @@ def version_publish(request: MemberRequest, workflow: UUID, number: int) -> Http
     """Make a version the one that triggers and the API run."""
     found = _workflow(workflow)
     try:
-        services.version_publish(workflow=found, number=number)
+        versions.version_publish(workflow=found, number=number)
     except WorkflowVersion.DoesNotExist as error:
         raise Http404 from error
-    except services.VersionCannotRun as error:
+    except versions.VersionCannotRun as error:
         return _versions(request, found, refusal=str(error), problems=_problems(found, number, error))
     messages.success(request, _("Version %(number)d is published.") % {"number": number})
     return _versions(request, _workflow(workflow))
 
 
-def _problems(workflow: Workflow, number: int, error: services.VersionCannotRun) -> list[dict[str, str]]:
+def _problems(workflow: Workflow, number: int, error: versions.VersionCannotRun) -> list[dict[str, str]]:
     """Each problem with the name of its node."""
     titles = {node["id"]: node["title"] or node["id"] for node in _version(workflow, number).document["nodes"]}
     return [{"title": titles.get(problem.node or "", ""), "message": problem.message} for problem in error.problems]
@@ -241,7 +241,7 @@ def version_restore(request: MemberRequest, workflow: UUID, number: int) -> Http
     """Make the graph what it was; open pages see it happen, and undo takes it back."""
     found = _workflow(workflow)
     try:
-        services.version_restore(workflow=found, number=number, actor_id=request.user.id)
+        versions.version_restore(workflow=found, number=number, actor_id=request.user.id)
     except WorkflowVersion.DoesNotExist as error:
         raise Http404 from error
     messages.success(request, _("The graph is as it was in version %(number)d.") % {"number": number})

@@ -11,13 +11,13 @@ from django.utils import timezone
 
 from apps.common.live import poke
 from apps.engine import operations
-from apps.engine.documents import MAX_NODES
+from apps.engine.documents import MAX_BYTES, MAX_NODES
 from apps.projects.models import Operation, Workflow, WorkflowVersion
 
 # A reader folds at most this many operations on top of the cached document.
 SNAPSHOT_EVERY = 64
 NODES_MAX = MAX_NODES
-BYTES_MAX = 5_000_000
+BYTES_MAX = MAX_BYTES
 DEPTH_MAX = 50
 # What an operation may add to the document beyond its own text: the defaults of a new node.
 _DEFAULTS_BYTES = 128

@@ -15,9 +15,9 @@ from apps.projects.services import (
     GraphConflict,
     GraphRefused,
     NameInvalid,
-    VersionCannotRun,
     WorkflowGone,
 )
+from apps.projects.versions import VersionCannotRun
 
 
 def too_much_json() -> Problem:

@@ -13,17 +13,15 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Max
 from django.utils import timezone
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from apps.common.ids import uuid7
 from apps.common.statements import row_read
-from apps.common.tenancy import current_reader, current_workspace_id, scope
+from apps.common.tenancy import current_reader, current_workspace_id
 from apps.engine.documents import DocumentError, document_parse
 from apps.engine.operations import diff, empty_document, fold
-from apps.engine.validation import GraphProblem
 from apps.projects import envelopes
 from apps.projects.journal import (
     DocumentTooLarge,
@@ -35,11 +33,10 @@ from apps.projects.journal import (
     rows_append,
 )
 from apps.projects.merging import clashes, touching
-from apps.projects.models import NAME_MAX, Operation, Project, Workflow, WorkflowVersion
+from apps.projects.models import NAME_MAX, Operation, Project, Workflow
 from apps.projects.sharing import project_found
 from apps.projects.sight import LIVE_SQL, SEEN_SQL, enough_params
 from apps.projects.starters import Starter
-from apps.projects.subflows import graph_problems
 from apps.workspaces.audit import audit_row
 from apps.workspaces.models import Role
 from apps.workspaces.sight import MemberReader
@@ -62,15 +59,6 @@ class GraphRefused(ValueError):
         super().__init__(detail)
         self.detail = detail
         self.errors = list(errors)
-
-
-class VersionCannotRun(ValueError):
-    """A version whose graph has problems cannot be published. ``problems`` say where and why."""
-
-    def __init__(self, number: int, problems: Sequence[GraphProblem]) -> None:
-        parts = {"number": number, "problem": problems[0].message}
-        super().__init__(_("Version %(number)s cannot be published, because it cannot run: %(problem)s") % parts)
-        self.problems = list(problems)
 
 
 class BaseSeqUnknown(ValueError):
@@ -110,13 +98,13 @@ def workflow_get(workflow_id: UUID, *, need: Role = Role.GUEST) -> Workflow | No
     return row_read(Workflow, SEEN_SQL, params, without=(Workflow.HEAVY,))
 
 
-def _text_clean(text: str) -> str:
+def text_clean(text: str) -> str:
     """Text without what PostgreSQL cannot hold."""
     return text.replace("\x00", "").strip()
 
 
 def _name_clean(name: str) -> str:
-    clean = " ".join(_text_clean(name).split())
+    clean = " ".join(text_clean(name).split())
     if not 1 <= len(clean) <= NAME_MAX:
         raise NameInvalid(_("A name must have 1 to 100 characters."))
     return clean
@@ -245,13 +233,13 @@ def workflow_create(
         workflow: Workflow = Workflow.objects.for_workspace(workspace_id).create(
             workspace_id=workspace_id, project=project, name=name, created_by_id=actor_id, snapshot=empty_document()
         )
-        _document_set(workflow, empty_document(), document, actor_id)
+        document_set(workflow, empty_document(), document, actor_id)
         _touch(project.id, workspace_id)
         audit_row("workflow_create", workflow, actor_id)
     return workflow
 
 
-def _document_set(
+def document_set(
     workflow: Workflow, current: dict[str, Any], wanted: dict[str, Any], actor_id: UUID | None
 ) -> list[Operation]:
     """Append the operations that lead from ``current``, the document at the log's end, to ``wanted``."""
@@ -297,7 +285,7 @@ def workflow_duplicate(*, workflow: Workflow, actor_id: UUID | None) -> Workflow
     )
 
 
-def _lock(workflow: Workflow) -> Workflow:
+def workflow_lock(workflow: Workflow) -> Workflow:
     """The workflow's row, locked until the transaction ends. Raises WorkflowGone."""
     rows = Workflow.objects.for_workspace(workflow.workspace_id).filter(Workflow.LIVE, id=workflow.id)
     locked: Workflow | None = rows.defer(Workflow.HEAVY).select_for_update(of=("self",)).first()
@@ -317,7 +305,7 @@ def operations_apply(*, workflow: Workflow, actor_id: UUID | None, client_id: st
     """
     submitted = envelopes.open_all(client_id, ops)
     with transaction.atomic():
-        locked = _lock(workflow)
+        locked = workflow_lock(workflow)
         try:
             rows = rows_append(locked, actor_id=actor_id, client_id=client_id, submitted=submitted)
         except DocumentTooLarge as error:
@@ -336,7 +324,7 @@ def graph_replace(*, workflow: Workflow, base_seq: int, graph: Any, actor_id: UU
     """
     wanted = _graph_parse(graph)
     with transaction.atomic():
-        locked = _lock(workflow)
+        locked = workflow_lock(workflow)
         if not 0 <= base_seq <= locked.last_seq:
             raise BaseSeqUnknown(locked.last_seq)
         current, _seq = document_read(locked)
@@ -346,66 +334,6 @@ def graph_replace(*, workflow: Workflow, base_seq: int, graph: Any, actor_id: UU
             since = rows_after(locked.workspace_id, locked.id, base_seq)
             met = touching([row.op for row in since], clashing)
             raise GraphConflict([row for row, meets in zip(since, met, strict=True) if meets], locked.last_seq)
-        rows = _document_set(locked, current, fold(current, mine), actor_id)
+        rows = document_set(locked, current, fold(current, mine), actor_id)
         _touch(locked.project_id, locked.workspace_id)
-    return AppliedOperations(seq=locked.last_seq, rows=rows)
-
-
-# --- Versions ------------------------------------------------------------------------------------------------------
-
-
-def version_create(*, workflow: Workflow, actor_id: UUID | None, name: str = "", note: str = "") -> WorkflowVersion:
-    """Name this moment of the workflow's log. Numbers count from 1. Raises WorkflowGone."""
-    with transaction.atomic():
-        locked = _lock(workflow)
-        document, seq = document_read(locked)
-        mine = WorkflowVersion.objects.for_workspace(locked.workspace_id).filter(workflow=locked)
-        number = (mine.aggregate(last=Max("number"))["last"] or 0) + 1
-        version: WorkflowVersion = mine.create(
-            workspace_id=locked.workspace_id,
-            workflow=locked,
-            number=number,
-            seq=seq,
-            name=_text_clean(name)[:NAME_MAX],
-            note=_text_clean(note),
-            document=document,
-            created_by_id=actor_id,
-        )
-    return version
-
-
-def version_publish(*, workflow: Workflow, number: int) -> WorkflowVersion:
-    """Make version ``number`` the one that triggers and the API run, and that can be a node of other workflows.
-
-    Raises WorkflowVersion.DoesNotExist, WorkflowGone, and VersionCannotRun with everything that is wrong with it.
-    """
-    with transaction.atomic():
-        locked = _lock(workflow)
-        versions = WorkflowVersion.objects.for_workspace(locked.workspace_id).filter(workflow=locked)
-        version: WorkflowVersion = versions.select_related("created_by").get(number=number)
-        with scope(locked.workspace_id):
-            problems = graph_problems(locked, version.document)
-        if problems:
-            raise VersionCannotRun(number, problems)
-        version.published_at = timezone.now()
-        version.save(update_fields=["published_at"])
-        before, locked.published_version = locked.published_version, number
-        locked.save(update_fields=["published_version"])
-        audit_row("version_publish", locked, before={"version": before}, after={"version": number})
-    return version
-
-
-def version_restore(*, workflow: Workflow, number: int, actor_id: UUID | None) -> AppliedOperations:
-    """Make the graph what version ``number`` was, by operations: nothing drawn since is lost from the log.
-
-    Raises WorkflowVersion.DoesNotExist, WorkflowGone.
-    """
-    with transaction.atomic():
-        locked = _lock(workflow)
-        versions = WorkflowVersion.objects.for_workspace(locked.workspace_id).filter(workflow=locked)
-        wanted = versions.values_list("document", flat=True).get(number=number)
-        before = locked.last_seq
-        rows = _document_set(locked, document_read(locked)[0], wanted, actor_id)
-        now = {"seq": locked.last_seq, "version": number}
-        audit_row("version_restore", locked, actor_id, before={"seq": before}, after=now)
     return AppliedOperations(seq=locked.last_seq, rows=rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,7 @@ from apps.common.money import credits_text
 from apps.engine.node_types import ChildRun, Effect, Lane, NodeFailure, ProviderCall, Result, Stopped, WaitUntil
 from apps.engine.plain import outputs_plain
 from apps.engine.plan import PlanStep, step_quote
-from apps.engine.policy import OnFailure
+from apps.engine.policy import OVER_LIMIT
 from apps.engine.states import StepState
 from apps.engine.types import PortType
 from apps.runs import paid, subruns
@@ -29,8 +29,8 @@ from apps.runs.waits import Place, wait_rings
 
 log = structlog.get_logger(__name__)
 
-# The failure of a step that could pass what its run may cost.
-OVER_LIMIT = "max-credits"
+# Where a step of a lane stands before it has settled.
+_UNDER_WAY = (StepState.READY, StepState.RUNNING)
 
 
 def begin(now: Drive, one: Try) -> None:
@@ -54,12 +54,8 @@ def follow(now: Drive, one: Try, row: StepRow) -> None:
         call = step.type.run(now.context(one, timezone.now()), one.inputs, one.params)
         assert isinstance(call, ProviderCall | ChildRun)
         _paid(now, one, call, late_at=row.wake_at)
-    elif now.cancelled:
-        if row.state is not StepState.WAITING and not _take_back(now, step, one.item):
-            now.busy = True  # it settled a moment ago, and woke this run: the next pass has its outcome
-            return
-        now.records.record(step, one.item, StepState.CANCELLED, attempt=one.attempt, error=cancelled())
-        now.execution.settle(step, one.item, StepState.CANCELLED)
+    elif now.cancelled or (now.execution.stopped and row.state is StepState.READY):
+        _leave(now, one, row)
     elif row.state is StepState.WAITING and row.wake_at is not None:
         place = Place(now.lease.run_id, step.position, one.item, one.attempt)
         # What may be answered rings only when no answer came first: that one has woken this run, the next pass has it.
@@ -69,6 +65,15 @@ def follow(now: Drive, one: Try, row: StepRow) -> None:
             now.wake_by(row.wake_at)
     else:
         now.busy = True
+
+
+def _leave(now: Drive, one: Try, row: StepRow) -> None:
+    """End what is under way; in a run that has failed, what has only been queued."""
+    ended = _UNDER_WAY if now.cancelled else _UNDER_WAY[:1]
+    if row.state is not StepState.WAITING and not _take_back(now, one.step, one.item, ended):
+        now.busy = True  # it began or settled a moment ago, and wakes this run: the next pass has its outcome
+        return
+    now.records.leave(now.execution, one.step, one.item, cancelled=now.cancelled, attempt=one.attempt)
 
 
 def _known(one: Try, **fields: Any) -> dict[str, Any]:
@@ -201,9 +206,6 @@ def _begin_paid(now: Drive, one: Try) -> None:
         call = step.type.run(now.context(one, started), one.inputs, one.params)
     except NodeFailure as failure:
         _fail(now, one, error_of(failure), **_known(one, started_at=started))
-        if failure.code == OVER_LIMIT and step.policy.on_failure is OnFailure.STOP and not step.variants:
-            # The run stops here, and not once every other item of a list was refused too.
-            now.execution.stop(_("%(step)s failed.") % {"step": step.title})
         return
     if not isinstance(call, ProviderCall | ChildRun):
         raise TypeError(f"{step.type.type} must answer a provider call or a run of its own")
@@ -238,7 +240,8 @@ def _paid(now: Drive, one: Try, call: ProviderCall | ChildRun, *, late_at: datet
         if isinstance(call, ChildRun):
             outcome = subruns.ensure(now, one, call, cancelled=cancelled)
         else:
-            outcome = paid.generation_ensure(now.lease, one.step, one.item, one.attempt, call, cancelled=cancelled)
+            ends = {"cancelled": cancelled, "stopped": now.execution.stopped is not None}
+            outcome = paid.generation_ensure(now.lease, one.step, one.item, one.attempt, call, **ends)
     except NodeFailure as failure:
         now.committed.pop((one.step.position, one.item), None)
         _fail(now, one, error_of(failure))
@@ -297,7 +300,7 @@ def _value(step: PlanStep, name: str, outcome: Outcome) -> Any:
     return outcome.outputs[0] if len(outcome.outputs) == 1 else list(outcome.outputs)
 
 
-def _take_back(now: Drive, step: PlanStep, item: int) -> bool:
+def _take_back(now: Drive, step: PlanStep, item: int, states: Sequence[StepState] = _UNDER_WAY) -> bool:
     """Take a step from its lane: nobody can claim it any more, and who runs it cannot settle it."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -305,8 +308,8 @@ def _take_back(now: Drive, step: PlanStep, item: int) -> bool:
             UPDATE runs_step AS step SET fence = step.fence + 1, dispatched_at = NULL
             FROM runs_run AS run
             WHERE run.id = step.run_id AND run.fence = %s AND step.run_id = %s AND step.position = %s
-                AND step.item = %s AND step.state IN ('ready', 'running')
+                AND step.item = %s AND step.state = ANY(%s)
             """,
-            [now.lease.fence, now.lease.run_id, step.position, item],
+            [now.lease.fence, now.lease.run_id, step.position, item, [state.value for state in states]],
         )
         return bool(cursor.rowcount == 1)

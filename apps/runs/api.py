@@ -143,7 +143,7 @@ def workflow_validate(request: ApiRequest, workflow_id: UUID, body: schemas.Docu
     body = body or schemas.DocumentIn()
     document = _document(_workflow(workflow_id), body)
     types = Types(workflow_id)
-    problems = validate(document, types, body.targets)
+    problems = validate(document, types, body.targets, body.variables)
     return {
         "ok": not problems,
         "errors": [problem.as_dict() for problem in problems],

@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from apps.common.jsons import json_bytes
 from apps.engine.node_types import NodeFailure
 from apps.engine.plan import PlanStep
+from apps.engine.policy import OVER_LIMIT
 from apps.engine.states import StepState
 from apps.engine.vary import WINNER, Choose, first_good, none_good, variant_place, variant_text
 from apps.runs.drive import Drive
@@ -75,7 +76,9 @@ def pick(
         return Picked(_sound(step, place, states, outputs), "run")
     first = first_good(states)
     if first is None:
-        raise NodeFailure(none_good(len(states), _reason(outputs[0])), code="no-variant")
+        # Where the run's limit left none, it is the limit that speaks.
+        over = any((each.get("error") or {}).get("code") == OVER_LIMIT for each in outputs)
+        raise NodeFailure(none_good(len(states), _reason(outputs[0])), code=OVER_LIMIT if over else "no-variant")
     chosen = _chosen_before(step, workflow_id, states, outputs)
     if chosen is not None:
         return Picked(chosen, "person")

@@ -99,6 +99,9 @@ class Drive:
     dispatched: list[Dispatch | Ring] = field(default_factory=list)
     execution: Execution = field(init=False)
     rows: Mapping[tuple[int, int], StepRow] = field(init=False)
+    # Positions of steps an item of which has begun, and in order where an item failed, as the rows say.
+    begun: set[int] = field(default_factory=set)
+    failures: list[tuple[int, int]] = field(default_factory=list)
     wake_at: datetime | None = None
     busy: bool = False
     in_flight: dict[str, int] = field(default_factory=dict)
@@ -112,6 +115,8 @@ class Drive:
         self.wake_at, self.busy = None, False
         self.in_flight, self.committed = {}, {}
         self.children = None
+        self.begun = {position for (position, _item), row in rows.items() if row.state is not StepState.PENDING}
+        self.failures = sorted(place for place, row in rows.items() if row.state is StepState.FAILED)
         for (position, item), row in rows.items():
             step = self.plan.steps[position]
             if row.state in (StepState.READY, StepState.RUNNING) and step.type.lane is not Lane.INLINE:

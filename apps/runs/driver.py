@@ -14,7 +14,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from apps.billing.services import hold_close
@@ -127,9 +127,18 @@ class Driver:
         now.renew(Execution(now.plan, now.lease.overrides), self._load())
         if now.cancelled:
             now.execution.stop(CANCELLED)
+        self._stop_as_before()
         while (step := now.execution.next_ready()) is not None:
             self._step(step)
             self._keep_up()
+
+    def _stop_as_before(self) -> None:
+        """What failed the run in a pass before stops this one from the start, wherever its step stands in the plan."""
+        now = self.now
+        for position, item in now.failures:
+            step, error = now.plan.steps[position], now.rows[position, item].error or {}
+            if (not step.variants or item == len(step.variants)) and not step.policy.handles(error):
+                now.execution.stop_at(step)
 
     def _keep_up(self) -> None:
         """Write what has gathered, which keeps the lease, and hear of a cancel."""
@@ -160,7 +169,7 @@ class Driver:
     def _step(self, step: PlanStep) -> None:
         execution, records = self.now.execution, self.now.records
         first = self.now.rows.get((step.position, 0))
-        begun = first is not None and first.state is not StepState.PENDING
+        begun = step.position in self.now.begun
         try:
             work = execution.resolve(step, begun=begun)
         except NodeFailure as failure:
@@ -191,9 +200,8 @@ class Driver:
         row = now.rows.get((step.position, item))
         if row is None or row.state is StepState.PENDING:
             if execution.stopped:
-                state = StepState.CANCELLED if now.cancelled else StepState.SKIPPED
-                now.records.record(step, item, state, error={"code": state.value, "message": execution.stopped})
-                execution.settle(step, item, state)
+                attempt = row.attempt if row else 1
+                now.records.leave(execution, step, item, cancelled=now.cancelled, attempt=attempt)
             elif row and row.wake_at and row.wake_at > timezone.now():
                 now.wake_by(row.wake_at)  # its next try
             else:
@@ -271,17 +279,9 @@ class Driver:
 
     def _why(self, node: str) -> dict[str, Any]:
         """The failed step's own sentence, with the step's name before it."""
-        now = self.now
-        now.journal.barrier()
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT error ->> 'message' FROM runs_step WHERE run_id = %s AND node = %s AND state = 'failed' "
-                "ORDER BY item DESC LIMIT 1",
-                [now.lease.run_id, node],
-            )
-            row = cursor.fetchone()
-        title = next(step.title for step in now.plan.steps if step.node == node)
-        return {"code": "step-failed", "node": node, "message": f"{title}: {row[0] if row else ''}".strip()}
+        title = next(step.title for step in self.now.plan.steps if step.node == node)
+        message = f"{title}: {self.now.execution.error.get('message', '')}".strip()
+        return {"code": "step-failed", "node": node, "message": message}
 
 
 def _json(text: str | None) -> Any:

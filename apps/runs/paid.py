@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 from apps.billing.services import CreditsRefused
 from apps.engine.node_types import NodeFailure, ProviderCall
 from apps.engine.plan import PlanStep
-from apps.generations.models import Generation
+from apps.generations.models import Generation, GenerationState
 from apps.generations.route import route_said
-from apps.generations.services import InvalidGeneration, generation_cancel, generation_start
+from apps.generations.services import InvalidGeneration, generation_cancel, generation_start, generation_withdraw
 from apps.runs.lease import Lease
 from apps.runs.outermost import outermost
 from apps.runs.records import cancelled as cancelled_error
@@ -37,10 +37,11 @@ class Outcome:
 
 
 def generation_ensure(
-    lease: Lease, step: PlanStep, item: int, attempt: int, call: ProviderCall, *, cancelled: bool
+    lease: Lease, step: PlanStep, item: int, attempt: int, call: ProviderCall, *, cancelled: bool, stopped: bool
 ) -> Outcome | None:
     """Start the step's generation if this attempt has none; its outcome, or None while it is in flight.
 
+    ``cancelled``: it is to end. ``stopped``: its run has failed, so it goes on only if the provider was asked already.
     Raises :class:`NodeFailure` when it cannot be started: too few credits, a budget, or parameters the model refuses.
     """
     generation = Generation.objects.filter(run_id=lease.run_id, node=step.node, item=item, attempt=attempt).first()
@@ -48,11 +49,12 @@ def generation_ensure(
         if cancelled:
             return Outcome((), 0, cancelled_error(), True)
         generation = _start(lease, step, item, attempt, call)
-    if generation.is_live:
-        if cancelled:
-            generation_cancel(workspace_id=lease.workspace_id, generation_id=generation.id)
-        return None
-    return _outcome(generation)
+    ids = {"workspace_id": lease.workspace_id, "generation_id": generation.id}
+    if generation.is_live and cancelled:
+        generation = generation_cancel(**ids)
+    elif stopped and generation.state == GenerationState.PREPARED:
+        generation = generation_withdraw(**ids)
+    return None if generation.is_live else _outcome(generation)
 
 
 def _start(lease: Lease, step: PlanStep, item: int, attempt: int, call: ProviderCall) -> Generation:

@@ -60,6 +60,11 @@ def plan_of(
     return _plan(document, digest, targets, nested=nested)
 
 
+def variables_check(plan: Plan, variables: Mapping[str, Any]) -> None:
+    """:class:`InvalidGraph` when the plan cannot run with these variables in place of its own."""
+    _refuse(plan.variable_problems(variables))
+
+
 def _refuse(problems: list[GraphProblem]) -> None:
     if problems:
         raise InvalidGraph(problems)

@@ -139,6 +139,13 @@ class Records:
         self.journal.event("step_retrying", now, {**body, "error": error, "again_at": again.isoformat()})
         return again
 
+    def leave(self, execution: Execution, step: PlanStep, item: int, *, cancelled: bool, attempt: int = 1) -> None:
+        """The item does not begin any more, or is ended: its run has stopped, or is ``cancelled``."""
+        state = StepState.CANCELLED if cancelled else StepState.SKIPPED
+        error = {"code": state.value, "message": execution.stopped}
+        self.record(step, item, state, attempt=attempt, error=error)
+        execution.settle(step, item, state)
+
     def log(self, step: PlanStep, item: int, line: str) -> None:
         """A line of the step's log."""
         self.journal.event("step_log", timezone.now(), {"node": step.node, "item": item, "line": line})

@@ -28,7 +28,7 @@ from apps.projects.services import workflow_document
 from apps.runs.lease import hold_amount
 from apps.runs.models import CacheClearing, CacheEntry, Run, RunState
 from apps.runs.plans import InvalidGraph as InvalidGraph
-from apps.runs.plans import document_digest, graph_keep, plan_of, workflow_plan
+from apps.runs.plans import document_digest, graph_keep, plan_of, variables_check, workflow_plan
 from apps.runs.preview import StepPreview, past_of, preview
 from apps.runs.subruns import cancel_ask
 from apps.runs.tasks import advance_run, begin
@@ -111,6 +111,7 @@ def estimate(
     """What a run would do and cost; raises what :func:`run_start` raises about the graph and the part."""
     document = workflow_document(workflow)[0] if document is None else document_read(document)
     plan = plan_of(document, document_digest(document), part.targets, within=workflow.id)
+    variables_check(plan, variables or {})
     return _estimate(workflow, plan, variables, part_resolve(workflow, plan, part))
 
 
@@ -185,6 +186,7 @@ def run_start(
     """
     switch_require(SwitchName.RUNS, workflow.workspace_id)
     plan, digest, document = _freeze(workflow, document, part.targets)
+    variables_check(plan, variables or {})
     part = part_resolve(workflow, plan, part)
     run = Run(
         workspace_id=workflow.workspace_id,
@@ -202,10 +204,14 @@ def run_start(
         dry_run=dry_run,
     )
     if plan.paid and not dry_run:
-        quote = _estimate(workflow, plan, variables, part)
-        run.price_low, run.price_high = quote.low, quote.high
+        _price(run, workflow, plan, part)
     _queue(run, workflow.name, document, digest)
     return run
+
+
+def _price(run: Run, workflow: Workflow, plan: Plan, part: Part) -> None:
+    quote = _estimate(workflow, plan, run.variables, part)
+    run.price_low, run.price_high = quote.low, quote.high
 
 
 def _freeze(

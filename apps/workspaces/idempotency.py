@@ -85,8 +85,11 @@ def _digest_of(request: ApiRequest, body: BaseModel | dict[str, Any] | None) -> 
 
 def key_of(request: ApiRequest) -> str:
     """The request's ``Idempotency-Key``, "" without one; Problem 422 for one that cannot be kept."""
-    key = request.headers.get(HEADER, "").strip()
-    if len(key) > _KEY_LENGTH or not key.isprintable():
+    given = request.headers.get(HEADER)
+    if given is None:
+        return ""
+    key = given.strip()
+    if not 1 <= len(key) <= _KEY_LENGTH or not key.isprintable():
         detail = _("`Idempotency-Key` must be 1 to 255 printable characters.")
         raise Problem("bad-idempotency-key", 422, _("Bad idempotency key"), detail)
     return key

@@ -184,6 +184,7 @@ def test_5_mb_of_json_is_too_much(alice_api: Caller, project: str, workflow: str
         ("POST", f"/projects/{project}/workflows", {"name": "Huge", "graph": huge}),
         ("PUT", f"/workflows/{workflow}/graph", {"base_seq": 0, "graph": huge}),
         ("POST", f"/workflows/{workflow}/ops", {"client_id": "c", "ops": [add(1, "a", params={"text": "x" * size})]}),
+        ("POST", f"/workflows/{workflow}/estimate", {"graph": huge}),
     ):
         status, problem = alice_api(method, path, body)
         assert status == 413

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from apps.accounts.models import User
 from apps.common.tenancy import ScopeError
 from apps.engine.operations import empty_document, fold
-from apps.projects import services
+from apps.projects import services, versions
 from apps.projects.envelopes import OperationRefused
 from apps.projects.journal import ClientSeqReused, DocumentTooLarge, document_at
 from apps.projects.models import Operation, Project, Workflow
@@ -258,11 +258,11 @@ def test_a_base_that_never_was_is_refused(workflow: Workflow, base_seq: int) -> 
 
 def test_versions_are_points_of_the_log_that_never_change(workflow: Workflow) -> None:
     apply(workflow, add(1, "a"))
-    one = services.version_create(workflow=workflow, actor_id=None, name="First")
+    one = versions.version_create(workflow=workflow, actor_id=None, name="First")
     apply(workflow, add(2, "b"))
-    two = services.version_create(workflow=workflow, actor_id=None)
+    two = versions.version_create(workflow=workflow, actor_id=None)
     assert (one.number, one.seq, two.number, two.seq) == (1, 1, 2, 2)
-    services.version_publish(workflow=workflow, number=1)
+    versions.version_publish(workflow=workflow, number=1)
     workflow.refresh_from_db()
     assert workflow.published_version == 1
     one.refresh_from_db()

@@ -16,16 +16,14 @@ from apps.engine.validation import GraphProblem
 from apps.projects import subflows
 from apps.projects.models import Workflow
 from apps.projects.services import (
-    VersionCannotRun,
     project_create,
     project_trash,
-    version_create,
-    version_publish,
     workflow_create,
     workflow_restore,
     workflow_trash,
 )
 from apps.projects.subflows import DEPTH_MAX, catalogue, catalogue_for, graph_problems
+from apps.projects.versions import VersionCannotRun, version_create, version_publish
 from apps.workspaces.models import Workspace
 from tests.projects.graphs import graph as whole
 from tests.runs.graphs import graph, node

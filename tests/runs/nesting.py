@@ -9,7 +9,8 @@ from uuid import UUID
 from django.db import transaction
 
 from apps.projects.models import Workflow
-from apps.projects.services import graph_replace, version_create, version_publish
+from apps.projects.services import graph_replace
+from apps.projects.versions import version_create, version_publish
 from apps.runs import services
 from apps.runs.claims import claim_next
 from apps.runs.drive import Dispatch, Ring

@@ -16,7 +16,7 @@ from apps.runs import services
 from apps.runs.adapters import WorkspaceAssets
 from apps.runs.driver import advance
 from apps.runs.models import Run, Step
-from apps.runs.plans import plan_of_graph
+from apps.runs.plans import InvalidGraph, plan_of_graph
 from apps.runs.reuse import Found, Reuse
 from apps.workspaces.models import Workspace
 from tests.runs.graphs import chain, graph, node
@@ -150,8 +150,8 @@ def test_what_has_no_place_in_a_long_list_is_not_looked_for(
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"$variable": "pause"}, "Wait: The variable pause refers to another variable. Give it a value."),
-        ("soon", "Wait: Seconds must be a number."),
+        ({"$variable": "pause"}, "The variable pause refers to another variable. Give it a value."),
+        ("soon", "Seconds must be a number."),
     ],
 )
 def test_a_variable_that_is_no_value_is_told(make_workflow: Make, given: Any, sentence: str) -> None:
@@ -160,10 +160,9 @@ def test_a_variable_that_is_no_value_is_told(make_workflow: Make, given: Any, se
         ("words", "text", "wait", "value"),
     )
     document["variables"] = {"pause": 1}
-    run = services.run_start(workflow=make_workflow(document), actor_id=None, variables={"pause": given})
-    advance(run.id)
-    run.refresh_from_db()
-    assert run.error and run.error["message"] == sentence
+    with pytest.raises(InvalidGraph) as refused:
+        services.run_start(workflow=make_workflow(document), actor_id=None, variables={"pause": given})
+    assert [(one.node, one.port, one.message) for one in refused.value.problems] == [("wait", "seconds", sentence)]
 
 
 def test_a_list_stops_at_what_the_run_may_cost(funded: Workspace, make_workflow: Make) -> None:

@@ -82,7 +82,7 @@ def _workflow(place: Place) -> Any:
 
 
 def _version(place: Place) -> Any:
-    from apps.projects.services import version_create
+    from apps.projects.versions import version_create
 
     return version_create(workflow=place.made["the workflow"], actor_id=place.owner.id).number
 

@@ -78,7 +78,7 @@ def test_a_refusal_is_not_kept(workspace: Workspace) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("key", ["x" * 256, "tab\there"])
+@pytest.mark.parametrize("key", ["x" * 256, "tab\there", "", " "])
 def test_a_key_that_is_none_is_refused(workspace: Workspace, key: str) -> None:
     with pytest.raises(Problem) as refused:
         make_thing(request_for(workspace, key), {"name": "a"}, [])

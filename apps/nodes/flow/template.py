@@ -20,6 +20,8 @@ from apps.wording import gettext as _
 _PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 # Without one of these no expression reaches the variables: the name, the root, all members, an escape in a name.
 _EVERYTHING = ("variables", "@", "*", "\\")
+# A placeholder that is nothing but a way into a variable.
+_OF_VARIABLE = re.compile(r"\s*variables\.([A-Za-z_]\w*)(?:\.[A-Za-z_]\w*|\[-?\d+\])*\s*\Z", re.ASCII)
 MAX_OUTPUT = 1_000_000
 
 
@@ -48,6 +50,12 @@ def reads_variables(params: Mapping[str, Any]) -> bool:
     """Whether a placeholder may look at the run's variables."""
     placeholders = _PLACEHOLDER.findall(params["template"])
     return any(mark in expression for expression in placeholders for mark in _EVERYTHING)
+
+
+def variables_needed(params: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The variables that must have a value, as a placeholder shows them and nothing else."""
+    matches = (_OF_VARIABLE.match(expression) for expression in _PLACEHOLDER.findall(params["template"]))
+    return [("template", found[1]) for found in matches if found]
 
 
 class _Bounded(TreeInterpreter):
@@ -117,6 +125,7 @@ NODE = NodeType(
     instant=True,
     check=check,
     reads_variables=reads_variables,
+    variables_needed=variables_needed,
     inputs=(Port("values", PortType.ANY, "Values", required=False, many=True),),
     outputs=(Port("text", PortType.TEXT, "Text"),),
     params={

@@ -21,6 +21,9 @@ function isText(value: string): boolean {
 
 const anId: Check = (value) =>
   typeof value === "string" && ID.test(value) ? null : t("An id is 1 to 64 letters, digits or _ . : -");
+// In the address of a step, dots alone would lead somewhere else.
+const aNodeId: Check = (value) =>
+  anId(value) ?? (/^\.+$/.test(value as string) ? t("A node's id must have more than dots.") : null);
 const aTitle: Check = (value) =>
   typeof value === "string" && [...value].length <= TITLE_MAX ? null : t("A title is text of at most 200 characters.");
 const aVersion: Check = (value) =>
@@ -52,7 +55,7 @@ function fieldsProblem(value: unknown, required: Record<string, Check>, optional
 }
 
 const aNode: Check = (value) =>
-  fieldsProblem(value, { id: anId, type: anId }, { version: aVersion, title: aTitle, params: anObject, position: aPosition });
+  fieldsProblem(value, { id: aNodeId, type: anId }, { version: aVersion, title: aTitle, params: anObject, position: aPosition });
 const anEdge: Check = (value) =>
   fieldsProblem(value, { id: anId, source: anId, source_port: anId, target: anId, target_port: anId });
 
