@@ -35,6 +35,7 @@ class WorkspaceInline(Readable, TabularInline):  # type: ignore[misc]
     model = Membership
     fields = readonly_fields = ("workspace", "role", "created_at", "last_opened_at")
     extra = 0
+    hide_title = True
     show_change_link = False
 
 
@@ -42,24 +43,28 @@ class AddressInline(Readable, TabularInline):  # type: ignore[misc]
     model = EmailAddress
     fields = readonly_fields = ("email", "verified", "primary")
     extra = 0
+    hide_title = True
 
 
 class OtherSignInInline(Readable, TabularInline):  # type: ignore[misc]
     model = SocialAccount
     fields = readonly_fields = ("provider", "uid", "date_joined", "last_login")
     extra = 0
+    hide_title = True
 
 
 class SessionInline(Readable, TabularInline):  # type: ignore[misc]
     model = UserSession
     fields = readonly_fields = ("ip", "user_agent", "created_at", "last_seen_at")
     extra = 0
+    hide_title = True
 
 
 class SecondStepInline(Readable, TabularInline):  # type: ignore[misc]
     model = Authenticator
     fields = readonly_fields = ("type", "created_at", "last_used_at")  # what is secret of it is not shown
     extra = 0
+    hide_title = True
 
 
 @admin.register(User)
