@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.urls import reverse_lazy
@@ -15,6 +16,17 @@ _GREYS = dict(
         strict=True,
     )
 )
+
+
+def _console_file(name: str) -> Callable[[Any], str]:
+    """The address of a static file of the console, which is known once the storage is."""
+
+    def address(_request: Any) -> str:
+        from django.templatetags.static import static
+
+        return static(f"console/{name}")
+
+    return address
 
 
 def _superuser(request: Any) -> bool:
@@ -89,7 +101,8 @@ UNFOLD = {
     "SIDEBAR": {"show_search": True, "navigation": _MENU},
     "SITE_TITLE": "Millrace",
     "SITE_HEADER": "Millrace",
-    "SITE_SYMBOL": "water",
+    "SITE_ICON": {theme: _console_file(f"mark-{theme}.svg") for theme in ("light", "dark")},
+    "STYLES": [_console_file("console.css")],
     "SITE_URL": "/",
     "SHOW_HISTORY": True,
     "BORDER_RADIUS": "6px",

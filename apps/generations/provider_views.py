@@ -39,8 +39,12 @@ class KeyForm(forms.Form):
         if provider in SELF_RUN:
             self.fields["key"].required = False
             allowed = AllowedAddress.objects.filter(provider=provider).values_list("base_url", flat=True)
+            addresses = [(url, url) for url in allowed]
+            asked = (
+                "" if addresses else gettext_lazy("No address is allowed yet. Ask the staff of this site for yours.")
+            )
             self.fields["base_url"] = forms.ChoiceField(
-                label=gettext_lazy("Address"), choices=[(url, url) for url in allowed]
+                label=gettext_lazy("Address"), choices=addresses, help_text=asked
             )
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy, ngettext
 
 from apps.common.sentences import listed
@@ -25,9 +26,13 @@ _SPREAD = {
 
 def spread_text(counts: Mapping[str, int]) -> str:
     """ "37 done, 2 failed": how the items of a step are."""
-    parts = listed(str(_SPREAD[state]) % {"count": counts[state]} for state in PRESSING if state in counts)
+    parts = listed(
+        str(_SPREAD[state]) % {"count": number_format(counts[state], force_grouping=True)}
+        for state in PRESSING
+        if state in counts
+    )
     total = sum(counts.values())
     return ngettext("%(count)s item: %(states)s", "%(count)s items: %(states)s", total) % {
-        "count": total,
+        "count": number_format(total, force_grouping=True),
         "states": parts,
     }

@@ -22,6 +22,7 @@ from apps.workspaces.plans import PlanName
 # By the name an entry keeps; others are shown by that name, without its underscores.
 FIELDS = {
     "active": gettext_lazy("In force"),
+    "acts_as": gettext_lazy("Acts as"),
     "alerts": gettext_lazy("Alerts at"),
     "allowed": gettext_lazy("Allowed"),
     "amount": gettext_lazy("Amount"),

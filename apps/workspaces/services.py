@@ -201,7 +201,7 @@ def token_issue(
     )
     told: dict[str, Any] = {"scopes": wanted, "days": days, "hint": token.hint}
     if issued_by_id and issued_by_id != created_by_id:
-        told["acts_as"] = created_by_id
+        told["acts_as"] = token.created_by.get_full_name()
     audit_row("token_issue", token, issued_by_id or created_by_id, after=told)
     return token, secret
 

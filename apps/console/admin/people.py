@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from allauth.usersessions.models import UserSession
 from django.contrib import admin, messages
 from django.db import transaction
@@ -24,35 +26,52 @@ from apps.console.forms import ReasonForm
 from apps.workspaces.models import Membership
 from apps.workspaces.services import person_audit
 
-admin.site.unregister(User)
-# Shown with its person below; allauth's own list searches a field that people here do not have.
-admin.site.unregister(UserSession)
+# What allauth keeps is shown with its person below; sign-in at other providers is set up in the environment.
+for model in (User, Authenticator, EmailAddress, SocialAccount, SocialApp, SocialToken, UserSession):
+    admin.site.unregister(model)
 
 
 class WorkspaceInline(Readable, TabularInline):  # type: ignore[misc]
     model = Membership
     fields = readonly_fields = ("workspace", "role", "created_at", "last_opened_at")
     extra = 0
+    hide_title = True
     show_change_link = False
+
+
+class AddressInline(Readable, TabularInline):  # type: ignore[misc]
+    model = EmailAddress
+    fields = readonly_fields = ("email", "verified", "primary")
+    extra = 0
+    hide_title = True
+
+
+class OtherSignInInline(Readable, TabularInline):  # type: ignore[misc]
+    model = SocialAccount
+    fields = readonly_fields = ("provider", "uid", "date_joined", "last_login")
+    extra = 0
+    hide_title = True
 
 
 class SessionInline(Readable, TabularInline):  # type: ignore[misc]
     model = UserSession
     fields = readonly_fields = ("ip", "user_agent", "created_at", "last_seen_at")
     extra = 0
+    hide_title = True
 
 
 class SecondStepInline(Readable, TabularInline):  # type: ignore[misc]
     model = Authenticator
     fields = readonly_fields = ("type", "created_at", "last_used_at")  # what is secret of it is not shown
     extra = 0
+    hide_title = True
 
 
 @admin.register(User)
 class PersonAdmin(Drawn, UserAdmin):
     """Everything about a person but their password and their keys."""
 
-    inlines = (WorkspaceInline, SessionInline, SecondStepInline)
+    inlines = (WorkspaceInline, AddressInline, SessionInline, SecondStepInline, OtherSignInInline)
     actions_detail = ("look_as", "steps_reset", "sign_out")
     show_full_result_count = False
 

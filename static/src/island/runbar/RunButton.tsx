@@ -8,7 +8,7 @@ import { useDocument } from "../store/document";
 import { selectionSet } from "../store/flow";
 import { isLive, useRun } from "../store/run";
 import { runCancel, runStart } from "../store/runs";
-import { toast } from "../store/ui";
+import { toast, useUi } from "../store/ui";
 import { formatPrice } from "./credits";
 
 /** Null when a run may start, else the reason why not. */
@@ -49,10 +49,11 @@ export function RunButton(): React.ReactElement {
   const pressing = useRun((state) => state.pressing);
   const hindrance = useRunHindrance();
   const readOnly = useDocument((state) => state.readOnly);
+  const narrow = useUi((state) => state.narrow);
   if (isLive(run) && !readOnly) {
     return (
-      <button type="button" className="btn btn-sm btn-outline run-button" onClick={() => void runCancel()}>
-        <Square size={13} aria-hidden="true" /> {t("Cancel the run")}
+      <button type="button" className="btn btn-sm btn-outline run-button" aria-label={t("Cancel the run")} onClick={() => void runCancel()}>
+        <Square size={13} aria-hidden="true" /> {narrow ? t("Cancel") : t("Cancel the run")}
       </button>
     );
   }
