@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -77,13 +77,15 @@ def generation_start(
     billed: Billed | None = None,
     idempotency_key: str = "",
     fallbacks: Sequence[str] = (),
+    promised: Collection[str] = (),
     comparison_id: UUID | None = None,
     differs: Mapping[str, Any] | None = None,
 ) -> Generation:
     """Price it, hold the credits and hand it to the provider's lane, all or nothing.
 
     ``inputs`` are asset references by name; a plain value among them counts as a parameter. ``fallbacks`` are models
-    that are asked in turn where a vendor is busy or ill; the hold is for the dearest. ``differs`` is what tells it
+    that are asked in turn where a vendor is busy or ill; the hold is for the dearest. ``promised`` are the vendors that
+    it was priced with a key of the workspace's own for: credits never pay those. ``differs`` is what tells it
     from the others of its comparison. Repeating a call with the same (run, node, item, attempt) or idempotency key
     returns the first row. ``token_id`` is the API token that asked, ``billed`` what the cost counts for where it is not
     this run. Raises InvalidGeneration, and InsufficientCredits or BudgetExceeded (from billing) before anything is
@@ -99,6 +101,7 @@ def generation_start(
             fallbacks=fallbacks,
             settings=settings,
             references=references,
+            promised=promised,
         )
     except NotPriced as error:
         raise InvalidGeneration([{"field": error.field, "message": str(error)}]) from error

@@ -64,6 +64,7 @@ def _start(lease: Lease, step: PlanStep, item: int, attempt: int, call: Provider
             params=call.params,
             inputs=call.inputs,
             fallbacks=step.policy.fallback,
+            promised=lease.own_providers,
             run_id=lease.run_id,
             workflow_id=lease.workflow_id,
             node=step.node,
