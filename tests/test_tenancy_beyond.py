@@ -68,7 +68,7 @@ ONE_ID = {
     "apps.runs.tasks.advance_runs": "as advance_run, for several",
     "apps.runs.tasks.begin_runs": "as advance_run; told nothing, it begins pending runs, each in its own scope",
     "apps.runs.tasks.send_letter": "the letter's row tells the workspace",
-    "apps.workspaces.tasks.invitation_mail": "the invitation's row tells workspace and address",
+    "apps.workspaces.tasks.mail_send": "the mail's row tells workspace and address",
     "apps.workspaces.tasks.audit_verify": "only recomputes that workspace's log",
     "apps.workspaces.tasks.erase_workspace": "only where that workspace's days are over",
 }
@@ -84,7 +84,7 @@ SWEEPS = {
     "apps.generations.tasks.generations_sweep", "apps.runs.tasks.evict_results", "apps.runs.tasks.execute_io_step",
     "apps.runs.tasks.execute_work_step", "apps.runs.tasks.sweep_approvals", "apps.runs.tasks.sweep_runs",
     "apps.runs.tasks.sweep_steps", "apps.workspaces.tasks.answers_forget", "apps.workspaces.tasks.audits_verify",
-    "apps.workspaces.tasks.erasures_begin",
+    "apps.workspaces.tasks.erasures_begin", "apps.workspaces.tasks.mails_tick",
 }  # fmt: skip
 # The sandbox is a vendor next door: it knows no workspaces.
 NO_TENANT = {

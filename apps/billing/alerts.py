@@ -1,14 +1,13 @@
-"""The mail that tells of a budget: to the admins, and to whom it is about. Sent once, by whoever claims the alert."""
+"""The mail that tells of a budget: to the admins, and to whom it is about. Written once, by who claims the alert."""
 
 from __future__ import annotations
 
-import smtplib
 from datetime import date, timedelta
 from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives, get_connection
+from django.db import transaction
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
@@ -18,6 +17,7 @@ from apps.billing.models import Budget, BudgetAlert, BudgetScope
 from apps.billing.standing import period_end
 from apps.billing.subjects import budget_title
 from apps.common.tenancy import scope, unscoped
+from apps.workspaces.mails import mails_write
 from apps.workspaces.models import ApiToken, Membership, Role, Workspace
 
 log = structlog.get_logger(__name__)
@@ -49,25 +49,18 @@ def alert_refused(workspace_id: UUID, budget_id: UUID, period_start: date, subje
 
 
 def alert_send(alert_id: UUID) -> None:
-    """Send one alert, unless somebody has claimed it. It is given back only when surely nothing was sent."""
-    with unscoped("the alert's id is what tells the workspace"):
+    """Write the mails of one alert, unless somebody has."""
+    with unscoped("the alert's id is what tells the workspace"), transaction.atomic():
         rows = BudgetAlert.objects.filter(id=alert_id)
         if not rows.filter(claimed_at=None).update(claimed_at=timezone.now()):
             return
         alert = rows.select_related("budget", "workspace").get()
-        connection = get_connection()
-        try:
-            connection.open()
-        except (OSError, smtplib.SMTPException) as error:
-            rows.update(claimed_at=None)
-            log.warning("alert not sent", action="alert_send", alert=str(alert_id), error=type(error).__name__)
-            return
-        try:
-            sent = connection.send_messages([_message(alert, person) for person in recipients(alert.budget)])
-        finally:
-            connection.close()
-        rows.update(sent_at=timezone.now())
-    log.info("alert sent", action="alert_send", alert=str(alert_id), budget=str(alert.budget_id), mails=sent or 0)
+        people = recipients(alert.budget)
+        subject, body = _text(alert)
+        addresses = [person.email for person in people]
+        event = f"budget {alert.id}"
+        mails_write(workspace_id=alert.workspace_id, event=event, addresses=addresses, subject=subject, body=body)
+    log.info("alert told", action="alert_send", alert=str(alert_id), budget=str(alert.budget_id), mails=len(people))
 
 
 def admins(workspace_id: UUID) -> list[User]:
@@ -89,8 +82,8 @@ def recipients(budget: Budget) -> list[User]:
     return list(people.values())
 
 
-def _message(alert: BudgetAlert, person: User) -> EmailMultiAlternatives:
-    """The mail in the site's language: nobody has told us another one."""
+def _text(alert: BudgetAlert) -> tuple[str, str]:
+    """Subject and text in the site's language: nobody has told us another one."""
     budget, workspace = alert.budget, alert.workspace
     context = {
         "alert": alert,
@@ -100,9 +93,8 @@ def _message(alert: BudgetAlert, person: User) -> EmailMultiAlternatives:
         "renews": period_end(budget.period, alert.created_at),
         "link": _link(workspace),
     }
-    subject = " ".join(render_to_string("billing/mail/alert_subject.txt", context).split())[:200]
-    text = render_to_string("billing/mail/alert_message.txt", context)
-    return EmailMultiAlternatives(subject, text, None, [person.email], headers={"Auto-Submitted": "auto-generated"})
+    subject = render_to_string("billing/mail/alert_subject.txt", context)
+    return subject, render_to_string("billing/mail/alert_message.txt", context)
 
 
 def _link(workspace: Workspace) -> str:

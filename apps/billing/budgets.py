@@ -62,6 +62,10 @@ class BudgetExceeded(CreditsRefused):
             }
         )
 
+    def of_all(self, *, needed: int, set_aside: int) -> BudgetExceeded:
+        """What all of several need, and what was left before any of them."""
+        return BudgetExceeded(budget=self.budget, needed=needed, left=self.left + set_aside)
+
     def problem(self) -> Problem:
         """The API's answer: 402 with the budget and the amounts."""
         extra = {"budget": str(self.budget.id), "needed": self.needed, "left": self.left}

@@ -12,6 +12,10 @@ class CreditsRefused(Exception):
 
     code: ClassVar[str] = "credits-refused"
 
+    def of_all(self, *, needed: int, set_aside: int) -> CreditsRefused:
+        """The same of several that go together or not at all: they need ``needed``, and had ``set_aside`` so far."""
+        raise NotImplementedError
+
     def problem(self) -> Problem:
         """The API's answer."""
         raise NotImplementedError

@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 
 from apps.billing.customers import customer_find
 from apps.billing.fulfilment import intent_fulfil, purchase_fail
-from apps.billing.letters import letter_send
+from apps.billing.letters import letter_write
 from apps.billing.models import (
     WAITING,
     Account,
@@ -174,7 +174,8 @@ def _cap_allows(rule: TopupRule) -> bool:
         rule.cap_told_at = timezone.now()
         rule.save(update_fields=["cap_told_at"])
         cap = money_text(rule.monthly_cap, settings.BILLING_CURRENCY)
-        transaction.on_commit(lambda: letter_send(rule.workspace_id, "topup_cap", {"cap": cap}))
+        event = f"topup_cap {month:%Y-%m} {rule.monthly_cap} {rule.cap_told_at.isoformat()}"
+        letter_write(workspace_id=rule.workspace_id, event=event, name="topup_cap", told={"cap": cap})
     return False
 
 
@@ -214,22 +215,23 @@ def _intent(purchase: Purchase, customer: StripeCustomer) -> Any:
 
 def _refused(purchase: Purchase, refused: StripeRefused) -> Purchase:
     """The card was refused: try later, tell the admins, and after the third time stop."""
-    failed = purchase_fail(purchase_id=purchase.id, error=str(refused))
-    if failed is None:
-        return purchase
     with transaction.atomic():
+        failed = purchase_fail(purchase_id=purchase.id, error=str(refused))
+        if failed is None:
+            return purchase
         rule = TopupRule.objects.for_workspace(purchase.workspace_id).select_for_update().get()
         rule.failures += 1
         rule.enabled = rule.enabled and rule.failures < TopupRule.FAILURES_MAX
         rule.not_before = timezone.now() + RETRY_AFTER * rule.failures
         rule.save(update_fields=["failures", "enabled", "not_before"])
-    told = {
-        "credits": credits_text(purchase.credits),
-        "amount": money_text(purchase.amount, purchase.currency),
-        "reason": str(refused),
-        "needs_person": refused.code == "authentication_required",
-        "is_off": not rule.enabled,
-    }
-    letter_send(purchase.workspace_id, "topup_failed", told)
+        told = {
+            "credits": credits_text(purchase.credits),
+            "amount": money_text(purchase.amount, purchase.currency),
+            "reason": str(refused),
+            "needs_person": refused.code == "authentication_required",
+            "is_off": not rule.enabled,
+        }
+        event = f"topup_failed {purchase.id}"
+        letter_write(workspace_id=purchase.workspace_id, event=event, name="topup_failed", told=told)
     log.warning("top-up refused", action="topup_buy", workspace=str(purchase.workspace_id), failures=rule.failures)
     return failed

@@ -61,6 +61,10 @@ class InsufficientCredits(CreditsRefused):
             }
         )
 
+    def of_all(self, *, needed: int, set_aside: int) -> InsufficientCredits:
+        """What all of several need, and what there was before any of them."""
+        return InsufficientCredits(needed=needed, available=self.available + set_aside, owed=self.owed)
+
     def problem(self) -> Problem:
         """The API's answer: 402 with the amounts."""
         return Problem(

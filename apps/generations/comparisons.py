@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from apps.billing.services import CreditsRefused
 from apps.common.ids import uuid7
 from apps.engine.vary import (
     SEED,
@@ -22,7 +23,14 @@ from apps.engine.vary import (
     variants_of,
 )
 from apps.generations.models import Generation
-from apps.generations.services import SEED_MAX, InvalidGeneration, generation_start
+from apps.generations.services import (
+    SEED_MAX,
+    WALLET,
+    InvalidGeneration,
+    Payer,
+    generation_place,
+    generation_price,
+)
 from apps.providers.catalogue import MODELS, inputs_fit, params_fit
 
 
@@ -35,34 +43,47 @@ def comparison_start(
     inputs: Mapping[str, Any],
     compare: Mapping[str, Any],
     actor_id: UUID | None = None,
-    token_id: UUID | None = None,
+    payer: Payer = WALLET,
     idempotency_key: str = "",
 ) -> list[Generation]:
     """One generation for each variant, in their order; ``compare`` is ``{models?, seeds?, sweep?}``.
 
-    Another model gets what it takes of the parameters and files. ``token_id`` is the API token that asked. Raises
-    InvalidGeneration and InsufficientCredits, and then nothing was started or held.
+    Another model gets what it takes of the parameters and files. Raises InvalidGeneration, and InsufficientCredits or
+    BudgetExceeded about all of them together; then nothing was started or held.
     """
     variants = _variants(model, params, compare)
     base = _with_seed(model, params, compare)
-    comparison_id = uuid7()
-    with transaction.atomic():
-        return [
-            _start(
-                variant,
-                model,
-                base,
-                inputs,
-                workspace_id=workspace_id,
-                project_id=project_id,
-                item=place,
-                actor_id=actor_id,
-                token_id=token_id,
-                idempotency_key=f"{idempotency_key}#{place}" if idempotency_key else "",
-                comparison_id=comparison_id,
-            )
-            for place, variant in enumerate(variants)
-        ]
+    rest: dict[str, Any] = {
+        "workspace_id": workspace_id,
+        "project_id": project_id,
+        "actor_id": actor_id,
+        "comparison_id": uuid7(),
+    }
+    rows = [
+        _priced(
+            variant,
+            model,
+            base,
+            inputs,
+            item=place,
+            idempotency_key=f"{idempotency_key}#{place}" if idempotency_key else "",
+            **rest,
+        )
+        for place, variant in enumerate(variants)
+    ]
+    return _place_all(rows, payer)
+
+
+@transaction.atomic
+def _place_all(rows: list[Generation], payer: Payer) -> list[Generation]:
+    placed: list[Generation] = []
+    for row in rows:
+        try:
+            placed.append(generation_place(row, payer=payer))
+        except CreditsRefused as error:
+            needed = sum(one.price_high for one in rows)
+            raise error.of_all(needed=needed, set_aside=sum(one.price_high for one in placed)) from error
+    return placed
 
 
 def comparison_read(comparison_id: UUID) -> list[Generation]:
@@ -92,7 +113,7 @@ def _with_seed(model: str, params: Mapping[str, Any], compare: Mapping[str, Any]
     return {**params, SEED: secrets.randbelow(SEED_MAX)}
 
 
-def _start(
+def _priced(
     variant: Variant, model: str, params: Mapping[str, Any], inputs: Mapping[str, Any], **rest: Any
 ) -> Generation:
     asked = str(variant.get("model", model))
@@ -102,7 +123,7 @@ def _start(
         files, _left = inputs_fit(asked, {name: value for name, value in inputs.items() if value})
     settings |= {name: value for name, value in variant.items() if name != "model"}
     try:
-        return generation_start(model=asked, params=settings, inputs=files, differs=dict(variant), **rest)
+        return generation_price(model=asked, params=settings, inputs=files, differs=dict(variant), **rest)
     except InvalidGeneration as error:
         raise _invalid(f"{variant_text(variant)}: {error}") from error
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.common.ids import uuid7
-from apps.generations.models import AllowedAddress, ProviderKey
+from apps.common.tenancy import unscoped
+from apps.generations.models import SENT, AllowedAddress, Generation, ProviderKey
 from apps.providers.base import Credentials
 from apps.workspaces.audit import audit_record
 from apps.workspaces.secrets import secret_open, secret_seal
@@ -37,7 +39,10 @@ def key_set(
     base_url: str = "",
     actor_id: UUID | None = None,
 ) -> ProviderKey:
-    """Keep a key, for one project or for all; the one before it is revoked. Raises KeyInvalid."""
+    """Keep a key, for one project or for all; the one before it is erased. Raises KeyInvalid.
+
+    What was sent with the one before is asked for with this one: a vendor knows a job by its account.
+    """
     key, base_url = key.strip(), base_url.strip().rstrip("/")
     _check(provider, key, base_url)
     row = ProviderKey(
@@ -51,7 +56,9 @@ def key_set(
     )
     row.sealed = secret_seal(workspace_id=workspace_id, secret_id=row.id, plain=key)
     with transaction.atomic():
-        _revoke(workspace_id, provider, project_id)
+        now = timezone.now()
+        _live(workspace_id, provider, project_id).update(revoked_at=now)
+        _of_place(workspace_id, provider, project_id).exclude(sealed=b"").update(sealed=b"")
         row.save(force_insert=True)
         told = {"provider": provider, "project": project_id, "base_url": base_url, "hint": row.hint}
         audit_record(
@@ -81,32 +88,63 @@ def _check(provider: str, key: str, base_url: str) -> None:
 
 
 def key_revoke(*, workspace_id: UUID, provider: str, project_id: UUID | None = None) -> bool:
-    """Stop using a key; calls that were or are to be made with it fail and cost nothing. Whether there was one."""
+    """Send nothing more with a key: calls that are to be made with it fail and cost nothing. Whether there was one.
+
+    It stays sealed, for asking alone, until what was sent with it has ended, and is erased then.
+    """
     with transaction.atomic():
-        found = _revoke(workspace_id, provider, project_id)
+        found = bool(_live(workspace_id, provider, project_id).update(revoked_at=timezone.now()))
         if found:
             before = {"provider": provider, "project": project_id}
             audit_record(workspace_id=workspace_id, action="provider_key_revoke", target=provider, before=before)
+    # Only now: whoever read it as usable before has a row that says so, and whoever looks after this sends nothing.
+    keys_erase()
     return found
 
 
-def _revoke(workspace_id: UUID, provider: str, project_id: UUID | None) -> bool:
-    rows = ProviderKey.objects.for_workspace(workspace_id)
-    live = rows.filter(provider=provider, project_id=project_id, revoked_at=None)
-    return bool(live.update(revoked_at=timezone.now(), sealed=b""))
+def keys_erase() -> int:
+    """Erase removed keys that nothing is under way with any more; how many."""
+    with unscoped("removed keys of every workspace"):
+        removed = ProviderKey.objects.filter(revoked_at__isnull=False).exclude(sealed=b"")
+        idle = [key.id for key in removed if not _under_way(key).exists()]
+        return ProviderKey.objects.filter(id__in=idle).update(sealed=b"") if idle else 0
 
 
-def key_for(*, workspace_id: UUID, project_id: UUID | None, provider: str) -> ProviderKey | None:
-    """The key that a call of this project is made with: the project's own before the workspace's."""
-    rows = ProviderKey.objects.for_workspace(workspace_id).filter(provider=provider, revoked_at=None)
-    found = {row.project_id: row for row in rows.filter(project_id__in=[project_id]) | rows.filter(project_id=None)}
-    return found.get(project_id) or found.get(None)
+def removed_in_use(workspace_id: UUID) -> dict[str, int]:
+    """Calls under way with a key that was removed, by vendor."""
+    counts: dict[str, int] = {}
+    removed = ProviderKey.objects.for_workspace(workspace_id).filter(revoked_at__isnull=False).exclude(sealed=b"")
+    for key in removed:
+        counts[key.provider] = counts.get(key.provider, 0) + _under_way(key).count()
+    return counts
+
+
+def _under_way(key: ProviderKey) -> QuerySet[Generation]:
+    """Calls that were sent with this key, or with one whose place it took."""
+    before = _of_place(key.workspace_id, key.provider, key.project_id).values("id")
+    rows: QuerySet[Generation] = Generation.objects.for_workspace(key.workspace_id)
+    return rows.filter(state__in=SENT, key_id__in=before)
+
+
+def _of_place(workspace_id: UUID, provider: str, project_id: UUID | None) -> QuerySet[ProviderKey]:
+    rows: QuerySet[ProviderKey] = ProviderKey.objects.for_workspace(workspace_id)
+    return rows.filter(provider=provider, project_id=project_id)
+
+
+def _live(workspace_id: UUID, provider: str, project_id: UUID | None) -> QuerySet[ProviderKey]:
+    return _of_place(workspace_id, provider, project_id).filter(revoked_at=None)
+
+
+def keys_for(*, workspace_id: UUID, project_id: UUID | None) -> dict[str, ProviderKey]:
+    """The keys that calls of this project are made with, by vendor: the project's own before the workspace's."""
+    rows = ProviderKey.objects.for_workspace(workspace_id).filter(revoked_at=None)
+    mine = rows.filter(Q(project_id=None) | Q(project_id=project_id))
+    return {row.provider: row for row in sorted(mine, key=lambda row: row.project_id is not None)}
 
 
 def own_providers(*, workspace_id: UUID, project_id: UUID | None) -> frozenset[str]:
     """The vendors whose calls are made with a key of the workspace's own, and cost no credits."""
-    rows = ProviderKey.objects.for_workspace(workspace_id).filter(revoked_at=None)
-    return frozenset(row.provider for row in rows if row.project_id in (None, project_id))
+    return frozenset(keys_for(workspace_id=workspace_id, project_id=project_id))
 
 
 def address_allowed(row: ProviderKey) -> bool:

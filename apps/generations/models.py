@@ -36,6 +36,13 @@ LIVE = (
     GenerationState.RUNNING,
     GenerationState.UNKNOWN,
 )
+# States in which the provider has it, or may have it.
+SENT = (
+    GenerationState.SUBMITTING,
+    GenerationState.SUBMITTED,
+    GenerationState.RUNNING,
+    GenerationState.UNKNOWN,
+)
 # States in which the provider is asked how it goes.
 POLLED = (GenerationState.SUBMITTED, GenerationState.RUNNING, GenerationState.UNKNOWN)
 
@@ -114,6 +121,8 @@ class Generation(TenantModel):
     key_id = models.UUIDField(null=True, blank=True)
     # What it would have cost with the platform's account, where it is made with another.
     list_price = models.BigIntegerField(default=0, db_default=0)
+    # Those of the vendors it may be sent to that it was priced with a key of the workspace's own for.
+    own_providers = ArrayField(models.CharField(max_length=40), default=list, blank=True, db_default=[])
     # Which models are asked in turn if the vendor of this one is busy or ill.
     fallbacks = models.JSONField(default=list, db_default=[])
     # Which version of the catalogue's entry the form and the price came from.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from apps.generations.accounts import Account, account_choose
-from apps.generations.keys import own_providers
+from apps.generations.accounts import Account, accounts_choose
 from apps.generations.vendors import vendor_title
 from apps.providers.catalogue import (
     MODELS,
@@ -40,33 +39,44 @@ def account_and_price(
     fallbacks: Sequence[str],
     settings: Mapping[str, Any],
     references: Mapping[str, Any],
+    promised: Collection[str],
 ) -> dict[str, Any]:
     """Columns of a generation: whose key, the price before and, with one's own key, what it would have been.
 
-    The upper end is the dearest of the model and its fallbacks, of those that credits pay. Raises NotPriced.
+    The upper end is the dearest of the model and its fallbacks, of those that credits pay. ``promised``: the vendors
+    that an earlier price was told of with a key of the workspace's own; without it, they are not asked. Raises
+    NotPriced.
     """
-    others = _fallbacks(model, fallbacks, settings, references)
-    account = _account(workspace_id, project_id, model)
-    own = own_providers(workspace_id=workspace_id, project_id=project_id)
-    paid = [_quote(one, settings, references) for one in [model, *others]]
-    charged = [
-        price if one.provider not in own else Quote(0, 0) for one, price in zip([model, *others], paid, strict=True)
-    ]
+    chain = [model, *_fallbacks(model, fallbacks, settings, references)]
+    vendors = {one.provider for one in chain}
+    accounts = accounts_choose(workspace_id=workspace_id, project_id=project_id, providers=vendors, promised=promised)
+    account = _account(model, accounts, promised)
+    own = sorted(name for name, one in accounts.items() if one.key_id is not None)
+    asked = [one for one in chain if one.provider in accounts or one.provider not in promised]
+    listed = [_quote(one, settings, references) for one in asked]
+    charged = [Quote(0, 0) if one.provider in own else price for one, price in zip(asked, listed, strict=True)]
     return {
         "key_id": account.key_id,
-        "list_price": paid[0].high if account.key_id else 0,
+        "list_price": listed[0].high if account.key_id else 0,
         "price_low": min(price.low for price in charged),
         "price_high": max(price.high for price in charged),
-        "fallbacks": [other.id for other in others],
+        "own_providers": own,
+        "fallbacks": [other.id for other in asked[1:]],
     }
 
 
-def _account(workspace_id: UUID, project_id: UUID | None, model: Model) -> Account:
-    account = account_choose(workspace_id=workspace_id, project_id=project_id, provider=model.provider)
-    if account is None:
-        vendor = {"vendor": vendor_title(model.provider)}
+def _account(model: Model, accounts: Mapping[str, Account], promised: Collection[str]) -> Account:
+    account = accounts.get(model.provider)
+    if account is not None:
+        return account
+    vendor = {"vendor": vendor_title(model.provider)}
+    if model.provider not in promised:
         raise NotPriced("model", _("There is no key for %(vendor)s. Add one under Settings, Providers.") % vendor)
-    return account
+    removed = _(
+        "Your key for %(vendor)s was removed after this was priced with it. Nothing was sent or charged. Add a key "
+        "under Settings, Providers, or run again and pay with credits."
+    )
+    raise NotPriced("model", removed % vendor)
 
 
 def _fallbacks(

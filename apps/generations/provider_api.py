@@ -45,7 +45,10 @@ class KeyOut(Schema):
 
 
 class ProviderOut(Schema):
-    """``platform``: calls can be paid with credits. ``key``: the workspace's own, which then pays instead."""
+    """``platform``: calls can be paid with credits. ``key``: the workspace's own, which then pays instead.
+
+    ``removed_key_calls``: calls still under way with a key that was removed; it is erased once they have ended.
+    """
 
     name: str
     title: str
@@ -53,6 +56,7 @@ class ProviderOut(Schema):
     platform: bool
     usable: bool
     key: KeyOut | None
+    removed_key_calls: int
     health: HealthOut
 
 
@@ -108,6 +112,7 @@ def _shown(vendor: VendorView) -> dict[str, Any]:
         "platform": vendor.platform,
         "usable": vendor.usable,
         "key": key and {"hint": key.hint, "base_url": key.base_url, "created_at": key.created_at},
+        "removed_key_calls": vendor.removed_in_use,
         "health": {
             "state": vendor.health.state,
             "calls": vendor.health.calls,

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict, Unpack
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -59,6 +58,34 @@ class Billed(NamedTuple):
     workflow_id: UUID | None
 
 
+class Origin(TypedDict, total=False):
+    """Where a call comes from: a step of a run, a request that may be repeated, a comparison.
+
+    ``differs`` is what tells it from the others of its comparison; ``item`` its place there, or in a step's list.
+    """
+
+    workflow_id: UUID | None
+    run_id: UUID | None
+    node: str
+    item: int
+    attempt: int
+    actor_id: UUID | None
+    idempotency_key: str
+    comparison_id: UUID | None
+    differs: Mapping[str, Any] | None
+
+
+class Payer(NamedTuple):
+    """Who pays: the run's hold, or the wallet; the API token that asked; what it counts for where it is no run's."""
+
+    parent_hold_id: UUID | None = None
+    token_id: UUID | None = None
+    billed: Billed | None = None
+
+
+WALLET = Payer()
+
+
 def generation_start(
     *,
     workspace_id: UUID,
@@ -66,61 +93,82 @@ def generation_start(
     model: str,
     params: Mapping[str, Any],
     inputs: Mapping[str, Any] | None = None,
-    run_id: UUID | None = None,
-    workflow_id: UUID | None = None,
-    node: str = "",
-    item: int = 0,
-    attempt: int = 1,
-    parent_hold_id: UUID | None = None,
-    actor_id: UUID | None = None,
-    token_id: UUID | None = None,
-    billed: Billed | None = None,
-    idempotency_key: str = "",
     fallbacks: Sequence[str] = (),
-    comparison_id: UUID | None = None,
-    differs: Mapping[str, Any] | None = None,
+    promised: Collection[str] = (),
+    payer: Payer = WALLET,
+    **origin: Unpack[Origin],
 ) -> Generation:
     """Price it, hold the credits and hand it to the provider's lane, all or nothing.
 
+    Repeating a call with the same (run, node, item, attempt) or idempotency key returns the first row. Raises what
+    :func:`generation_price` and :func:`generation_place` raise, before anything is written.
+    """
+    row = generation_price(
+        workspace_id=workspace_id,
+        project_id=project_id,
+        model=model,
+        params=params,
+        inputs=inputs,
+        fallbacks=fallbacks,
+        promised=promised,
+        **origin,
+    )
+    return generation_place(row, payer=payer)
+
+
+def generation_price(
+    *,
+    workspace_id: UUID,
+    project_id: UUID | None,
+    model: str,
+    params: Mapping[str, Any],
+    inputs: Mapping[str, Any] | None = None,
+    fallbacks: Sequence[str] = (),
+    promised: Collection[str] = (),
+    **origin: Unpack[Origin],
+) -> Generation:
+    """The call as a row that is not written yet, with its price. Raises InvalidGeneration.
+
     ``inputs`` are asset references by name; a plain value among them counts as a parameter. ``fallbacks`` are models
-    that are asked in turn where a vendor is busy or ill; the hold is for the dearest. ``differs`` is what tells it
-    from the others of its comparison. Repeating a call with the same (run, node, item, attempt) or idempotency key
-    returns the first row. ``token_id`` is the API token that asked, ``billed`` what the cost counts for where it is not
-    this run. Raises InvalidGeneration, and InsufficientCredits or BudgetExceeded (from billing) before anything is
-    written.
+    that are asked in turn where a vendor is busy or ill; the hold is for the dearest. ``promised`` are the vendors that
+    it was priced with a key of the workspace's own for: credits never pay those.
     """
     found, settings, references = _settings(workspace_id, model, params, inputs or {})
     _switches_ask(workspace_id, found)
+    place: dict[str, Any] = {"workspace_id": workspace_id, "project_id": project_id}
     try:
         price = account_and_price(
-            workspace_id=workspace_id,
-            project_id=project_id,
+            **place,
             model=found,
             fallbacks=fallbacks,
             settings=settings,
             references=references,
+            promised=promised,
         )
     except NotPriced as error:
         raise InvalidGeneration([{"field": error.field, "message": str(error)}]) from error
-    now = timezone.now()
-    generation = Generation(
-        workspace_id=workspace_id,
-        project_id=project_id,
-        workflow_id=workflow_id,
-        run_id=run_id,
-        node=node,
-        item=item,
-        attempt=attempt,
-        actor_id=actor_id,
-        idempotency_key=idempotency_key,
-        comparison_id=comparison_id,
-        differs=differs,
-        **price,
-        **_request(found, settings, references),
-        **_times(now),
-    )
-    billed = billed or Billed(run_id, workflow_id)
-    return _prepare(generation, partial(_hold, generation, parent_hold_id, token_id, billed))
+    asked = {**_request(found, settings, references), **_times(timezone.now())}
+    return Generation(**place, **origin, **price, **asked)
+
+
+def generation_place(row: Generation, *, payer: Payer = WALLET) -> Generation:
+    """Write a priced row, hold its price and call for a sender; the first row where this call was made before.
+
+    Raises InsufficientCredits or BudgetExceeded (from billing), and nothing is written then.
+    """
+    row.id = row.hold_id = uuid7()
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+            _hold(row, payer)
+            transaction.on_commit(submissions_call, robust=True)
+            events.progressed(row)
+    except IntegrityError:
+        first = _first(row)
+        if first is None:
+            raise
+        return first
+    return row
 
 
 def generation_cancel(*, workspace_id: UUID, generation_id: UUID) -> Generation:
@@ -260,48 +308,24 @@ def _times(now: datetime) -> dict[str, datetime]:
     return {"created_at": now, "poll_after": now, "deadline_at": now + timing.QUEUE_LIMIT}
 
 
-def _prepare(generation: Generation, hold: Callable[[], None]) -> Generation:
-    """Row and hold in one transaction; the first row when this call was made before."""
-    generation.id = generation.hold_id = uuid7()
-    try:
-        with transaction.atomic():
-            generation.save(force_insert=True)
-            hold()
-            transaction.on_commit(submissions_call, robust=True)
-            events.progressed(generation)
-    except IntegrityError:
-        first = _first(generation)
-        if first is None:
-            raise
-        return first
-    return generation
-
-
-def _hold(generation: Generation, parent_hold_id: UUID | None, token_id: UUID | None, billed: Billed) -> None:
+def _hold(generation: Generation, payer: Payer) -> None:
     description = f"{generation.model}: {generation.prompt[:80]}" if generation.prompt else generation.model
-    amount = generation.price_high
-    if parent_hold_id is not None:
-        hold_split(
-            parent_id=parent_hold_id,
-            hold_id=generation.hold_id,
-            amount=amount,
-            description=description,
-            model=generation.model,
-        )
-    else:
-        credits_hold(
-            workspace_id=generation.workspace_id,
-            hold_id=generation.hold_id,
-            amount=amount,
-            description=description,
-            project_id=generation.project_id,
-            run_id=billed.run_id,
-            workflow_id=billed.workflow_id,
-            actor_id=generation.actor_id,
-            token_id=token_id,
-            model=generation.model,
-            of_generation=True,
-        )
+    what: dict[str, Any] = {"amount": generation.price_high, "description": description, "model": generation.model}
+    if payer.parent_hold_id is not None:
+        hold_split(parent_id=payer.parent_hold_id, hold_id=generation.hold_id, **what)
+        return
+    billed = payer.billed or Billed(generation.run_id, generation.workflow_id)
+    credits_hold(
+        workspace_id=generation.workspace_id,
+        hold_id=generation.hold_id,
+        project_id=generation.project_id,
+        run_id=billed.run_id,
+        workflow_id=billed.workflow_id,
+        actor_id=generation.actor_id,
+        token_id=payer.token_id,
+        of_generation=True,
+        **what,
+    )
 
 
 def _first(generation: Generation) -> Generation | None:

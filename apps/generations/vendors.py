@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from apps.common.tenancy import unscoped
 from apps.generations.accounts import platform_credentials
+from apps.generations.keys import removed_in_use
 from apps.generations.models import Generation, GenerationState, ProviderKey
 from apps.providers.catalogue import offered
 
@@ -64,6 +65,8 @@ class VendorView:
     platform: bool
     key: ProviderKey | None
     project_keys: int
+    # Calls under way with a key that was removed.
+    removed_in_use: int
     health: Health
 
     @property
@@ -102,7 +105,7 @@ def vendors_view(workspace_id: UUID) -> list[VendorView]:
     for model in offered():
         counts[model.provider] = counts.get(model.provider, 0) + 1
     keys = list(ProviderKey.objects.for_workspace(workspace_id).filter(revoked_at=None).select_related("created_by"))
-    health = health_now()
+    health, in_use = health_now(), removed_in_use(workspace_id)
     return [
         VendorView(
             name=name,
@@ -111,6 +114,7 @@ def vendors_view(workspace_id: UUID) -> list[VendorView]:
             platform=platform_credentials(name) is not None,
             key=next((key for key in keys if key.provider == name and key.project_id is None), None),
             project_keys=sum(key.provider == name and key.project_id is not None for key in keys),
+            removed_in_use=in_use.get(name, 0),
             health=health.get(name, Health()),
         )
         for name, count in counts.items()

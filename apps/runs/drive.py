@@ -149,8 +149,9 @@ class Drive:
 
     @cached_property
     def own(self) -> frozenset[str]:
-        """The vendors that this run calls with keys of the workspace's own."""
-        return own_providers(workspace_id=self.lease.workspace_id, project_id=self.lease.project_id)
+        """The vendors that this run calls with keys of the workspace's own, and those that it was promised to."""
+        now = own_providers(workspace_id=self.lease.workspace_id, project_id=self.lease.project_id)
+        return now.union(self.lease.own_providers)
 
     @property
     def spent(self) -> int:

@@ -36,7 +36,7 @@ WHERE id = {{which}} AND state IN ('pending', 'running', 'waiting')
 RETURNING id, workspace_id, workflow_id, project_id, graph_id, actor_id, fence, wakes, state,
     started_at IS NOT NULL, variables::text, targets::text, price_high, cancel_requested_at, created_at,
     cost, max_credits, dry_run, from_run_id, from_node, overrides::text, parent_id,
-    token_id, {PAST_SQL}
+    token_id, own_providers, {PAST_SQL}
 """  # noqa: S608 (constants of ours)
 _TAKE = squeezed(_CLAIM.format(which="%(run)s", may_begin=f" AND {admission.MAY_BEGIN}"))
 # Always one row: whether it must be looked for with care, whether there is another run, and the lease or nulls.
@@ -87,6 +87,8 @@ class Lease:
     parent_id: UUID | None
     # The API token that it, or the run it is a part of, was started with.
     token_id: UUID | None
+    # The vendors that it was priced with keys of the workspace's own for.
+    own_providers: list[str]
     # The workflow's last finished run before this one.
     previous_id: UUID | None
     # When reuse was forbidden: by node, "" for the whole workflow or workspace.
@@ -133,7 +135,7 @@ def _claim(statement: str, values: dict[str, Any]) -> Any:
 
 def _lease(row: Sequence[Any]) -> Lease:
     variables, targets = json_read(row[10]), json_read(row[11] or "null")
-    return Lease(*[*row[:10], variables, targets, *row[12:20], json_read(row[20]), *row[21:23], *past_read(row[23:])])
+    return Lease(*[*row[:10], variables, targets, *row[12:20], json_read(row[20]), *row[21:24], *past_read(row[24:])])
 
 
 def lease_release(lease: Lease, *, wakes: int, state: str, wake_at: datetime | None) -> bool:

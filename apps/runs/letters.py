@@ -5,7 +5,6 @@ A sweep finds the steps that ask and were not written about, so nothing depends 
 
 from __future__ import annotations
 
-import smtplib
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -14,13 +13,14 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.core import signing
-from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail import EmailMultiAlternatives
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
+from apps.common.mail import FAILURES, mail_backoff, mail_deliver, mail_may_go_again, mail_refusal
 from apps.common.tenancy import scope, unscoped
 from apps.projects.sight import people_with
 from apps.runs.listing import run_titles
@@ -34,7 +34,6 @@ BATCH = 100
 MAX_TRIES = 8
 # Beyond that a workspace's approvals wait on their page only: a graph must not become a mailing machine.
 LETTERS_PER_HOUR = 200
-ERROR_MAX = 300
 # A role may be held by many.
 MEMBERS_MAX = 20
 
@@ -142,8 +141,8 @@ def letter_send(letter_id: UUID) -> None:
         if not claimed or step is None or step.state != "waiting":
             return
         try:
-            _send(letter, step)
-        except (OSError, smtplib.SMTPException) as error:
+            mail_deliver(letter_message(letter, step))
+        except FAILURES as error:
             _failed(letter, error)
         else:
             Letter.objects.filter(id=letter.id).update(sent_at=timezone.now(), error="")
@@ -156,47 +155,11 @@ def letter_step(letter: Letter) -> Step | None:
     return found
 
 
-class _NothingSent(OSError):
-    """The mail server was not reached."""
-
-
-def _send(letter: Letter, step: Step) -> None:
-    message = letter_message(letter, step)
-    mail = get_connection()
-    try:
-        mail.open()
-    except (OSError, smtplib.SMTPException) as error:
-        raise _NothingSent(str(error)) from error
-    try:
-        mail.send_messages([message])
-    finally:
-        mail.close()
-
-
-def _refused(error: Exception) -> str:
-    """What the server answered instead of taking the mail, its code first; "" when it answered nothing."""
-    said: bytes | str
-    if isinstance(error, smtplib.SMTPRecipientsRefused) and error.recipients:
-        code, said = next(iter(error.recipients.values()))
-    elif isinstance(error, smtplib.SMTPResponseException):
-        code, said = error.smtp_code, error.smtp_error
-    else:
-        return ""
-    words = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
-    return f"{code} {' '.join(words.replace(chr(0), ' ').split())}"[:ERROR_MAX]
-
-
 def _failed(letter: Letter, error: Exception) -> None:
-    """Try again later what was surely not sent and may be taken then.
-
-    A lost answer may mean that it was sent, and a refusal for good (5xx) stays one, so those are left alone.
-    """
-    refused = _refused(error)
-    passing = isinstance(error, _NothingSent) or refused.startswith("4")
-    again = passing and letter.tries + 1 < MAX_TRIES
-    pause = timedelta(seconds=min(3600, 10 * 2**letter.tries))
-    due = timezone.now() + pause if again else None
-    Letter.objects.filter(id=letter.id).update(due_at=due, error=refused or type(error).__name__)
+    """Try again later what was surely not sent and may be taken then."""
+    again = mail_may_go_again(error) and letter.tries + 1 < MAX_TRIES
+    due = timezone.now() + mail_backoff(letter.tries) if again else None
+    Letter.objects.filter(id=letter.id).update(due_at=due, error=mail_refusal(error) or type(error).__name__)
     log.warning("letter not sent", action="letter_send", letter=str(letter.id), error=type(error).__name__)
 
 

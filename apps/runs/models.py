@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -97,6 +98,8 @@ class Run(TenantModel):
     price_low = models.BigIntegerField(default=0)
     price_high = models.BigIntegerField(default=0)
     max_credits = models.BigIntegerField(null=True)
+    # The vendors that its price was told of with keys of the workspace's own: credits never pay those.
+    own_providers = ArrayField(models.CharField(max_length=40), default=list, db_default=[])
     cost = models.BigIntegerField(default=0)
     last_seq = models.BigIntegerField(default=0)
     fence = models.BigIntegerField(default=0)

@@ -13,7 +13,13 @@ from apps.engine.node_types import NodeFailure, ProviderCall
 from apps.engine.plan import PlanStep
 from apps.generations.models import Generation, GenerationState
 from apps.generations.route import route_said
-from apps.generations.services import InvalidGeneration, generation_cancel, generation_start, generation_withdraw
+from apps.generations.services import (
+    InvalidGeneration,
+    Payer,
+    generation_cancel,
+    generation_start,
+    generation_withdraw,
+)
 from apps.runs.lease import Lease
 from apps.runs.outermost import outermost
 from apps.runs.records import cancelled as cancelled_error
@@ -66,20 +72,26 @@ def _start(lease: Lease, step: PlanStep, item: int, attempt: int, call: Provider
             params=call.params,
             inputs=call.inputs,
             fallbacks=step.policy.fallback,
+            promised=lease.own_providers,
             run_id=lease.run_id,
             workflow_id=lease.workflow_id,
             node=step.node,
             item=item,
             attempt=attempt,
-            parent_hold_id=lease.run_id if lease.has_hold else None,
             actor_id=lease.actor_id,
-            token_id=lease.token_id,
-            billed=None if lease.has_hold else outermost(lease),
+            payer=_payer(lease),
         )
     except CreditsRefused as error:
         raise NodeFailure(str(error), code=error.code) from error
     except InvalidGeneration as error:
         raise NodeFailure(str(error), code="invalid-params") from error
+
+
+def _payer(lease: Lease) -> Payer:
+    """The run's hold; the wallet where the run holds nothing, told by the outermost run."""
+    if lease.has_hold:
+        return Payer(lease.run_id, lease.token_id)
+    return Payer(token_id=lease.token_id, billed=outermost(lease))
 
 
 def _outcome(generation: Generation) -> Outcome:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -64,7 +64,8 @@ class Estimate:
     """The price of a run before it starts, micro-credits, and what would happen to each node.
 
     ``per_item``: the price is where it begins, for a node counts one item of a list that the run itself makes.
-    ``own_keys``: the vendors that bill the workspace itself, by its own keys.
+    ``own_keys``: the vendors that bill the workspace itself, by its own keys. ``own``: all those it has a key with,
+    whether this price needed them or not.
     """
 
     low: int
@@ -72,6 +73,7 @@ class Estimate:
     steps: tuple[StepPreview, ...]
     per_item: bool = False
     own_keys: tuple[str, ...] = ()
+    own: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ def _estimate(workflow: Workflow, plan: Plan, variables: Mapping[str, Any] | Non
     steps = tuple(preview(plan=plan, past=past, **told))
     per_item = any(step.per_item for step in steps)
     vendors = tuple(sorted({vendor for step in steps for vendor in step.own_keys}))
-    return Estimate(sum(step.low for step in steps), sum(step.high for step in steps), steps, per_item, vendors)
+    return Estimate(sum(step.low for step in steps), sum(step.high for step in steps), steps, per_item, vendors, own)
 
 
 def part_resolve(workflow: Workflow, plan: Plan, part: Part) -> Part:
@@ -211,7 +213,7 @@ def run_start(
 
 def _price(run: Run, workflow: Workflow, plan: Plan, part: Part) -> None:
     quote = _estimate(workflow, plan, run.variables, part)
-    run.price_low, run.price_high = quote.low, quote.high
+    run.price_low, run.price_high, run.own_providers = quote.low, quote.high, sorted(quote.own)
 
 
 def _freeze(

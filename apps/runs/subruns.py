@@ -136,6 +136,7 @@ def _start(now: Drive, one: Try, call: ChildRun) -> Child:
             dry_run=lease.dry_run,
             actor_id=lease.actor_id,
             token_id=lease.token_id,
+            own_providers=sorted(now.own),
             price_low=price.low,
             price_high=price.high,
             # What runs beside it was promised its highest price too, so it may not go beyond its own.

@@ -13,18 +13,17 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.common.tenancy import scope, unscoped
 from apps.workspaces.audit import audit_row
-from apps.workspaces.invitations import SALT
+from apps.workspaces.invitations import SALT, invitation_write
+from apps.workspaces.mails import mails_withdraw
 from apps.workspaces.models import Invitation, Membership, Role
 from apps.workspaces.services import WorkspaceError, may_touch_check, members_lock
 from apps.workspaces.sight import MemberReader, role_in
 from apps.workspaces.signals import invitation_accepted
-from apps.workspaces.tasks import invitation_mail
 
 INVITATION_DAYS = 14
 BULK_MAX = 200
@@ -71,7 +70,9 @@ def member_invite(*, actor: Membership, email: str, role: Role, project_id: UUID
     members_lock(actor.workspace_id)
     rows = Invitation.objects.for_workspace(actor.workspace_id)
     pending = rows.filter(accepted_at=None, revoked_at=None)
-    pending.filter(email__iexact=email, project_id=project_id).update(revoked_at=now)
+    replaced = pending.filter(email__iexact=email, project_id=project_id)
+    mails_withdraw(workspace_id=actor.workspace_id, about=list(replaced.values_list("id", flat=True)))
+    replaced.update(revoked_at=now)
     if pending.count() >= OPEN_MAX:
         raise WorkspaceError(_("There are %(most)d open invitations. Take some back first.") % {"most": OPEN_MAX})
     invitation: Invitation = rows.create(
@@ -83,7 +84,7 @@ def member_invite(*, actor: Membership, email: str, role: Role, project_id: UUID
         expires_at=now + timedelta(days=INVITATION_DAYS),
     )
     audit_row("member_invite", invitation, actor.user_id, after=_given(invitation))
-    invitation_mail.delay_on_commit(invitation_id=str(invitation.id), language=get_language() or "en")
+    invitation_write(invitation)
     return invitation
 
 
@@ -137,7 +138,9 @@ def invitation_resend(*, actor: Membership, invitation: Invitation) -> Invitatio
     if not rows.filter(accepted_at=None, revoked_at=None).update(**fresh):
         raise WorkspaceError(_("This invitation is over. Invite the address again."))
     audit_row("invitation_resend", invitation, actor.user_id, after={"expires_at": expires_at})
-    invitation_mail.delay_on_commit(invitation_id=str(invitation.id), language=get_language() or "en")
+    invitation.refresh_from_db()
+    mails_withdraw(workspace_id=actor.workspace_id, about=[invitation.id])
+    invitation_write(invitation)
     return invitation
 
 
@@ -148,6 +151,7 @@ def invitation_revoke(*, workspace_id: UUID, invitation_id: UUID) -> None:
     for invitation in rows.select_for_update():
         invitation.revoked_at = timezone.now()
         invitation.save(update_fields=["revoked_at"])
+        mails_withdraw(workspace_id=workspace_id, about=[invitation.id])
         audit_row("invitation_revoke", invitation)
 
 

@@ -220,6 +220,34 @@ class IdempotentAnswer(TenantModel):
         return self.key
 
 
+class Mail(TenantModel):
+    """A mail about money or the team, to one address. It is written in the transaction that it tells of.
+
+    ``event`` and ``address`` make it one mail, however often the event is handled; ``about`` is the row it speaks of.
+    Claimed before it is sent, and given back only when surely nothing was: what was claimed and neither sent nor given
+    back may have gone out, and is left alone. The text is dropped once it is of no use any more.
+    """
+
+    event = models.CharField(max_length=120)
+    about = models.UUIDField(null=True, blank=True)
+    address = models.EmailField()
+    subject = models.CharField(max_length=200)
+    body = models.TextField()
+    tries = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField(null=True, default=timezone.now)
+    sent_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=300, blank=True, default="")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "event", "address"], name="workspaces_mail_once")]
+        indexes = [
+            models.Index(fields=["due_at"], condition=models.Q(due_at__isnull=False), name="workspaces_mail_due")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event} {self.address}"
+
+
 class SingleSignOn(TenantRow):
     """A workspace's own sign-in: its identity provider (OpenID Connect). The client's secret is sealed.
 

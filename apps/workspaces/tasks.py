@@ -14,24 +14,29 @@ from apps.common.tenancy import unscoped
 from apps.workspaces.audit_chain import chain_check, workspaces_audited
 from apps.workspaces.erasure import workspace_erase, workspaces_due
 from apps.workspaces.forgetting import people_due, person_erase
-from apps.workspaces.invitations import invitation_send
-from apps.workspaces.models import IdempotentAnswer, Invitation
+from apps.workspaces.models import IdempotentAnswer
+from apps.workspaces.posting import mail_post, mails_due, mails_forget
 
 ANSWER_KEPT = timedelta(days=30)
 
 
 @lane_task("io")
-def invitation_mail(*, invitation_id: str, language: str, **_: object) -> None:
-    """Send one invitation, unless it was taken back meanwhile."""
-    with unscoped("a mail goes out for any workspace"):
-        invitation = Invitation.objects.select_related("workspace", "invited_by").filter(id=invitation_id).first()
-    if invitation is not None and invitation.revoked_at is None:
-        invitation_send(invitation, language)
+def mail_send(*, mail_id: str, **_: object) -> None:
+    """Send one mail."""
+    mail_post(UUID(mail_id))
+
+
+@lane_task("control")
+def mails_tick(**_: object) -> None:
+    """Hand out the mails that are to be tried again, and those whose message was lost."""
+    for mail_id in mails_due():
+        mail_send.delay(mail_id=str(mail_id))
 
 
 @lane_task("control")
 def answers_forget(**_: object) -> None:
-    """Drop remembered answers nobody will repeat any more."""
+    """Drop remembered answers nobody will repeat any more, and mails of long ago."""
+    mails_forget()
     with unscoped("housekeeping"):
         IdempotentAnswer.objects.filter(created_at__lt=timezone.now() - ANSWER_KEPT).delete()
 
@@ -65,6 +70,11 @@ def erase_workspace(*, workspace_id: str, **_: object) -> None:
 
 
 BEAT: dict[str, dict[str, Any]] = {
+    "workspaces.mails_tick": {
+        "task": "apps.workspaces.tasks.mails_tick",
+        "schedule": 10.0,
+        "options": {"expires": 20},
+    },
     "workspaces.answers_forget": {
         "task": "apps.workspaces.tasks.answers_forget",
         "schedule": crontab(hour="3", minute="17"),

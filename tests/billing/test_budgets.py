@@ -29,6 +29,7 @@ from apps.common.ids import uuid7
 from apps.projects.services import project_create
 from apps.workspaces.models import Workspace
 from tests.billing.conftest import in_parallel
+from tests.mails import mails_post
 
 C = 1_000_000
 NOVEMBER = datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC)
@@ -270,6 +271,7 @@ def test_a_percentage_is_told_once(funded: UUID, alice: User, bob: User, setting
     assert [(alert.percent, alert.used) for alert in alerts] == [(50, 5 * C), (80, 8 * C)]
     for alert in [*alerts, *alerts]:
         alert_send(alert.id)
+    mails_post()
     assert [message.subject for message in mail.outbox] == [
         "Whole workspace, this month: 50 % of the budget in Mill is used",
         "Whole workspace, this month: 80 % of the budget in Mill is used",

@@ -16,6 +16,7 @@ from apps.common.ids import uuid7
 from apps.common.money import MICRO
 from tests.billing.conftest import in_parallel
 from tests.billing.shop import Shop
+from tests.mails import mails_post
 
 pytestmark = pytest.mark.django_db
 
@@ -77,6 +78,7 @@ def test_a_refused_card_is_told_and_at_last_off(shop: Shop) -> None:
         TopupRule.objects.for_workspace(shop.workspace.id).update(not_before=timezone.now() - timedelta(seconds=1))
     assert not rule_of(shop).enabled
     assert tick(shop) == []
+    mails_post()
     assert (shop.balance, len(mail.outbox)) == (0, 3)
     assert mail.outbox[0].to == [shop.email]
     assert "is off now" in mail.outbox[2].body
@@ -92,18 +94,19 @@ def test_a_bank_that_wants_a_person(shop: Shop) -> None:
     shop.keep_card("pm_card_authenticationRequired")
     shop.rule()
     tick(shop)
+    mails_post()
     assert "Buy the credits by hand" in mail.outbox[0].body
 
 
-def test_the_cap_holds_and_is_told_once(shop: Shop, django_capture_on_commit_callbacks: Any) -> None:
+def test_the_cap_holds_and_is_told_once(shop: Shop) -> None:
     shop.keep_card()
     shop.rule(threshold=1_000, credits=1_000, cap=1_500)
     tick(shop)
     hold = uuid7()
     credits_hold(workspace_id=shop.workspace.id, hold_id=hold, amount=900 * MICRO, description="a run")
     for _ in range(2):
-        with django_capture_on_commit_callbacks(execute=True):
-            assert tick(shop) == [None]
+        assert tick(shop) == [None]
+    mails_post()
     assert (len(shop.stripe.every("charge")), len(mail.outbox)) == (1, 1)
     assert "15.00 USD" in mail.outbox[0].body
 

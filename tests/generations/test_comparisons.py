@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 
 from apps.accounts.models import User
+from apps.billing.budgets import budget_create
 from apps.billing.models import Hold
 from apps.billing.services import credits_grant
 from apps.generations.models import Generation
@@ -77,10 +78,23 @@ def test_one_that_cannot_be_leaves_none(
 def test_too_few_credits_for_all_starts_none(api: Api, alice: User, workspace: Workspace) -> None:
     ids: dict[str, Any] = {"workspace_id": workspace.id, "source_id": "two"}
     credits_grant(amount=2 * PRICE_HIGH, reason="test", source="test", **ids)
-    answer = compared(api(alice, workspace), {"seeds": 3})
-    assert answer.status_code == 402
+    answer = compared(api(alice, workspace), {"seeds": 4})
+    told = answer.json()
+    assert (answer.status_code, told["needed"], told["available"]) == (402, 4 * PRICE_HIGH, 2 * PRICE_HIGH)
+    assert told["detail"] == (
+        "This needs 16 credits, but only 8 credits can be spent: 8 credits missing. Buy credits under Billing."
+    )
     assert not Generation.objects.for_workspace(workspace.id).exists()
     assert money(workspace)[1] == 0
+
+
+def test_too_small_a_budget_for_all_starts_none_and_says_what_all_need(api: Api, alice: User, rich: Workspace) -> None:
+    budget_create(workspace_id=rich.id, scope="workspace", target_id=None, period="month", limit=2 * PRICE_HIGH)
+    answer = compared(api(alice, rich), {"seeds": 4})
+    told = answer.json()
+    assert (answer.status_code, told["needed"], told["left"]) == (402, 4 * PRICE_HIGH, 2 * PRICE_HIGH)
+    assert "This needs 16 credits, but the budget" in told["detail"]
+    assert money(rich) == (0, 0)
 
 
 def test_only_what_was_made_gets_votes(api: Api, alice: User, rich: Workspace) -> None:

@@ -93,7 +93,7 @@ def test_an_unreachable_server_is_tried_again(
     with scope(workspace.id):
         letter = Letter.objects.get()
         assert letter.due_at and letter.due_at > timezone.now() + timedelta(seconds=5)
-        assert letter.error == "_NothingSent"
+        assert letter.error == "NothingSent"
         Letter.objects.update(due_at=timezone.now())
     settings.EMAIL_BACKEND = good
     post_letters()

@@ -10,8 +10,9 @@ import pytest
 from django.test import Client
 
 from apps.accounts.models import User
+from apps.billing.services import balance_get
 from apps.common.tenancy import scope
-from apps.generations.keys import key_set
+from apps.generations.keys import key_revoke, key_set
 from apps.generations.models import Generation
 from apps.projects.models import Workflow
 from apps.projects.services import project_create, workflow_create
@@ -256,3 +257,27 @@ OUT = ("img", "image", "out-image", "value")
 
 def _pictured() -> list[dict[str, Any]]:
     return [node("img", "image.generate", **PICTURE), gives("image")]
+
+
+def test_a_key_removed_after_the_price_was_told_is_never_replaced_by_credits(make_workflow: Make) -> None:
+    inner = make_workflow(graph([given(), *_pictured()], ("in-text", "value", "img", "prompt"), OUT))
+    with scope(inner.workspace_id):
+        publish(inner)
+    document = image()
+    document["nodes"].append(use(inner))
+    document["edges"].append({**document["edges"][0], "id": "e9", "target": "sub", "target_port": "text"})
+    workflow = make_workflow(document)
+    workspace_id = workflow.workspace_id
+    key_set(workspace_id=workspace_id, provider="sandbox", key="a-key-of-our-own", project_id=None)
+    with scope(workspace_id):
+        run = services.run_start(workflow=workflow, actor_id=None)
+        key_revoke(workspace_id=workspace_id, provider="sandbox")
+        before = balance_get(workspace_id=workspace_id)
+        advance(run.id)
+        for child in Run.objects.filter(parent_id=run.id):
+            advance(child.id)
+        said = set(Step.objects.filter(node="img", state="failed").values_list("error__message", flat=True))
+        assert not Generation.objects.exists()
+    (sentence,) = said
+    assert sentence.startswith("Your key for Sandbox was removed after this was priced with it. Nothing was sent or")
+    assert balance_get(workspace_id=workspace_id) == before

@@ -15,8 +15,8 @@ from apps.common.tenancy import scope
 from apps.workspaces import inviting, services
 from apps.workspaces.invitations import invitation_link
 from apps.workspaces.models import ApiToken, Invitation, Membership, Role, Workspace
-from apps.workspaces.tasks import invitation_mail
 from tests.conftest import member_make, person_make
+from tests.mails import mails_post
 
 
 def membership(user: User, workspace: Workspace) -> Membership:
@@ -85,7 +85,7 @@ def test_whoever_goes_takes_their_tokens_along(alice: User, bob: User, workspace
 @pytest.mark.django_db
 def test_an_invitation_is_sent_accepted_and_used_up(alice: User, workspace: Workspace) -> None:
     invited = inviting.member_invite(actor=membership(alice, workspace), email="Grace@Example.org", role=Role.EDITOR)
-    invitation_mail(invitation_id=str(invited.id), language="en")
+    mails_post()
     letter = mail.outbox[-1]
     assert letter.to == ["Grace@example.org"]
     token = invitation_link(invited).rstrip("/").rpartition("/")[2]

@@ -19,8 +19,8 @@ from apps.projects.services import project_create
 from apps.projects.sight import project_role
 from apps.workspaces import departures, erasure, forgetting, inviting, ownership, service_accounts, services
 from apps.workspaces.models import ApiToken, AuditEntry, Invitation, Membership, Role, Workspace
-from apps.workspaces.tasks import invitation_mail
 from tests.conftest import client_of, member_make, person_make
+from tests.mails import mails_post
 
 pytestmark = pytest.mark.django_db
 
@@ -48,7 +48,7 @@ def test_a_guest_is_invited_to_a_project_and_sees_only_that(
     project_create(workspace_id=workspace.id, name="Other", actor_id=owner.user_id)
     with scope(workspace.id):
         invited = inviting.member_invite(actor=owner, email="grace@example.org", role=Role.GUEST, project_id=project.id)
-    invitation_mail(invitation_id=str(invited.id), language="en")
+    mails_post()
     assert "as guest" in mail.outbox[0].body
     grace = person_make("grace")
     member = inviting.invitation_accept(invitation_id=invited.id, user=grace)

@@ -115,7 +115,7 @@ class Spending(TenantRow):
 
 
 class BudgetAlert(TenantModel):
-    """A percentage of a budget that was reached, once per period. The row comes first; who claims it sends the mail.
+    """A percentage of a budget that was reached, once per period. The row comes first; who claims it writes the mails.
 
     ``period_start`` is the first day of the period; for a budget without end its beginning of time, 1970-01-01.
     ``subject`` is the run, of a budget for each run.
@@ -130,7 +130,6 @@ class BudgetAlert(TenantModel):
     # A refusal: the limit was not reached, but what was asked for would have passed it.
     refused = models.BooleanField(default=False)
     claimed_at = models.DateTimeField(null=True)
-    sent_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [

@@ -11,7 +11,7 @@ import structlog
 from django.utils.translation import gettext as _
 
 from apps.generations import events
-from apps.generations.accounts import Account, account_choose
+from apps.generations.accounts import Account, accounts_choose
 from apps.generations.models import Generation, GenerationState
 from apps.providers.base import ProviderError
 from apps.providers.catalogue import MODELS, Model, Quote, inputs_fit, params_fit, quote
@@ -23,15 +23,20 @@ PASSING = frozenset({"rate_limited", "unavailable"})
 def fallback_take(generation: Generation, error: ProviderError, now: datetime) -> bool:
     """Prepare the call for the next model that is left; False when there is none, or this is no reason to change.
 
-    The price is the new model's; the hold was made for the dearest of them.
+    The price is the new model's; the hold was made for the dearest of them. Who was priced with a key of the
+    workspace's own, and has it no more, is not asked.
     """
     if error.sent or error.code not in PASSING or generation.cancel_requested_at:
         return False
     left = [MODELS[name] for name in generation.fallbacks if name in MODELS]
+    accounts = accounts_choose(
+        workspace_id=generation.workspace_id,
+        project_id=generation.project_id,
+        providers={model.provider for model in left},
+        promised=generation.own_providers,
+    )
     for place, model in enumerate(left):
-        account = account_choose(
-            workspace_id=generation.workspace_id, project_id=generation.project_id, provider=model.provider
-        )
+        account = accounts.get(model.provider)
         if account is not None:
             return _switch(generation, model, account, [other.id for other in left[place + 1 :]], error, now)
     return False

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from apps.common.heartbeat import heartbeat
 from apps.generations import events
-from apps.generations.accounts import account_of
+from apps.generations.accounts import account_to_send
 from apps.generations.adapters import InputMissing, submission_build
 from apps.generations.execution import timing
 from apps.generations.execution.answers import apply_job
@@ -98,7 +98,7 @@ def _post(generation: Generation, submission: Submission) -> None:
 
 
 def _provider(generation: Generation) -> Provider:
-    account = account_of(generation)
+    account = account_to_send(generation)
     if account == Credentials():
         vendor = vendor_title(generation.provider)
         detail = _("The key for %(vendor)s was removed. Add one under Settings, Providers.") % {"vendor": vendor}

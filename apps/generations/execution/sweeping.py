@@ -13,6 +13,7 @@ from apps.generations import events
 from apps.generations.execution import timing
 from apps.generations.execution.following import Next, following
 from apps.generations.execution.settlement import settle_without_charge
+from apps.generations.keys import keys_erase
 from apps.generations.models import LIVE, Generation, GenerationState
 
 STATE = GenerationState
@@ -20,7 +21,7 @@ BATCH = 200
 
 
 def sweep(now: datetime | None = None) -> list[Next]:
-    """End what was cancelled unsent, turn silent submissions ``unknown``, ask about those, expire what is late."""
+    """End what was cancelled unsent and what is late, ask about what is unclear, erase removed keys that are idle."""
     now = now or timezone.now()
     with unscoped("the sweeper serves every workspace"):
         late = list(Generation.objects.filter(state__in=LIVE, deadline_at__lt=now)[:BATCH])
@@ -35,6 +36,7 @@ def sweep(now: datetime | None = None) -> list[Next]:
         _ask(row, now)
     for row in unsent:
         settle_without_charge(row, STATE.CANCELLED, code="cancelled", now=now, only_from=(STATE.PREPARED,))
+    keys_erase()
     return [found for found in followed if found is not None]
 
 
