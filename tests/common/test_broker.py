@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
-from kombu import Connection
 
 from config.celery import app
 
@@ -17,14 +17,15 @@ def test_who_sends_goes_on_after_a_vain_try_to_connect_again() -> None:
         producer.publish({}, routing_key=name, retry=True)
         connection.collect()
         producer.publish({}, routing_key=name, retry=True, retry_policy={"max_retries": 1})
-        with connection.default_channel.conn_or_acquire() as client:
+        channel: Any = connection.default_channel
+        with channel.conn_or_acquire() as client:
             assert client.llen(name) == 2
             client.delete(name)
 
 
 def test_a_channel_without_a_connection_says_that_it_is_lost() -> None:
-    connection: Connection = app.connection_for_write()
-    channel = connection.channel()
+    connection = app.connection_for_write()
+    channel: Any = connection.channel()
     connection.release()
     with pytest.raises(connection.connection_errors), channel.conn_or_acquire():
         pass
