@@ -43,7 +43,7 @@ STARTING = (
 
 def run_get(run_id: UUID) -> Run:
     """The run, or 404."""
-    related = ("workflow", "actor", "graph", "parent__workflow")
+    related = ("workflow__project", "actor", "graph", "parent__workflow")
     run: Run | None = Run.objects.select_related(*related).filter(id=run_id).first()
     if run is None:
         raise Http404
@@ -116,7 +116,10 @@ def last_runs(request: MemberRequest) -> HttpResponse:
 @member_required(Role.GUEST)
 def run_detail(request: MemberRequest, run_id: UUID) -> HttpResponse:
     """One page that tells the whole story of a run."""
-    return render(request, "runs/run_detail.html", _context(request, run_get(run_id)))
+    run = run_get(run_id)
+    workflow = run.workflow
+    kept = workflow is not None and not (workflow.trashed_at or workflow.project.trashed_at)
+    return render(request, "runs/run_detail.html", {**_context(request, run), "workflow_kept": kept})
 
 
 @require_GET

@@ -288,6 +288,44 @@ def settings(browser: Browser, found: dict[str, str]) -> None:
         keep(page, name)
 
 
+def money(browser: Browser, found: dict[str, str]) -> None:
+    """A purchase from the pack to the ledger, then a plan; none without the stand-in for Stripe (docs/payments.md)."""
+    page = open_page(browser, "light", {"width": 1280, "height": 720})
+    page.goto(f"{SITE}/w/demo/billing/buy/")
+    if not page.locator("button[value=medium]:enabled").count():
+        return
+    keep(page, "buy")
+    page.click("button[value=medium]")
+    page.wait_for_selector("text=stands in for Stripe Checkout")
+    keep(page, "checkout")
+    page.get_by_role("button", name="Pay", exact=True).click()
+    page.wait_for_selector("text=credits were added")
+    page.wait_for_timeout(3000)
+    keep(page, "bought")
+    page.goto(f"{SITE}/w/demo/billing/plan/")
+    page.click("button[value=studio]")
+    page.get_by_role("button", name="Pay", exact=True).click()
+    page.wait_for_timeout(5000)
+    for name, path in {"bought-ledger": "", "plans": "plan/", "payments": "payments/"}.items():
+        page.set_viewport_size({"width": 1280, "height": 893 if name == "payments" else 720})
+        page.goto(f"{SITE}/w/demo/billing/{path}")
+        page.wait_for_load_state("networkidle")
+        keep(page, name)
+
+
+def builder(browser: Browser, found: dict[str, str]) -> None:
+    """A new dataset, and what fits so far of the pictures that somebody said yes to."""
+    with httpx.Client(base_url=f"{SITE}/api/v1", headers={"Authorization": f"Bearer {demo_token()}"}) as api:
+        for one in api.get("/generations?limit=6").json()["items"]:
+            api.put(f"/generations/{one['id']}/consent", json={"consent": True}).raise_for_status()
+    page = open_page(browser, "dark", DESKTOP)
+    page.goto(f"{SITE}/w/demo/datasets/new/")
+    page.fill("[name=name]", "Seascapes")
+    page.get_by_label("Image", exact=True).check()
+    page.wait_for_load_state("networkidle")
+    keep(page, "dataset-builder")
+
+
 PICTURES: dict[str, Callable[[Browser, dict[str, str]], None]] = {
     "landing": landing,
     "gallery": gallery,
@@ -297,6 +335,8 @@ PICTURES: dict[str, Callable[[Browser, dict[str, str]], None]] = {
     "timeline": timeline,
     "approval": approval,
     "settings": settings,
+    "builder": builder,
+    "money": money,
 }
 
 

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from apps.common.tenancy import scope
 from apps.projects.models import Workflow
-from apps.projects.services import workflow_document
+from apps.projects.services import workflow_document, workflow_trash
 from apps.runs import fragments
 from apps.runs.console import console_context, run_view
 from apps.runs.detail import settings_lines, step_of, value_view
@@ -174,6 +174,16 @@ class TestHead:
         assert "Dry run: nothing was sent or charged." in text
         assert "It would ask sandbox/image" in text
         assert run_view(run).counts.would == 1
+
+    def test_of_a_workflow_in_the_trash_it_asks_for_nothing_that_is_gone(
+        self, make_workflow: Make, alice_client: Client
+    ) -> None:
+        workflow = make_workflow(chain(1))
+        run = drive(workflow)
+        comments = reverse("projects:comment_list", args=["mill", workflow.id])
+        assert comments in page(alice_client, "run_detail", run.id)
+        workflow_trash(workflow=workflow)
+        assert comments not in page(alice_client, "run_detail", run.id)
 
     def test_spent_of_max_and_where_it_comes_from(self, make_workflow: Make, alice_client: Client) -> None:
         workflow = make_workflow(chain(2))
