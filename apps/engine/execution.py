@@ -103,15 +103,7 @@ class Execution:
         if step.inputs and not values and not mapped:
             # Optional or not: a node that hangs on the branch not taken does not run.
             return Skip(self._why_absent(step.inputs[0]))
-        if not mapped:
-            return Work((values,) * len(step.variants), False) if step.variants else Work((values,), False)
-        if step.variants:
-            raise NodeFailure(_("A list cannot be compared: connect one value."), code="list-of-variants")
-        lengths = {len(value) for value in mapped.values()}
-        if len(lengths) > 1:
-            raise NodeFailure(_("The lists at its inputs have different lengths."), code="unequal-lists")
-        rows = ({**values, **{name: column[i] for name, column in mapped.items()}} for i in range(lengths.pop()))
-        return Work(tuple(rows), True)
+        return _items(step, values, mapped)
 
     def _value(self, item: PlanInput) -> Any:
         found = []
@@ -238,6 +230,22 @@ _WORST = [
     StepState.CANCELLED,
     StepState.FAILED,
 ]
+
+
+def _items(step: PlanStep, values: Mapping[str, Any], mapped: Mapping[str, list[Any]]) -> Work:
+    """The inputs of each item: one, or one for each place in the lists of ``mapped``."""
+    if step.policy.pin is not None:
+        # What it gives is known as a whole, whatever arrives.
+        return Work(({**values, **mapped},), False)
+    if not mapped:
+        return Work((values,) * len(step.variants), False) if step.variants else Work((values,), False)
+    if step.variants:
+        raise NodeFailure(_("A list cannot be compared: connect one value."), code="list-of-variants")
+    lengths = {len(value) for value in mapped.values()}
+    if len(lengths) > 1:
+        raise NodeFailure(_("The lists at its inputs have different lengths."), code="unequal-lists")
+    rows = ({**values, **{name: column[i] for name, column in mapped.items()}} for i in range(lengths.pop()))
+    return Work(tuple(rows), True)
 
 
 def _unconnected(step: PlanStep, edited: Mapping[str, Any]) -> list[PlanInput]:

@@ -54,7 +54,7 @@ def follow(now: Drive, one: Try, row: StepRow) -> None:
         call = step.type.run(now.context(one, timezone.now()), one.inputs, one.params)
         assert isinstance(call, ProviderCall | ChildRun)
         _paid(now, one, call, late_at=row.wake_at)
-    elif now.cancelled or (now.execution.stopped and row.state is StepState.READY):
+    elif now.cancelled or (now.execution.stopped and row.state is not StepState.RUNNING):
         _leave(now, one, row)
     elif row.state is StepState.WAITING and row.wake_at is not None:
         place = Place(now.lease.run_id, step.position, one.item, one.attempt)
@@ -68,12 +68,13 @@ def follow(now: Drive, one: Try, row: StepRow) -> None:
 
 
 def _leave(now: Drive, one: Try, row: StepRow) -> None:
-    """End what is under way; in a run that has failed, what has only been queued."""
+    """End what is under way; in a run that has failed, what is only queued or waits: for nothing, from now on."""
     ended = _UNDER_WAY if now.cancelled else _UNDER_WAY[:1]
     if row.state is not StepState.WAITING and not _take_back(now, one.step, one.item, ended):
         now.busy = True  # it began or settled a moment ago, and wakes this run: the next pass has its outcome
         return
-    now.records.leave(now.execution, one.step, one.item, cancelled=now.cancelled, attempt=one.attempt)
+    begun = now.cancelled or row.state is StepState.WAITING
+    now.records.leave(now.execution, one.step, one.item, cancelled=begun, attempt=one.attempt)
 
 
 def _known(one: Try, **fields: Any) -> dict[str, Any]:
@@ -238,6 +239,7 @@ def _paid(now: Drive, one: Try, call: ProviderCall | ChildRun, *, late_at: datet
     cancelled = now.cancelled or late
     try:
         if isinstance(call, ChildRun):
+            cancelled = cancelled or (now.execution.stopped is not None and subruns.at_rest(now, one))
             outcome = subruns.ensure(now, one, call, cancelled=cancelled)
         else:
             ends = {"cancelled": cancelled, "stopped": now.execution.stopped is not None}

@@ -177,8 +177,10 @@ def _settle(step: Step, outputs: Mapping[str, Any]) -> None:
 def _over(step: Step) -> str:
     """Why a step that has asked is not waiting any more."""
     run: Run = Run.objects.only("cancel_requested_at", "finished_at").get(id=step.run_id)
-    if step.state == StepState.CANCELLED or run.cancel_requested_at is not None:
+    if run.cancel_requested_at is not None:
         return _("The run was cancelled, so this no longer needs an answer.")
+    if step.state == StepState.CANCELLED:
+        return _("The run has failed, so this no longer needs an answer.")
     if step.request and step.state in (StepState.WAITING, StepState.COMPLETED):
         return _("The time to answer has passed.")
     return _("This step is not waiting.")

@@ -26,7 +26,7 @@ from apps.engine.vary import WINNER, Choose, first_good, none_good, variant_plac
 from apps.runs.drive import Drive
 from apps.runs.fingerprints import content_of
 from apps.runs.models import Choice
-from apps.runs.records import CANCELLED, cancelled, error_of
+from apps.runs.records import CANCELLED, error_of
 from apps.runs.variants import votes_by_place
 from apps.runs.waits import Place, wait_rings
 
@@ -132,8 +132,8 @@ def follow(now: Drive, step: PlanStep) -> None:
     ended = execution.variants(step)
     if ended is None:
         return
-    if now.cancelled:
-        _end(now, step, StepState.CANCELLED, cancelled())
+    if now.cancelled or (row is not None and execution.stopped):
+        _end(now, step, StepState.CANCELLED, {"code": "cancelled", "message": execution.stopped})
     elif row is not None:
         _look(now, step, row.attempt)
     elif execution.stopped:

@@ -27,7 +27,7 @@ from apps.runs.adapters import PreviewContext
 from apps.runs.choices import left_out, pick
 from apps.runs.lease import PAST_SQL, past_read
 from apps.runs.reasons import is_reuse, reason_text
-from apps.runs.reuse import Past, Reuse
+from apps.runs.reuse import Found, Past, Reuse, Try
 
 # Of a variant that does not run, as another one was chosen.
 _LEFT_OUT: Mapping[str, Any] = {}
@@ -160,17 +160,14 @@ def _items(walk: _Walk, step: PlanStep, work: Work) -> StepPreview:
     reasons: list[str] = []
     would, price = None, Quote()
     known: list[Mapping[str, Any] | None] = []
-    for item, inputs in enumerate(work.items):
-        try:
-            inputs_check(inputs, step.type.inputs)
-            params = step_params(step, walk.variables, item)
-            result = walk.reuse.find(step, item, inputs, params)
-            outputs = result.outputs if result.outputs is not None else _instant(walk, step, inputs, params)
-            if outputs is None and step.variants and left_out(step, item, walk.execution.overrides):
-                known.append(_LEFT_OUT)
-                continue
-        except NodeFailure as failure:
-            return _unknown(walk, step, reason=str(failure))
+    try:
+        looked = _looked(walk, step, work)
+    except NodeFailure as failure:
+        return _unknown(walk, step, reason=str(failure))
+    for (item, inputs, params), result, outputs in looked:
+        if outputs is None and step.variants and left_out(step, item, walk.execution.overrides):
+            known.append(_LEFT_OUT)
+            continue
         reasons.append(result.reason)
         if result.outputs is None:
             would = would or (step.type.would(inputs, params) if step.type.would else None)
@@ -190,6 +187,22 @@ def _items(walk: _Walk, step: PlanStep, work: Work) -> StepPreview:
     per_item = step.type.per_item and price.high > 0
     told = (reason_text(first), would, per_item, price.own)
     return StepPreview(step.node, price.low, price.high, False, effect, Action.RUN, *told)
+
+
+def _looked(walk: _Walk, step: PlanStep, work: Work) -> list[tuple[Try, Found, Mapping[str, Any] | None]]:
+    """Each item with its parameters, what there is to reuse for it, and its outputs as far as they are known."""
+    tries: list[Try] = []
+    for item, inputs in enumerate(work.items):
+        inputs_check(inputs, step.type.inputs)
+        tries.append((item, inputs, step_params(step, walk.variables, item)))
+    if len(tries) > 1:
+        walk.reuse.look_ahead(step, tries)
+    looked = []
+    for one in tries:
+        found = walk.reuse.find(step, *one)
+        outputs = found.outputs if found.outputs is not None else _instant(walk, step, *one[1:])
+        looked.append((one, found, outputs))
+    return looked
 
 
 def _settled(walk: _Walk, step: PlanStep, known: list[Mapping[str, Any] | None]) -> bool:

@@ -8,7 +8,7 @@ than a question to the database, so the last one is asked only for steps that ar
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from apps.assets.models import Asset
 from apps.common.jsons import json_read
@@ -65,6 +66,10 @@ class Earlier(NamedTuple):
         return self.state in STEP_EMITTED and self.outputs is not None
 
 
+# The outputs that an entry points at, and when they were made.
+Entry = tuple[Mapping[str, Any] | None, datetime | None]
+# An item with its inputs and parameters.
+Try = tuple[int, Mapping[str, Any], Mapping[str, Any]]
 # Outputs of steps that ran inside drivers of this process, and when they were made; sizes in bytes.
 MEMORY: Memory[str, tuple[Mapping[str, Any], datetime]] = Memory(entries=20_000, size=32 * 1024 * 1024)
 # Steps by node and item of finished runs that this process drove or read: they never change again. Sizes in characters
@@ -92,20 +97,46 @@ class Past:
     cleared: Sequence[tuple[str, datetime]]
 
 
+class Ahead(NamedTuple):
+    """What was asked for the items of a node at once: their fingerprints, entries, and whether files are there."""
+
+    node: str = ""
+    keys: Mapping[int, str] = {}
+    entries: Mapping[str, Entry | None] = {}
+    files: Mapping[str, bool] = {}
+
+
 class Reuse:
     """What one run may reuse."""
 
     def __init__(self, past: Past, variables: Mapping[str, Any]) -> None:
         self.past, self.variables = past, variables
+        self._ahead = Ahead()
+
+    def look_ahead(self, step: PlanStep, tries: Sequence[Try]) -> None:
+        """Ask in two statements what :meth:`find` would ask for each of these items; nothing counts as used by it."""
+        before = {item: self._previous.get((step.node, item)) for item, _inputs, _params in tries}
+        keys = {
+            item: self._key(step, before[item], inputs, work_params(step, params, self.variables))
+            for item, inputs, params in tries
+        }
+        worth = [key for item, key in keys.items() if self._worth_asking(step, before[item])]
+        entries = _entries_read(self.past.workspace_id, worth)
+        kept = (self._source.get((step.node, item)) for item in keys)
+        outputs = [earlier.outputs for earlier in (*before.values(), *kept) if earlier is not None]
+        files = set(asset_ids([*outputs, *(entry[0] for entry in entries.values() if entry)]))
+        live = set(map(str, _files_live(files).values_list("id", flat=True))) if files else set()
+        self._ahead = Ahead(step.node, keys, entries, {each: each.lower() in live for each in files})
 
     def find(self, step: PlanStep, item: int, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> Found:
         """The outputs of the same work done before, or the reason why it must be done."""
         before = self._previous.get((step.node, item))
         params = work_params(step, params, self.variables)
-        key = _key_again(step, inputs, before) or fingerprint(self.past.workspace_id, step, inputs, params)
+        known = self._ahead.keys.get(item) if self._ahead.node == step.node else None
+        key = known or self._key(step, before, inputs, params)
         forced = self.past.from_node in (step.node, EVERY_NODE)
         kept = None if forced else self._source.get((step.node, item))
-        if kept and kept.key == key and kept.emitted and assets_live(kept.outputs):
+        if kept and kept.key == key and kept.emitted and self._live(kept.outputs):
             return Found(key, kept.outputs, f"kept {self.past.from_run_id}")
         if step.type.effect not in (Effect.PURE, Effect.PAID):
             return Found(key, None, "effect" if step.type.effect is Effect.WRITE else "")
@@ -125,23 +156,34 @@ class Reuse:
     def _known(self, step: PlanStep, before: Earlier | None, key: str) -> tuple[Mapping[str, Any] | None, str]:
         """Outputs made with this fingerprint; else the reason, where it is not that the work differs."""
         asked, same = False, before is not None and before.key == key
-        found: tuple[Mapping[str, Any] | None, datetime | None] | None = None
+        found: Entry | None = None
         if before is not None and same and before.emitted:
             found = before.outputs, before.settled_at
         elif step.type.lane is Lane.INLINE and step.type.effect is Effect.PURE:
             found = self._remembered(key)
         if found is None and self._worth_asking(step, before):
-            found, asked = _entry_use(self.past.workspace_id, key), True
+            found, asked = self._entry(key), True
         # What this run itself has made does not count: two equal nodes of one graph both run.
         if found is None or found[0] is None or (found[1] and found[1] > self.past.created_at):
             return None, _why_same(before) if same and before else ""
         if found[1] is not None and found[1] <= self._cleared_at(step.node):
             return None, "cleared"
-        if not assets_live(found[0]):
+        if not self._live(found[0]):
             return None, "gone"
-        if not asked and step.type.lane is not Lane.INLINE:
+        if not asked and key not in self._ahead.entries and step.type.lane is not Lane.INLINE:
             _entry_touch(self.past.workspace_id, key)
         return found[0], ""
+
+    def _key(self, step: PlanStep, before: Earlier | None, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> str:
+        return _key_again(step, inputs, before) or fingerprint(self.past.workspace_id, step, inputs, params)
+
+    def _entry(self, key: str) -> Entry | None:
+        return self._ahead.entries[key] if key in self._ahead.entries else _entry_use(self.past.workspace_id, key)
+
+    def _live(self, outputs: Any) -> bool:
+        ids = set(asset_ids(outputs))  # most have none
+        known = self._ahead.files
+        return all(known[each] for each in ids) if ids <= known.keys() else assets_live(outputs)
 
     def _remembered(self, key: str) -> tuple[Mapping[str, Any], datetime] | None:
         """What a driver of this process made before this run began."""
@@ -253,7 +295,27 @@ def _earlier(row: tuple[Any, ...]) -> Earlier:
     return Earlier(*[*row[:6], inputs, outputs, *row[8:]])
 
 
-def _entry_use(workspace_id: UUID, key: str) -> tuple[Mapping[str, Any] | None, datetime | None] | None:
+def _entries_read(workspace_id: UUID, keys: Sequence[str]) -> dict[str, Entry | None]:
+    """The entries with these fingerprints, None where there is none."""
+    found: dict[str, Entry | None] = dict.fromkeys(keys)
+    if not keys:
+        return found
+    with prepared() as cursor:
+        cursor.execute(
+            """
+            SELECT encode(entry.key, 'hex'), step.outputs::text, step.finished_at
+            FROM unnest(%s::text[]) AS asked (key)
+            JOIN runs_cacheentry AS entry ON entry.workspace_id = %s AND entry.key = decode(asked.key, 'hex')
+            JOIN runs_step AS step ON step.run_id = entry.run_id AND step.position = entry.position
+                AND step.item = entry.item
+            """,
+            [list(found), workspace_id],
+        )
+        rows = cursor.fetchall()
+    return {**found, **{key: (json_read(outputs), at) for key, outputs, at in rows if outputs}}
+
+
+def _entry_use(workspace_id: UUID, key: str) -> Entry | None:
     """The outputs that an entry points at and when they were made; the entry counts as used now."""
     with prepared() as cursor:
         cursor.execute(
@@ -295,7 +357,13 @@ def entry_keep(*, workspace_id: UUID, key: str, run_id: UUID, position: int, ite
 def assets_live(outputs: Any) -> bool:
     """Whether every file in the outputs is still there."""
     ids = set(asset_ids(outputs))  # most have none
-    return not ids or Asset.objects.filter(id__in=ids, trashed_at=None, state="ready").count() == len(ids)
+    return not ids or _files_live(ids).count() == len(ids)
+
+
+def _files_live(ids: Collection[str]) -> QuerySet[Asset]:
+    """Those of these files that are there."""
+    found: QuerySet[Asset] = Asset.objects.filter(id__in=ids, trashed_at=None, state="ready")
+    return found
 
 
 def entries_evict() -> int:

@@ -58,7 +58,7 @@ def ensure(now: Drive, one: Try, call: ChildRun, *, cancelled: bool) -> Outcome 
 
 def at_rest(now: Drive, one: Try) -> bool:
     """Whether the attempt is a run that only waits: then its parent need not be looked at until it ends."""
-    child = (now.children or {}).get((one.step.position, one.item, one.attempt))
+    child = _children(now).get((one.step.position, one.item, one.attempt))
     return child is not None and child.state is RunState.WAITING and not child.cancelling
 
 

@@ -132,3 +132,13 @@ def test_null_at_one_item_fails_that_item_alone(make_workflow: Make) -> None:
     assert Step.objects.get(run=run, node="all").outputs == {"value": [["a"], ["none"], ["c"]]}
     failed = Step.objects.get(run=run, node="each", item=1)
     assert (failed.state, failed.error["message"]) == ("failed", "Text takes text, but got nothing.")
+
+
+def test_a_pinned_node_gives_its_values_once_whatever_arrives(make_workflow: Make) -> None:
+    run = services.run_start(workflow=make_workflow(mapped(**{"$pin": {"value": ["x", "y"]}})), actor_id=None)
+    advance(run.id)
+    run.refresh_from_db()
+    assert run.state == "completed"
+    pinned = Step.objects.get(run=run, node="each")
+    assert (pinned.state, pinned.inputs, pinned.outputs) == ("cached", {"each": ["a", "b", "c"]}, {"value": ["x", "y"]})
+    assert Step.objects.get(run=run, node="all").outputs == {"text": '["x", "y"]'}

@@ -8,8 +8,10 @@ from uuid import uuid4
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from apps.accounts.models import User
+from apps.assets.models import Asset, Blob
 from apps.billing.services import balance_get
 from apps.common.tenancy import scope
 from apps.generations.keys import key_revoke, key_set
@@ -18,11 +20,12 @@ from apps.projects.models import Workflow
 from apps.projects.services import project_create, workflow_create
 from apps.runs import services
 from apps.runs.driver import advance
-from apps.runs.models import Run, Step
+from apps.runs.models import CacheEntry, Run, Step
 from apps.runs.services import Part
 from apps.workspaces.models import Workspace
 from tests.runs.calls import post
 from tests.runs.graphs import chain, graph, image, node
+from tests.runs.lanes import take_all
 from tests.runs.nesting import given, gives, publish, use
 
 Make = Callable[[dict[str, Any]], Workflow]
@@ -281,3 +284,40 @@ def test_a_key_removed_after_the_price_was_told_is_never_replaced_by_credits(mak
     (sentence,) = said
     assert sentence.startswith("Your key for Sandbox was removed after this was priced with it. Nothing was sent or")
     assert balance_get(workspace_id=workspace_id) == before
+
+
+def works(split: str) -> dict[str, Any]:
+    """Heavy work on each of six texts."""
+    words, each = node("words", "input.text", text="\n".join("abcdef")), node("each", "test.work")
+    return graph(
+        [words, node(split, "flow.split"), each], ("words", "text", split, "text"), (split, "texts", "each", "each")
+    )
+
+
+@pytest.mark.usefixtures("inside")
+def test_a_long_list_is_asked_about_at_once(
+    workspace: Workspace, make_workflow: Make, django_assert_max_num_queries: Any
+) -> None:
+    workflow, other = make_workflow(works("split")), make_workflow(works("other"))
+
+    def look(flow: Workflow) -> tuple[str, str]:
+        with django_assert_max_num_queries(9):
+            step = services.estimate(workflow=flow).steps[-1]
+        return step.action.value, step.reason
+
+    assert look(workflow) == ("run", "First run of this node")
+    run = run_of(workflow)
+    assert take_all() == 6
+    blob = Blob.objects.create(workspace_id=workspace.id, sha256="0" * 64, size=1, kind="image", key="k")
+    own = {"workspace_id": workspace.id, "blob": blob, "kind": "image", "source": "node", "size": 1, "state": "ready"}
+    for item in range(6):
+        picture = Asset.objects.create(filename="a.png", **own)
+        made = {"value": {"$asset": str(picture.id), "kind": "image"}}
+        Step.objects.filter(run=run, node="each", item=item).update(outputs=made)
+    CacheEntry.objects.update(used_at=run.created_at)
+    reused = ("reuse", "Reused: nothing has changed")
+    assert (look(workflow), look(other)) == (reused, reused)
+    assert set(CacheEntry.objects.values_list("used_at", flat=True)) == {run.created_at}, "to look is not to use"
+    Asset.objects.filter(id=picture.id).update(trashed_at=timezone.now())
+    gone = ("run", "A file of the earlier result is gone")
+    assert (look(workflow), look(other)) == (gone, gone)

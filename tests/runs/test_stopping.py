@@ -22,6 +22,7 @@ from tests.runs.asking import start
 from tests.runs.comparing import LENGTHS, Compare, Finish, Vendors
 from tests.runs.graphs import graph, node
 from tests.runs.lanes import take, take_all
+from tests.runs.nesting import given, gives, publish, use
 from tests.vendors.life import live
 
 pytestmark = pytest.mark.usefixtures("inside")
@@ -125,3 +126,31 @@ def test_a_failure_is_known_to_steps_before_it_in_the_plan(make_workflow: Make) 
     Step.objects.filter(run=run, node="slow").update(wake_at=past)
     assert take()
     assert (states(run, "slow"), states(run, "bad"), ended(run)) == (["skipped"], ["failed"], "failed")
+
+
+@pytest.mark.parametrize("waiting", ["flow.wait", "flow.approval"])
+def test_a_failed_run_waits_for_nothing(make_workflow: Make, waiting: str) -> None:
+    params = {"seconds": 86_400} if waiting == "flow.wait" else {}
+    words, wait = node("words", "input.text", text="a"), node("wait", waiting, **params)
+    document = graph([words, wait, node("bad", "test.work", fail_times=9)], ("words", "text", "wait", "value"))
+    run = start(make_workflow(document))
+    assert (states(run, "wait"), ended(run)) == (["waiting"], "running")
+    assert take()
+    assert (states(run, "wait"), ended(run)) == (["cancelled"], "failed")
+    assert Step.objects.get(run=run, node="wait").error == {"code": "cancelled", "message": "Work failed."}
+
+
+def test_a_failed_run_does_not_wait_for_an_answer_inside(make_workflow: Make) -> None:
+    inner = [given(), node("ask", "flow.approval"), gives()]
+    sub = make_workflow(graph(inner, ("in-text", "value", "ask", "value"), ("ask", "approved", "out-text", "value")))
+    publish(sub)
+    words, bad = node("words", "input.text", text="a"), node("bad", "test.work", fail_times=9)
+    run = start(make_workflow(graph([words, use(sub, "sub"), bad], ("words", "text", "sub", "text"))))
+    child = Run.objects.get(parent_id=run.id)
+    advance(child.id)
+    assert ended(child) == "waiting"
+    assert take()
+    for _turn in range(2):
+        advance(child.id)
+        advance(run.id)
+    assert (ended(child), ended(run)) == ("cancelled", "failed")
