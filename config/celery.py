@@ -44,7 +44,10 @@ app.conf.update(
     task_retry_on_worker_lost=True,
     task_ignore_result=True,
     task_default_queue="control",
-    task_queues=[Queue(name) for name in ("control", "starts", "io", "work", "io-steps", "io-submits", "work-steps")],
+    task_queues=[
+        Queue(name)
+        for name in ("control", "starts", "io", "work", "io-steps", "io-submits", "io-exports", "work-steps")
+    ],
     task_soft_time_limit=270,
     task_time_limit=300,
     task_serializer="json",
@@ -78,11 +81,11 @@ def _before_fork(sender: Any, **_: object) -> None:
     if "work" in sender.app.amqp.queues.consume_from:
         for module in _DECODERS:
             import_module(module)
-    from apps.generations.catalogue_store import catalogue_unread
+    from apps.generations.catalogue_store import CATALOGUE
     from apps.workspaces.switches import SWITCHES
 
     # Not read here: children would inherit the pool of connections of this process, which does not survive the fork.
-    catalogue_unread()
+    CATALOGUE.unread()
     SWITCHES.unread()
     # What is loaded by now stays. Nothing is won by looking at it again, and in a child of `work` the collector's marks
     # would copy the pages that it shares.

@@ -12,7 +12,7 @@ from django.db import connection
 from django.http import HttpRequest, JsonResponse
 
 from apps.console.banners import ANNOUNCEMENTS
-from apps.generations.catalogue_store import catalogue_first
+from apps.generations.catalogue_store import CATALOGUE
 from apps.workspaces.switches import SWITCHES
 from config.celery import app
 
@@ -29,7 +29,7 @@ def _database() -> None:
         cursor.execute("SELECT 1")
     # Whoever brings traffic here asks first whether we are ready: then what the staff keep (models, switches,
     # announcements) is known before it comes.
-    catalogue_first()
+    CATALOGUE.first()
     SWITCHES.first()
     ANNOUNCEMENTS.first()
 

@@ -207,7 +207,6 @@ GROUPS = {"workspace": "workspace id", "billing": "workspace id", "workflow": "w
 GROUP_FUNCTIONS = {"access_group(user_id)"}
 CACHE_KEYS = {
     "generations.health": "how vendors do, of no workspace",
-    "STAMP": "the catalogue's version",
     "BEAT_KEY": "when the scheduler was last alive",
     "f'stamped.{self.name}": "the version of a table of the whole site",
 }

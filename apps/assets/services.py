@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path, PurePath
 from typing import Any, cast
 from urllib.parse import quote
@@ -231,10 +231,7 @@ def asset_store(
     measured = plain if accepted is OPAQUE else measure(path, accepted)
     sha256, size = storage.file_digest(path), path.stat().st_size
 
-    def put(key: str) -> None:
-        storage.object_put(path, key, measured.content_type)
-
-    with scope(workspace_id), intake.blob_keep(workspace_id, sha256, size, measured, put) as blob:
+    with scope(workspace_id), intake.blob_keep(workspace_id, sha256, size, measured, _put(path, measured)) as blob:
         asset = Asset.objects.create(
             workspace_id=workspace_id,
             blob=blob,
@@ -252,6 +249,10 @@ def asset_store(
         _preview_later(blob)
         intake.announce_ready(workspace_id, asset.id)
     return cast(Asset, asset)
+
+
+def _put(path: Path, measured: Measured) -> Callable[[str], None]:
+    return partial(storage.object_put, path, content_type=measured.content_type)
 
 
 def asset_get(*, workspace_id: UUID, asset_id: UUID) -> Asset:

@@ -285,8 +285,10 @@ def _check_target(workspace_id: UUID, scope: str, target_id: UUID | None, period
         raise BudgetInvalid(
             "period", _("There is no such period: choose %(periods)s.") % {"periods": _or(BudgetPeriod)}
         )
+    if scope in TARGETED and target_id is None:
+        raise BudgetInvalid("target", _("Say whose budget it is: choose one as the target, by its id."))
     if scope in TARGETED and target_id not in subject_choices(workspace_id, scope):
-        raise BudgetInvalid("target", _("There is no such thing in this workspace."))
+        raise BudgetInvalid("target", _("The target is not in this workspace. Choose one that is."))
     if scope not in TARGETED and target_id is not None:
         raise BudgetInvalid("target", _("A budget of this scope has no target. Leave it out."))
     if scope == BudgetScope.RUN and period != BudgetPeriod.TOTAL:

@@ -1,7 +1,7 @@
 """Tasks with their lane: ``control`` (short, always fast), ``io`` (waits for others), ``work`` (needs a processor).
 
-``starts``, ``io-steps``, ``io-submits`` and ``work-steps`` are further queues of the same workers, which take from
-them in turn.
+``starts``, ``io-steps``, ``io-submits``, ``io-exports`` and ``work-steps`` are further queues of the same workers,
+which take from them in turn.
 Their messages say only "there is something to do"; what, is looked up in PostgreSQL, so a few of them are enough for
 any number of steps or runs.
 """
@@ -25,7 +25,7 @@ from apps.common.live import publisher
 
 log = structlog.get_logger(__name__)
 P = ParamSpec("P")
-Lane = Literal["control", "starts", "io", "work", "io-steps", "io-submits", "work-steps"]
+Lane = Literal["control", "starts", "io", "work", "io-steps", "io-submits", "io-exports", "work-steps"]
 # So many messages of one queue of steps (or of runs) may wait for a free place. Each that is begun sends another if
 # there is more to do, so that a few fill any number of places.
 MESSAGES_WAITING = 4

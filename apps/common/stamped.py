@@ -61,7 +61,7 @@ class Stamped:
         finally:
             self._lock.release()
 
-    def changed(self) -> None:
+    def changed(self, **_: Any) -> None:
         """Tell every process that a row was written, once that is committed; this one reads it at once."""
         transaction.on_commit(self._tell)
 

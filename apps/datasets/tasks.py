@@ -48,13 +48,14 @@ def version_fix(*, workspace_id: str, version_id: str, **_: object) -> None:
     freezing.version_fix(workspace_id=UUID(workspace_id), version_id=UUID(version_id))
 
 
-@lane_task("work")
+@lane_task("io-exports")
 def export_make(*, workspace_id: str, export_id: str, **_: object) -> None:
     """Make an export, or some of its files."""
     from apps.datasets.execution import exporting
 
-    if exporting.export_make(workspace_id=UUID(workspace_id), export_id=UUID(export_id)):
-        export_make.delay(workspace_id=workspace_id, export_id=export_id)
+    pause = exporting.export_turn(workspace_id=UUID(workspace_id), export_id=UUID(export_id))
+    if pause is not None:
+        export_make.apply_async(kwargs={"workspace_id": workspace_id, "export_id": export_id}, countdown=pause)
 
 
 @lane_task("io")

@@ -30,7 +30,7 @@ class GenerationsConfig(AppConfig):
         from django.db.models.signals import post_delete, post_save
 
         from apps.generations import receivers  # noqa: F401
-        from apps.generations.catalogue_store import catalogue_changed, catalogue_sync
+        from apps.generations.catalogue_store import CATALOGUE
         from apps.generations.models import CatalogueEntry
         from apps.providers.registry import provider_register
         from apps.workspaces import sight
@@ -38,10 +38,10 @@ class GenerationsConfig(AppConfig):
         sight.project_finders["generation_id"] = _project_of
         for name, path in ADAPTERS.items():
             provider_register(name, partial(_adapter, path))
-        request_started.connect(catalogue_sync, dispatch_uid="generations.catalogue")
-        task_prerun.connect(catalogue_sync, dispatch_uid="generations.catalogue")
+        for moment in (request_started, task_prerun):
+            moment.connect(CATALOGUE.sync, dispatch_uid="generations.catalogue")
         for changed in (post_save, post_delete):
-            changed.connect(catalogue_changed, sender=CatalogueEntry, dispatch_uid="generations.catalogue")
+            changed.connect(CATALOGUE.changed, sender=CatalogueEntry, dispatch_uid="generations.catalogue")
 
 
 def _project_of(generation_id: UUID) -> UUID | None:

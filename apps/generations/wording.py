@@ -19,7 +19,8 @@ SENTENCES: dict[str, Promise] = {
         "%(provider)s withheld the result because of its content rules. Change the prompt or the input and try again."
     ),
     "rate_limited": gettext_lazy(
-        "%(provider)s takes no more jobs at the moment, and several tries did not help. Run it again in a few minutes."
+        "%(provider)s takes no more jobs at the moment, and waiting did not help. Run it again later, or give the node "
+        "another model to ask instead."
     ),
     "unavailable": gettext_lazy(
         "%(provider)s could not be reached, so nothing was sent. Run it again in a few minutes."

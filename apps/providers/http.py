@@ -147,7 +147,7 @@ class Vendor:
         if answer.is_success:
             return
         code, message = self._refusal(answer) or (self._code(answer), self._says(answer))
-        if answer.status_code == 429 or code == "rate_limited":
+        if code == "rate_limited" or (answer.status_code == 429 and code != "auth"):
             raise ProviderError("rate_limited", message, retry_after_s=retry_after_s(answer))
         if answer.status_code >= 500 or answer.is_redirect:
             raise ProviderError("unavailable", message, retry_after_s=retry_after_s(answer))

@@ -31,6 +31,8 @@ ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"
 POLICY = frozenset(
     {"moderation_blocked", "content_policy_violation", "image_content_policy_violation", "bio_policy", "cyber_policy"}
 )
+# The account has no money left. Told as 429, though no waiting helps.
+EMPTY = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
 # Errors of a job that pass by themselves.
 PASSING = frozenset({"server_error", "rate_limit_exceeded", "vector_store_timeout"})
 AUDIO = {"mp3": "audio/mpeg", "opus": "audio/ogg", "flac": "audio/flac", "wav": "audio/wav"}
@@ -280,6 +282,8 @@ def _refusal(answer: httpx.Response) -> tuple[ErrorCode, str] | None:
         said = str(error["message"])[:TOLD_MAX]
     except (ValueError, KeyError, TypeError):
         return None
+    if error.get("code") in EMPTY:
+        return "auth", said
     return ("content_policy" if error.get("code") in POLICY else code), said
 
 

@@ -15,6 +15,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
@@ -76,6 +77,9 @@ def access_poke(*user_ids: UUID) -> None:
         poke(access_group(user_id), access="changed")
 
 
+CLOSING = gettext_lazy(
+    "This workspace is being deleted, so nothing in it can be changed. An owner can restore it on any of its pages."
+)
 View = Callable[Concatenate[Any, P], HttpResponseBase]
 
 
@@ -114,7 +118,7 @@ def member_required(
             with scope(membership.workspace_id, reader):
                 request.role = role_at(reader, kwargs)
                 if not request.role.includes(role):
-                    raise PermissionDenied
+                    raise PermissionDenied(CLOSING if reader.looks_only else "")
                 request.workspace = membership.workspace
                 request.membership = membership
                 return view(request, *args, **kwargs)

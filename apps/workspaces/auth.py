@@ -19,7 +19,7 @@ from apps.accounts.models import User
 from apps.common.problems import Problem, not_found
 from apps.common.statements import prepared, row_partial
 from apps.common.tenancy import scope, scope_enter
-from apps.workspaces.access import ApiRequest, membership_get
+from apps.workspaces.access import CLOSING, ApiRequest, membership_get
 from apps.workspaces.limits import More, address_limit, request_limit
 from apps.workspaces.models import ApiToken, Membership, Role, TokenScope, Workspace
 from apps.workspaces.sight import MemberReader, role_at, role_in
@@ -195,7 +195,7 @@ def api_auth(
         elif is_impersonated(request):
             request.scopes &= API_SCOPES
         if needed not in request.scopes or (reader.role is Role.GUEST and not guests):
-            raise forbidden(needed)
+            raise Problem("closing", 403, _("Not allowed"), str(CLOSING)) if reader.looks_only else forbidden(needed)
         return True
 
     authenticate.scope = needed  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.common.tenancy import unscoped
 from apps.workspaces.audit import person_forget
-from apps.workspaces.models import ApiToken, Membership, Role, Workspace
+from apps.workspaces.models import ApiToken, Mail, Membership, Role, Workspace
 from apps.workspaces.signals import member_leaving
 
 
@@ -45,8 +45,9 @@ def person_erase(user_id: UUID) -> bool:
     for membership in Membership.objects.filter(user_id=user_id):
         member_leaving.send(sender=Membership, membership=membership)
     Membership.objects.filter(user_id=user_id).delete()
-    with unscoped("a person's tokens, wherever they are"):
+    with unscoped("a person's tokens and mails, wherever they are"):
         ApiToken.objects.filter(created_by_id=user_id, revoked_at=None).update(revoked_at=timezone.now())
+        Mail.objects.filter(address__iexact=user.email).delete()
     EmailAddress.objects.filter(user_id=user_id).delete()
     person_forget(user_id=user_id, email=user.email)
     user.set_unusable_password()

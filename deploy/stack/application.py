@@ -21,7 +21,7 @@ LANES = {
     "work": ("--pool=prefork", "--concurrency=2"),
 }
 # A worker takes from its queues in turn, so neither steps nor what is no step can keep the other waiting.
-QUEUES = {"control": "control,starts", "io": "io,io-steps,io-submits", "work": "work,work-steps"}
+QUEUES = {"control": "control,starts", "io": "io,io-steps,io-submits,io-exports", "work": "work,work-steps"}
 
 
 def application_programs(layout: Layout) -> dict[str, Program]:

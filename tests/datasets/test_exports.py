@@ -22,7 +22,7 @@ from apps.accounts.models import User
 from apps.assets import storage
 from apps.assets.services import asset_store, asset_trash
 from apps.common.tenancy import scope
-from apps.datasets import services
+from apps.datasets import services, tasks
 from apps.datasets.execution import exporting, parts
 from apps.datasets.execution.sweeping import export_prefix, exports_clear, exports_left
 from apps.datasets.execution.tables import SCHEMA
@@ -303,3 +303,17 @@ def test_a_failed_one_has_no_files(agreed: Workspace, made: Made, freeze: Freeze
     made(state="failed", assets=[], error_code="content_policy")
     (row,) = rows_of(work(begin(freeze(states=("failed",)))), tmp_path)
     assert (row["state"], row["error_code"], row["outputs"]) == ("failed", "content_policy", [])
+
+
+def test_exports_take_turns_in_one_process_and_wait_for_no_heavy_step(
+    agreed: Workspace, made: Made, freeze: Freeze
+) -> None:
+    assert (tasks.export_make.queue, tasks.video_measure.queue) == ("io-exports", "work")  # type: ignore[attr-defined]
+    made()
+    export = begin(freeze())
+    ids = {"workspace_id": agreed.id, "export_id": export.id}
+    with exporting._making:
+        assert exporting.export_turn(**ids) == exporting.LATER_S
+        assert Export.objects.for_workspace(agreed.id).get().state == ExportState.QUEUED
+    assert exporting.export_turn(**ids) is None
+    assert Export.objects.for_workspace(agreed.id).get().state == ExportState.READY

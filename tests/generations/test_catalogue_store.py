@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from apps.console.forms import CatalogueEntryForm
-from apps.generations import catalogue_store
-from apps.generations.catalogue_store import catalogue_load, catalogue_sync
+from apps.generations.catalogue_store import CATALOGUE
 from apps.generations.models import CatalogueEntry
 from apps.providers.catalogue import MODELS, models_replace
 from tests.generations.test_keys import ENTRY
@@ -29,40 +28,40 @@ def entry(**changes: Any) -> dict[str, Any]:
 
 def test_a_new_version_counts_within_moments() -> None:
     CatalogueEntry.objects.create(**entry())
-    catalogue_load()
+    CATALOGUE.load()
     assert MODELS[ENTRY["id"]].version == 1
     CatalogueEntry.objects.create(**{**entry(version=2, title="Second"), "version": 2})
-    catalogue_load()
+    CATALOGUE.load()
     assert (MODELS[ENTRY["id"]].version, MODELS[ENTRY["id"]].title) == (2, "Second")
     CatalogueEntry.objects.filter(version=2).update(active=False)
-    catalogue_load()
+    CATALOGUE.load()
     assert MODELS[ENTRY["id"]].version == 1
 
 
 def test_every_process_hears_of_a_change(
     monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Callable[..., Any]
 ) -> None:
-    monkeypatch.setattr(catalogue_store, "EVERY_S", 0)
-    catalogue_sync()
+    monkeypatch.setattr(CATALOGUE, "_every_s", 0)
+    CATALOGUE.sync()
     with django_capture_on_commit_callbacks(execute=True):
         CatalogueEntry.objects.create(**entry())
-    catalogue_sync()
+    CATALOGUE.sync()
     assert ENTRY["id"] in MODELS
     with django_capture_on_commit_callbacks(execute=True):
         CatalogueEntry.objects.all().get().delete()
-    catalogue_sync()
+    CATALOGUE.sync()
     assert ENTRY["id"] not in MODELS
 
 
 def test_without_entries_the_products_own_stay() -> None:
-    catalogue_load()
+    CATALOGUE.load()
     assert "sandbox/image" in MODELS
     assert ENTRY["id"] not in MODELS
 
 
 def test_a_broken_entry_changes_nothing() -> None:
     CatalogueEntry.objects.create(**entry(kind="hologram"))
-    catalogue_load()
+    CATALOGUE.load()
     assert ENTRY["id"] not in MODELS
     assert "sandbox/image" in MODELS
 

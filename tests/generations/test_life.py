@@ -102,14 +102,36 @@ def test_vendor_failure_is_not_charged(start: Start, vendor: Vendor, rich: Works
     assert "the card caught fire." in row.error
 
 
-def test_busy_vendor_is_tried_again_and_then_given_up(start: Start, vendor: Vendor, rich: Workspace) -> None:
+def test_a_busy_vendor_is_waited_for_and_then_given_up(start: Start, vendor: Vendor, rich: Workspace) -> None:
     vendor.fault = "busy"
     row = start()
-    for count in range(1, timing.SUBMIT_TRIES):
+    for _try in range(timing.SUBMIT_TRIES + 2):
         send(row)
-        assert (row.state, row.tries) == (STATE.PREPARED, count)
-        assert row.poll_after > timezone.now()
+        assert (row.state, row.tries, row.error) == (STATE.PREPARED, 0, "")
+    assert row.progress_message.startswith("Sandbox is busy. It is asked again in ")
+    long_ago = timezone.now() - timing.BUSY_LIMIT
+    Generation.objects.for_workspace(rich.id).filter(id=row.id).update(busy_since=long_ago)
     send(row)
+    assert (row.state, row.error_code, money(rich)) == (STATE.FAILED, "rate_limited", (0, 0))
+
+
+def test_a_busy_vendor_says_when_to_come_back(start: Start, vendor: Vendor, rich: Workspace) -> None:
+    vendor.fault, vendor.retry_after = "busy", 300.0
+    row = start()
+    found = submit(workspace_id=rich.id, generation_id=row.id)
+    row.refresh_from_db()
+    wait = (row.poll_after - timezone.now()).total_seconds()
+    assert (found, 250 < wait < 361) == (None, True), "the tick finds it when it is due"
+    assert row.deadline_at - timezone.now() > timedelta(hours=23), "waiting does not use up its time"
+    vendor.fault = ""
+    send(row)
+    assert (row.state, row.busy_since, len(vendor.submissions)) == (STATE.SUBMITTED, None, 1)
+    assert row.deadline_at - timezone.now() < timedelta(minutes=11)
+
+
+def test_a_busy_vendor_that_asks_for_too_long_is_not_waited_for(start: Start, vendor: Vendor, rich: Workspace) -> None:
+    vendor.fault, vendor.retry_after = "busy", 7200.0
+    row = send(start())
     assert (row.state, row.error_code, money(rich)) == (STATE.FAILED, "rate_limited", (0, 0))
 
 

@@ -37,6 +37,7 @@ class Vendor:
         self.cancels: list[str] = []
         self.files: dict[str, bytes] = {"out.png": png()}
         self.fault = ""
+        self.retry_after: float | None = None
         self.cancel_works = True
         self.polls = 0
         vendor = self
@@ -90,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "refuse":
             return self._answer(422, {"detail": "the prompt is too long"})
         if fault == "busy":
-            return self._answer(429, {"detail": "slow down"})
+            return self._answer(429, {"detail": "slow down", "retry_after": self.owner.retry_after})
         if fault == "lost-before":
             self.connection.close()
             return None
@@ -146,7 +147,7 @@ class VendorAdapter:
         except httpx.HTTPError as error:
             raise ProviderError("lost", "the connection broke", permanent=False, sent=True) from error
         if response.status_code == 429:
-            raise ProviderError("rate_limited", "slow down", permanent=False, sent=False)
+            raise ProviderError("rate_limited", "slow down", retry_after_s=response.json()["retry_after"])
         if response.status_code == 422:
             raise ProviderError("refused", response.json()["detail"], permanent=True, sent=False)
         return self._job(response)

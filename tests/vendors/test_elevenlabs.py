@@ -13,7 +13,7 @@ from apps.providers.catalogue import MODELS, params_complete
 from apps.providers.elevenlabs import ElevenLabsProvider
 from apps.workspaces.models import Workspace
 from tests.vendors.elevenlabs_server import ElevenLabsServer
-from tests.vendors.matrix import Case, call_back, cancel, cancelled_before, lost, play, refused, well_later
+from tests.vendors.matrix import Case, busy, call_back, cancel, cancelled_before, lost, play, refused, well_later
 from tests.vendors.server import ContractServer, serving
 
 STATE = GenerationState
@@ -37,7 +37,7 @@ def _webhook(row: Generation, server: ContractServer) -> None:
 CASES = {
     "speech-well": Case(SPEECH, cost=SPEECH_COST),
     "speech-cut": lost(SPEECH),
-    "speech-429": refused(SPEECH, "429", "rate_limited", tries=TRIES),
+    "speech-429": busy(SPEECH, "429"),
     "speech-429-then-well": well_later(SPEECH, "429-later", SPEECH_COST),
     "speech-500": refused(SPEECH, "500", "unavailable", tries=TRIES),
     "speech-503-then-well": well_later(SPEECH, "503", SPEECH_COST),

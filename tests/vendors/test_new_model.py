@@ -11,7 +11,7 @@ from django.test import Client
 
 from apps.accounts.models import User
 from apps.billing.services import balance_get, credits_grant
-from apps.generations.catalogue_store import catalogue_load
+from apps.generations.catalogue_store import CATALOGUE
 from apps.generations.models import CatalogueEntry, Generation
 from apps.providers.catalogue import MODELS, models_replace
 from apps.workspaces.models import Workspace
@@ -60,7 +60,7 @@ def test_a_model_from_the_admin_console_to_the_picture(
     answer = staff.post("/admin/generations/catalogueentry/add/", told)
     assert answer.status_code == 302, answer.content.decode()[-3000:]
     assert CatalogueEntry.objects.get().created_by is not None
-    catalogue_load()  # as each process does within moments
+    CATALOGUE.load()  # as each process does within moments
     client = api()
     listed = {one["id"]: one for one in client.get("/api/v1/models?limit=1000").json()["items"]}[MODEL]
     assert set(listed["params"]["properties"]) == {"seed", "num_inference_steps"}

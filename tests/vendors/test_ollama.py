@@ -15,7 +15,7 @@ from apps.providers.catalogue import MODELS, params_complete
 from apps.providers.ollama import OllamaProvider
 from apps.workspaces.models import Workspace
 from tests.assets.files import picture
-from tests.vendors.matrix import Case, call_back, cancel, cancelled_before, play, refused, well_later
+from tests.vendors.matrix import Case, busy, call_back, cancel, cancelled_before, play, refused, well_later
 from tests.vendors.ollama_server import TEXT, OllamaServer
 from tests.vendors.server import ContractServer, serving
 
@@ -40,7 +40,7 @@ CASES = {
     "well": Case(MODEL),
     "cut": refused(MODEL, "cut", "lost", accepted=1),
     "breaks": refused(MODEL, "breaks", "lost", accepted=1),
-    "429": refused(MODEL, "429", "rate_limited", tries=TRIES),
+    "429": busy(MODEL, "429"),
     "429-then-well": well_later(MODEL, "429-later", 0),
     "500": refused(MODEL, "500", "unavailable", tries=TRIES),
     "503-then-well": well_later(MODEL, "503", 0),

@@ -8,17 +8,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from apps.assets.services import asset_store
 from apps.generations.models import Generation, GenerationState
 from apps.providers.base import Credentials, ProviderError, Submission, WebhookRefused
 from apps.providers.catalogue import MODELS, params_complete, quote
-from apps.providers.openai import OpenAIProvider
+from apps.providers.http import Vendor
+from apps.providers.openai import OpenAIProvider, _refusal
 from apps.workspaces.models import Workspace
 from tests.assets.files import picture
 from tests.vendors.contracts import form_read
-from tests.vendors.matrix import Case, call_back, cancel, cancelled_before, lost, play, refused, well_later
+from tests.vendors.matrix import Case, busy, call_back, cancel, cancelled_before, lost, play, refused, well_later
 from tests.vendors.openai_server import SECRET, TEXT, OpenAIServer, signed
 from tests.vendors.server import ContractServer, serving
 
@@ -70,7 +72,7 @@ TRIES = 6
 CASES = {
     "image-well": Case(IMAGE, cost=IMAGE_COST),
     "image-cut": lost(IMAGE),
-    "image-429": refused(IMAGE, "429", "rate_limited", tries=TRIES),
+    "image-429": busy(IMAGE, "429"),
     "image-429-then-well": well_later(IMAGE, "429-later", IMAGE_COST),
     "image-500": refused(IMAGE, "500", "unavailable", tries=TRIES),
     "image-503-then-well": well_later(IMAGE, "503", IMAGE_COST),
@@ -82,12 +84,12 @@ CASES = {
     "speech-well": Case(SPEECH, cost=SPEECH_COST),
     "speech-cut": lost(SPEECH),
     "speech-breaks": lost(SPEECH, "breaks"),
-    "speech-429": refused(SPEECH, "429", "rate_limited", tries=TRIES),
+    "speech-429": busy(SPEECH, "429"),
     "speech-moderated": refused(SPEECH, "moderated", "content_policy"),
     "text-well": Case(TEXTS, cost=TEXT_COST),
     "text-cut": lost(TEXTS),
     "text-breaks": Case(TEXTS, "breaks", cost=TEXT_COST),
-    "text-429": refused(TEXTS, "429", "rate_limited", tries=TRIES),
+    "text-429": busy(TEXTS, "429"),
     "text-429-then-well": well_later(TEXTS, "429-later", TEXT_COST),
     "text-500": refused(TEXTS, "500", "unavailable", tries=TRIES),
     "text-502-without-a-word": lost(TEXTS, "gateway", accepted=0),
@@ -134,6 +136,13 @@ def test_an_edit_lives_with_a_picture_of_ours(
     play(Case(IMAGE, cost=IMAGE_COST + 1000 * 8 * 100, inputs=inputs), server, workspace, monkeypatch)
     _fields, ((name, kind, content),) = form_read(server.accepted[0])
     assert (name, kind, content) == ("image[]", "image/png", picture())
+
+
+def test_an_empty_account_is_not_waited_for() -> None:
+    body = {"error": {"code": "insufficient_quota", "message": "You exceeded your current quota."}}
+    with pytest.raises(ProviderError) as refusal:
+        Vendor("OpenAI", {}, refusal=_refusal).check(httpx.Response(429, json=body))
+    assert (refusal.value.code, refusal.value.permanent) == ("auth", True)
 
 
 @pytest.mark.parametrize(("script", "seconds"), [("429", None), ("429-later", 7.0)])

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core import mail
 from django.db.models import ProtectedError, Q
 from django.test import Client
@@ -18,6 +19,7 @@ from apps.projects.models import Project, ProjectMember
 from apps.projects.services import project_create
 from apps.projects.sight import project_role
 from apps.workspaces import departures, erasure, forgetting, inviting, ownership, service_accounts, services
+from apps.workspaces.auth import WORKSPACE_HEADER
 from apps.workspaces.models import ApiToken, AuditEntry, Invitation, Membership, Role, Workspace
 from tests.conftest import client_of, member_make, person_make
 from tests.mails import mails_post
@@ -201,8 +203,16 @@ def test_a_workspace_that_is_being_deleted_can_only_be_looked_at_and_restored(
     assert "Restore" not in page
     assert token.get("/api/v1/me").status_code == 401
     assert bob_client.post(f"{place}/projects/new/", {"name": "x"}).status_code == 403
-    assert alice_client.post(f"{place}/projects/new/", {"name": "x"}).status_code == 403
-    assert bob_client.post(f"{place}/settings/restore/").status_code == 403
+    refused = alice_client.post(f"{place}/projects/new/", {"name": "x"})
+    sentence = "This workspace is being deleted, so nothing in it can be changed. An owner can restore it on any of"
+    assert (refused.status_code, sentence in refused.content.decode()) == (403, True)
+    alice_client.cookies[settings.CSRF_COOKIE_NAME] = "c" * 32
+    headers = {WORKSPACE_HEADER: workspace.slug, "X-CSRFToken": "c" * 32}
+    answer = alice_client.post("/api/v1/projects", {"name": "x"}, headers=headers, content_type="application/json")
+    problem = answer.json()
+    assert (problem["type"].rpartition("/")[2], problem["detail"].startswith(sentence)) == ("closing", True)
+    refused = bob_client.post(f"{place}/settings/restore/")
+    assert (refused.status_code, "Ask an owner or admin" in refused.content.decode()) == (403, True)
     alice_client.post(f"{place}/settings/restore/")
     assert token.get("/api/v1/me").status_code == 200
     assert bob_client.post(f"{place}/projects/new/", {"name": "x"}).status_code == 302

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 from typing import Any
 from uuid import UUID
 
@@ -34,6 +35,9 @@ log = structlog.get_logger(__name__)
 LEASE = timedelta(seconds=60)
 # A task stops at the next file after this long; the message it leaves goes on.
 TASK_S = 90.0
+# One at a time in a process: its memory and processor are also those of dozens of threads that wait for others.
+_making = Lock()
+LATER_S = 2.0
 # Claims without a file stored between them.
 TRIES = 5
 TYPES = {Format.PARQUET: "application/vnd.apache.parquet", Format.JSONL: "application/x-ndjson"}
@@ -41,6 +45,19 @@ TYPES = {Format.PARQUET: "application/vnd.apache.parquet", Format.JSONL: "applic
 
 class ClaimLost(Exception):
     """Another worker makes this export now."""
+
+
+def export_turn(*, workspace_id: UUID, export_id: UUID) -> float | None:
+    """Make an export, or the next part of it, while no other thread of this process is at one.
+
+    Seconds until its next turn, behind whatever else waits then; None when there is nothing left to do.
+    """
+    if not _making.acquire(blocking=False):
+        return LATER_S
+    try:
+        return 0.0 if export_make(workspace_id=workspace_id, export_id=export_id) else None
+    finally:
+        _making.release()
 
 
 def export_make(*, workspace_id: UUID, export_id: UUID, seconds: float = TASK_S) -> bool:

@@ -90,8 +90,7 @@ _CLAIM = f"""
 )
 UPDATE generations_generation AS row SET state = 'submitting', tries = row.tries + 1, fence = row.fence + 1,
     submitted_at = %(now)s, poll_after = %(now)s + %(claim)s, progress_message = '',
-    deadline_at = CASE WHEN row.tries > 0 THEN row.deadline_at
-        ELSE %(now)s + make_interval(secs => COALESCE((%(deadlines)s::jsonb ->> row.kind)::float8, %(deadline)s)) END
+    deadline_at = %(now)s + make_interval(secs => COALESCE((%(deadlines)s::jsonb ->> row.kind)::float8, %(deadline)s))
 FROM picked WHERE row.id = picked.id
 RETURNING row.id, row.workspace_id, (
     SELECT count(*) > 1 FROM (
@@ -200,7 +199,8 @@ def hold_back(generation: Generation, wait_s: float, now: datetime) -> None:
     provider_pause(generation, wait_s, now)
     rows = Generation.objects.for_workspace(generation.workspace_id)
     mine = rows.filter(id=generation.id, state=GenerationState.SUBMITTING, fence=generation.fence)
-    mine.update(state=GenerationState.PREPARED, tries=F("tries") - 1, submitted_at=None, poll_after=now)
+    waits = {"submitted_at": None, "poll_after": now, "deadline_at": now + timing.QUEUE_LIMIT}
+    mine.update(state=GenerationState.PREPARED, tries=F("tries") - 1, **waits)
 
 
 def provider_pause(generation: Generation, wait_s: float, now: datetime) -> None:

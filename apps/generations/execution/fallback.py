@@ -68,6 +68,7 @@ def _switch(
         price_low=min(price.low, generation.price_high),
         price_high=min(price.high, generation.price_high),
         tries=0,
+        busy_since=None,
         submitted_at=None,
         poll_after=now,
         progress_message=told[:200],

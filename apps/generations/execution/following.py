@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from apps.generations.execution.timing import SUBMIT_WAIT_MAX
 from apps.generations.models import POLLED, Generation, GenerationState
 
 # A look that is due later than this is left to the tick, which serves many rows at once.
@@ -28,7 +29,7 @@ def following(generation: Generation, now: datetime) -> Next | None:
     wait = max(0.0, (generation.poll_after - now).total_seconds())
     ids = (generation.workspace_id, generation.id)
     if generation.state == GenerationState.PREPARED:
-        return Next("submit", *ids, after_s=wait)
+        return Next("submit", *ids, after_s=wait) if wait <= SUBMIT_WAIT_MAX.total_seconds() else None
     if _cancel_unsent(generation):
         return Next("cancel", *ids)
     if generation.state not in POLLED:

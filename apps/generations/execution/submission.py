@@ -12,6 +12,7 @@ from uuid import UUID
 
 import structlog
 from django.db import IntegrityError
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -113,6 +114,7 @@ def submitted(generation: Generation, job: Job, now: datetime) -> bool:
         "provider_request_id": job.provider_request_id,
         "provider_urls": dict(job.urls),
         "submitted_at": generation.submitted_at or now,
+        "busy_since": None,
         "poll_after": now + timing.FIRST_POLL,
     }
     rows = Generation.objects.for_workspace(generation.workspace_id)
@@ -148,11 +150,11 @@ def _refused(generation: Generation, error: ProviderError, now: datetime) -> Non
         _lost(generation, now)
     elif fallback_take(generation, error, now):
         return
+    elif error.code == "rate_limited":
+        _busy(generation, error, now)
     elif not error.permanent and generation.tries < timing.SUBMIT_TRIES:
-        if error.code == "rate_limited" and error.retry_after_s:
-            # The vendor said it of the account: the others that wait for it need not be told one by one.
-            provider_pause(generation, error.retry_after_s, now)
-        _back(generation, now, timedelta(seconds=error.retry_after_s or 0))
+        at_least = min(timedelta(seconds=error.retry_after_s or 0), timing.SUBMIT_WAIT_MAX)
+        _back(generation, now, max(timing.submit_backoff(generation.tries), at_least))
     else:
         settle_without_charge(
             generation, STATE.FAILED, code=error.code, detail=str(error), permanent=error.permanent, now=now
@@ -172,10 +174,24 @@ def _lost(generation: Generation, now: datetime) -> None:
     _move(generation, STATE.UNKNOWN, poll_after=now + timing.FIRST_POLL)
 
 
-def _back(generation: Generation, now: datetime, at_least: timedelta) -> None:
-    """Nothing was sent: prepared again, unless a cancel came meanwhile."""
-    wait = max(timing.submit_backoff(generation.tries), min(at_least, timing.SUBMIT_WAIT_MAX))
-    _move(generation, STATE.PREPARED, poll_after=now + wait, submitted_at=None)
+def _busy(generation: Generation, error: ProviderError, now: datetime) -> None:
+    """The vendor takes no more at the moment: that is not a failed try, but it is not waited for without end."""
+    since = generation.busy_since or now
+    wait = timing.busy_wait(now - since, error.retry_after_s)
+    if error.permanent or now + wait > since + timing.BUSY_LIMIT:
+        settle_without_charge(generation, STATE.FAILED, code=error.code, detail=str(error), now=now)
+        return
+    # The vendor said it of the account: the others that wait for it need not be told one by one.
+    provider_pause(generation, wait.total_seconds(), now)
+    vendor = {"vendor": vendor_title(generation.provider), "seconds": round(wait.total_seconds())}
+    told = _("%(vendor)s is busy. It is asked again in %(seconds)s s.") % vendor
+    _back(generation, now, wait, tries=F("tries") - 1, busy_since=since, progress_message=told[:200])
+
+
+def _back(generation: Generation, now: datetime, wait: timedelta, **fields: Any) -> None:
+    """Nothing was sent: prepared again, unless a cancel came meanwhile. It waits as if it had not been sent yet."""
+    waits = {"poll_after": now + wait, "submitted_at": None, "deadline_at": now + timing.QUEUE_LIMIT}
+    _move(generation, STATE.PREPARED, **waits, **fields)
     generation.refresh_from_db()
     if generation.cancel_requested_at:
         settle_without_charge(generation, STATE.CANCELLED, code="cancelled", now=now, only_from=(STATE.PREPARED,))

@@ -20,8 +20,12 @@ SUBMIT_CLAIM = timedelta(seconds=12)
 SUBMIT_BEAT_S = 3.0
 # Twice that limit after the POST, a provider that knows all its orders and has no record of this one never got it.
 NEVER_ARRIVED = 2 * SUBMIT_LIMIT
-# "Nothing was sent" and 429 are tried again this often before we tell the person.
+# "Nothing was sent" is tried again this often before we tell the person.
 SUBMIT_TRIES = 6
+# A busy vendor (429) is asked again for so long, when it says, or after as long as it has been busy, up to the most.
+BUSY_LIMIT = timedelta(minutes=30)
+BUSY_MIN_S, BUSY_MAX_S = 1.0, 120.0
+# A countdown is no longer than this, and others are kept waiting for a busy vendor no longer before they ask it too.
 SUBMIT_WAIT_MAX = timedelta(seconds=55)
 # A finished job's output that could not be fetched this often is a broken delivery, not a passing weakness.
 FETCH_TRIES = 5
@@ -49,6 +53,12 @@ def deadline(kind: str, now: datetime) -> datetime:
 def submit_backoff(tries: int) -> timedelta:
     """Before the next try: 1, 2, 4, … at most 30 seconds, with jitter."""
     return timedelta(seconds=min(30.0, 2.0 ** (tries - 1)) * random.uniform(0.8, 1.2))
+
+
+def busy_wait(busy_for: timedelta, retry_after_s: float | None) -> timedelta:
+    """Before a busy vendor is asked again: as it says, else as long as it has been busy by now."""
+    wait = min(BUSY_MAX_S, busy_for.total_seconds()) if retry_after_s is None else retry_after_s
+    return timedelta(seconds=max(BUSY_MIN_S, wait) * random.uniform(1.0, 1.2))
 
 
 def poll_backoff(polls: int, *, kind: str, progress: float | None, running_for: timedelta) -> timedelta:

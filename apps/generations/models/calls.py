@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -100,6 +98,8 @@ class Generation(TenantModel):
     started_at = models.DateTimeField(null=True, blank=True)
     settled_at = models.DateTimeField(null=True, blank=True)
     latency_ms = models.PositiveIntegerField(null=True, blank=True)
+    # Since when the vendor has answered that it is busy.
+    busy_since = models.DateTimeField(null=True, blank=True)
     poll_after = models.DateTimeField(default=timezone.now)
     polled_at = models.DateTimeField(null=True, blank=True)
     polls = models.PositiveIntegerField(default=0)
@@ -269,144 +269,3 @@ class Vote(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.user_id} {self.generation_id}"
-
-
-class ProviderKey(TenantModel):
-    """A key of the workspace's own with a vendor, for one project or for all. It is used, and never shown again."""
-
-    PROJECT = ("project_id",)
-
-    project_id = models.UUIDField(null=True, blank=True)
-    provider = models.CharField(max_length=40)
-    sealed = models.BinaryField(max_length=4000)
-    hint = models.CharField(max_length=12, blank=True)
-    base_url = models.CharField(max_length=300, blank=True)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
-    revoked_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["workspace", "provider", "project_id"],
-                condition=Q(revoked_at__isnull=True),
-                nulls_distinct=False,
-                name="generations_one_key",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.provider} {self.hint}"
-
-
-class AllowedAddress(models.Model):
-    """An address of a vendor that people run themselves (Ollama, ComfyUI), allowed by the staff of this site."""
-
-    provider = models.CharField(max_length=40, choices=[("ollama", "Ollama"), ("comfyui", "ComfyUI")])
-    base_url = models.URLField(max_length=300, help_text=_("Without a path, as http://10.0.0.5:11434"))
-    note = models.CharField(max_length=200, blank=True)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-
-    class Meta:
-        verbose_name = _("allowed address")
-        verbose_name_plural = _("allowed addresses")
-        constraints = [models.UniqueConstraint(fields=["provider", "base_url"], name="generations_address_once")]
-
-    def __str__(self) -> str:
-        return f"{self.provider} {self.base_url}"
-
-
-class CatalogueEntry(models.Model):
-    """A version of a model's catalogue entry, written by the staff: laid over the one that comes with the product."""
-
-    model = models.CharField(max_length=120)
-    version = models.PositiveIntegerField()
-    document = models.JSONField(help_text=_("As docs/providers.md says; the newest active version counts."))
-    active = models.BooleanField(default=True)
-    note = models.CharField(max_length=200, blank=True)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
-    changed_at = models.DateTimeField(auto_now=True)
-
-    class Meta:
-        verbose_name = _("catalogue entry")
-        verbose_name_plural = _("catalogue entries")
-        constraints = [models.UniqueConstraint(fields=["model", "version"], name="generations_entry_version_once")]
-
-    def __str__(self) -> str:
-        return f"{self.model} {self.version}"
-
-
-class SearchWindow(TenantRow):
-    """A stretch of a workspace's tape, some thousands of generations long, up to where the next one begins.
-
-    Search looks through the newest window first. Its id is the beginning of every term in it, so that a look-up touches
-    the rows of one window of one workspace and nothing else.
-    """
-
-    id = models.BigAutoField(primary_key=True)
-    begins_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["workspace", "begins_at"], name="generations_window_once")]
-
-    def __str__(self) -> str:
-        return f"{self.id:x}"
-
-
-class SearchRow(TenantRow):
-    """What a generation is found by. Written by the database itself whenever one of those things changes."""
-
-    generation = models.OneToOneField(
-        Generation, on_delete=models.CASCADE, primary_key=True, related_name="search_row", db_constraint=False
-    )
-    window = models.ForeignKey(SearchWindow, on_delete=models.CASCADE, related_name="+", db_constraint=False)
-    created_at = models.DateTimeField()
-    cost = models.BigIntegerField()
-    terms = SearchVectorField()
-
-    class Meta:
-        # Entries are written where they belong at once: a list of pending ones would be read by each look-up.
-        indexes = [GinIndex(fields=["terms"], fastupdate=False, name="generations_search_terms")]
-
-    def __str__(self) -> str:
-        return str(self.generation_id)
-
-
-class Board(TenantModel):
-    """A named collection of generations and assets, in the order people gave it."""
-
-    name = models.CharField(max_length=120)
-    created_by_id = models.UUIDField(null=True, blank=True)
-    changed_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="generations_board_name_once")]
-        indexes = [models.Index(fields=["workspace", "-changed_at", "-id"], name="generations_board_list")]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class BoardItem(TenantModel):
-    """One thing on a board: a generation or an asset. ``position`` has gaps, so that moving writes one row."""
-
-    PROJECT = ("generation__project_id", "asset__project_id")
-
-    board = models.ForeignKey(Board, on_delete=models.CASCADE, related_name="items")
-    generation = models.ForeignKey(Generation, on_delete=models.CASCADE, null=True, related_name="+")
-    asset = models.ForeignKey("assets.Asset", on_delete=models.CASCADE, null=True, related_name="+")
-    position = models.FloatField()
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(generation__isnull=True, asset__isnull=False)
-                | Q(generation__isnull=False, asset__isnull=True),
-                name="generations_board_item_one",
-            ),
-            models.UniqueConstraint(fields=["board", "generation"], name="generations_board_generation_once"),
-            models.UniqueConstraint(fields=["board", "asset"], name="generations_board_asset_once"),
-        ]
-        indexes = [models.Index(fields=["board", "position", "id"], name="generations_board_order")]
-
-    def __str__(self) -> str:
-        return f"{self.board_id} {self.generation_id or self.asset_id}"
