@@ -4,8 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PORT ?= 8000
 export SECONDS SEED
-# Test processes, each with services of its own. Two take half the time, and now and then meet in ways that one does not.
-WORKERS ?= 1
+# Test processes. Each starts services of its own, so there is one where services are named.
+WORKERS ?= $(if $(DATABASE_URL)$(REDIS_URL)$(S3_ENDPOINT_URL),1,2)
 # Start-up is mostly imports, so their compiled form is kept whatever the shell says.
 export PYTHONDONTWRITEBYTECODE :=
 # Vite, npm and the rest must not phone home.
