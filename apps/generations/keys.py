@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection, Mapping
 from uuid import UUID
 
 from django.db import transaction
@@ -20,6 +22,8 @@ from apps.workspaces.secrets import secret_open, secret_seal
 SELF_RUN = frozenset({"ollama", "comfyui"})
 KEY_MAX = 500
 HINT = 4
+# Workspace, provider and project: where a key takes the place of the one before it.
+_Place = tuple[UUID, str, UUID | None]
 
 
 class KeyInvalid(ValueError):
@@ -105,30 +109,44 @@ def key_revoke(*, workspace_id: UUID, provider: str, project_id: UUID | None = N
 def keys_erase() -> int:
     """Erase removed keys that nothing is under way with any more; how many."""
     with unscoped("removed keys of every workspace"):
-        removed = ProviderKey.objects.filter(revoked_at__isnull=False).exclude(sealed=b"")
-        idle = [key.id for key in removed if not _under_way(key).exists()]
+        removed = list(ProviderKey.objects.filter(revoked_at__isnull=False).exclude(sealed=b""))
+        used = _under_way(removed) if removed else {}
+        idle = [key.id for key in removed if not used.get(_place(key))]
         return ProviderKey.objects.filter(id__in=idle).update(sealed=b"") if idle else 0
 
 
 def removed_in_use(workspace_id: UUID) -> dict[str, int]:
     """Calls under way with a key that was removed, by vendor."""
-    counts: dict[str, int] = {}
-    removed = ProviderKey.objects.for_workspace(workspace_id).filter(revoked_at__isnull=False).exclude(sealed=b"")
+    removed = list(_rows(workspace_id).filter(revoked_at__isnull=False).exclude(sealed=b""))
+    used = _under_way(removed) if removed else {}
+    counts: Counter[str] = Counter()
     for key in removed:
-        counts[key.provider] = counts.get(key.provider, 0) + _under_way(key).count()
+        counts[key.provider] += used.get(_place(key), 0)
     return counts
 
 
-def _under_way(key: ProviderKey) -> QuerySet[Generation]:
-    """Calls that were sent with this key, or with one whose place it took."""
-    before = _of_place(key.workspace_id, key.provider, key.project_id).values("id")
-    rows: QuerySet[Generation] = Generation.objects.for_workspace(key.workspace_id)
-    return rows.filter(state__in=SENT, key_id__in=before)
+def _under_way(keys: Collection[ProviderKey]) -> Mapping[_Place, int]:
+    """Calls that were sent with one of these keys, or with one whose place it took, by the place."""
+    places = {_place(key) for key in keys}
+    among = {"workspace_id__in": {key.workspace_id for key in keys}}
+    at = {key.id: _place(key) for key in ProviderKey.objects.filter(**among) if _place(key) in places}
+    counts: Counter[_Place] = Counter()
+    for key_id in Generation.objects.filter(**among, state__in=SENT, key_id__in=at).values_list("key_id", flat=True):
+        counts[at[key_id]] += 1
+    return counts
+
+
+def _place(key: ProviderKey) -> _Place:
+    return key.workspace_id, key.provider, key.project_id
+
+
+def _rows(workspace_id: UUID) -> QuerySet[ProviderKey]:
+    rows: QuerySet[ProviderKey] = ProviderKey.objects.for_workspace(workspace_id)
+    return rows
 
 
 def _of_place(workspace_id: UUID, provider: str, project_id: UUID | None) -> QuerySet[ProviderKey]:
-    rows: QuerySet[ProviderKey] = ProviderKey.objects.for_workspace(workspace_id)
-    return rows.filter(provider=provider, project_id=project_id)
+    return _rows(workspace_id).filter(provider=provider, project_id=project_id)
 
 
 def _live(workspace_id: UUID, provider: str, project_id: UUID | None) -> QuerySet[ProviderKey]:
@@ -137,8 +155,7 @@ def _live(workspace_id: UUID, provider: str, project_id: UUID | None) -> QuerySe
 
 def keys_for(*, workspace_id: UUID, project_id: UUID | None) -> dict[str, ProviderKey]:
     """The keys that calls of this project are made with, by vendor: the project's own before the workspace's."""
-    rows = ProviderKey.objects.for_workspace(workspace_id).filter(revoked_at=None)
-    mine = rows.filter(Q(project_id=None) | Q(project_id=project_id))
+    mine = _rows(workspace_id).filter(revoked_at=None).filter(Q(project_id=None) | Q(project_id=project_id))
     return {row.provider: row for row in sorted(mine, key=lambda row: row.project_id is not None)}
 
 

@@ -196,6 +196,8 @@ class Reuse:
         return not inline or (before is not None and before.took_s >= WORTH_ASKING_S)
 
     def _cleared_at(self, node: str) -> datetime:
+        if not self.past.cleared:
+            return NEVER
         return max((at for place, at in self.past.cleared if place in ("", node)), default=NEVER)
 
     def _difference(self, step: PlanStep, item: int, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> str:

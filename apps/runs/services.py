@@ -205,13 +205,14 @@ def run_start(
         max_credits=max_credits,
         dry_run=dry_run,
     )
-    if plan.paid and not dry_run:
-        _price(run, workflow, plan, part)
+    _price(run, workflow, plan, part)
     _queue(run, workflow.name, document, digest)
     return run
 
 
 def _price(run: Run, workflow: Workflow, plan: Plan, part: Part) -> None:
+    if run.dry_run or not plan.paid:
+        return
     quote = _estimate(workflow, plan, run.variables, part)
     run.price_low, run.price_high, run.own_providers = quote.low, quote.high, sorted(quote.own)
 

@@ -15,13 +15,13 @@ def mails_write(
     *, workspace_id: UUID, event: str, addresses: Collection[str], subject: str, body: str, about: UUID | None = None
 ) -> None:
     """Write to each address; nothing happens for those who were told of this event before."""
-    subject = " ".join(subject.split())[:SUBJECT_MAX]
+    text = {"about": about, "subject": " ".join(subject.split())[:SUBJECT_MAX], "body": body}
     rows = Mail.objects.for_workspace(workspace_id)
-    for address in addresses:
-        text = {"about": about, "subject": subject, "body": body}
-        mail, made = rows.get_or_create(workspace_id=workspace_id, event=event, address=address, defaults=text)
-        if made:
-            mail_send.delay_on_commit(mail_id=str(mail.id))
+    mails = [Mail(workspace_id=workspace_id, event=event, address=address, **text) for address in addresses]
+    rows.bulk_create(mails, ignore_conflicts=True)
+    # Those that stood there already are not among them.
+    for mail_id in rows.filter(id__in=[mail.id for mail in mails]).values_list("id", flat=True):
+        mail_send.delay_on_commit(mail_id=str(mail_id))
 
 
 def mails_withdraw(*, workspace_id: UUID, about: Collection[UUID]) -> None:
