@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from apps.engine.node_types import NodeFailure, NodeType, Port, Quote, is_variable
+from apps.engine.node_types import Effect, Lane, NodeFailure, NodeType, Port, Quote, is_variable
 from apps.engine.plain import plain
 from apps.engine.policy import Policy, own_params, policy_of
 from apps.engine.validation import GraphProblem, Registry, node_type_of, order_of, upstream_of, variable_problems
@@ -43,6 +43,17 @@ class PlanStep:
     reads_variables: bool = False
     # What differs in each of the step's variants; then ``fixed`` is None.
     variants: tuple[Variant, ...] = ()
+
+    @cached_property
+    def fixed_work(self) -> bool:
+        """Whether nothing but the inputs tells its work in one run from that in another."""
+        return self.fixed is not None and not self.reads_variables
+
+    @cached_property
+    def repeatable(self) -> bool:
+        """Whether the same inputs give the same outputs in every run, and a driver makes them itself."""
+        quick = self.type.lane is Lane.INLINE and self.type.effect is Effect.PURE
+        return quick and self.fixed_work and not (self.policy.always_new or self.type.always_new)
 
     @property
     def title(self) -> str:

@@ -78,7 +78,7 @@ class Driver:
 
     def __init__(self, lease: Lease) -> None:
         plan = plan_of_graph(lease.graph_id, lease.targets)
-        journal = Journal(lease.run_id, lease.fence, settings.RUN_LEASE_S)
+        journal = Journal(lease.run_id, lease.fence, settings.RUN_LEASE_S, lease.previous_id)
         variables = {**plan.variables, **lease.variables}
         cancelled = lease.cancel_requested_at is not None
         self.now = Drive(lease, plan, journal, Records(journal), variables, lease.wakes, cancelled)
@@ -218,6 +218,9 @@ class Driver:
         now, execution = self.now, self.now.execution
         if step.policy.pin is not None:
             self._reused(step, item, inputs, step.policy.pin, "pinned")
+            return
+        if row is None and (known := self.reuse.again(step, item, inputs)) is not None:
+            now.records.repeat(execution, step, item, known)
             return
         full = step.type.lane is not Lane.INLINE and not now.has_place(step)
         if full and item:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,7 @@ from apps.common.jsons import json_text
 from apps.common.live import poke
 from apps.common.statements import prepared, squeezed
 from apps.engine.states import StepState
+from apps.runs.reuse import Earlier
 
 BATCH_STEPS = 64
 # What was reused costs nothing to look up again, so more of it may be lost with a process.
@@ -25,7 +26,8 @@ _SETTLED = frozenset(state for state in StepState if state.settled)
 # written; a driver that lost its lease writes nothing. A settled step is never written again. A paid try began in an
 # earlier batch, maybe under another driver, so its row is what knows when.
 _BATCH = """
-WITH run AS (
+WITH -- COPIED
+run AS (
     UPDATE runs_run SET
         last_seq = last_seq + %(count)s,
         lease_until = CASE WHEN %(ended)s THEN NULL ELSE statement_timestamp() + make_interval(secs => %(lease)s) END,
@@ -36,7 +38,7 @@ WITH run AS (
         started_at = COALESCE(started_at, %(began)s),
         finished_at = CASE WHEN %(ended)s THEN clock_timestamp() END,
         wake_at = CASE WHEN %(ended)s THEN NULL ELSE wake_at END
-    WHERE id = %(run)s AND fence = %(fence)s
+    WHERE id = %(run)s AND fence = %(fence)s -- ALL COPIED
     RETURNING id, workspace_id, last_seq, cancel_requested_at IS NOT NULL AS cancel_asked
 ), steps AS (
     INSERT INTO runs_step AS old (
@@ -51,6 +53,7 @@ WITH run AS (
         dispatched_at timestamptz, lane text, wake_at timestamptz, inputs jsonb, outputs jsonb, request jsonb,
         error jsonb, cost bigint, cache_key text, cache_reason text, started_at timestamptz, finished_at timestamptz
     )
+    -- COPIES
     -- AGAIN
 ), attempts AS (
     INSERT INTO runs_attempt (workspace_id, run_id, position, item, attempt, error, cost, started_at, finished_at)
@@ -105,6 +108,27 @@ _AGAIN = """
 """
 # Where no row of the batch can be there yet, PostgreSQL need not look for each: a sixth of the statement's time.
 _FLUSH_FIRST, _FLUSH = squeezed(_BATCH), squeezed(_BATCH.replace("-- AGAIN", _AGAIN))
+# What is the same as in the run before never leaves the database. All of it or nothing: that run may just have been
+# deleted.
+_COPIED = """
+copied AS (
+    SELECT old.workspace_id, old.position, old.item, old.node, old.type, old.version, old.inputs, old.outputs,
+           old.cache_key, c.at
+    FROM jsonb_to_recordset(%(copies)s::jsonb) AS c(position int, item int, at timestamptz)
+    JOIN runs_step AS old ON old.run_id = %(source)s AND old.position = c.position AND old.item = c.item
+),
+"""
+_ALL_COPIED = "AND (SELECT count(*) FROM copied WHERE workspace_id = runs_run.workspace_id) = %(copied)s"
+_COPIES = """
+    UNION ALL
+    SELECT run.workspace_id, run.id, c.position, c.item, c.node, c.type, c.version, 'cached', 1, 0, 0,
+           NULL, '', NULL, c.inputs, c.outputs, NULL, NULL, 0,
+           c.cache_key, 'hit', c.at, c.at
+    FROM run, copied AS c
+"""
+_FLUSH_COPYING = squeezed(
+    _BATCH.replace("-- COPIED", _COPIED).replace("-- ALL COPIED", _ALL_COPIED).replace("-- COPIES", _COPIES)
+)
 
 
 class FenceLost(RuntimeError):
@@ -114,11 +138,15 @@ class FenceLost(RuntimeError):
 class Journal:
     """Collects steps and events of one run and writes them under one fence."""
 
-    def __init__(self, run_id: UUID, fence: int, lease_s: float) -> None:
+    def __init__(self, run_id: UUID, fence: int, lease_s: float, source_id: UUID | None = None) -> None:
+        """``source_id`` is the run of the same workflow that :meth:`copy` copies from."""
         self.run_id = run_id
         self.fence = fence
         self.lease_s = lease_s
+        self.source_id = source_id
         self._steps: dict[tuple[int, int], dict[str, Any]] = {}
+        # Rows that need not travel, as they are in the source.
+        self._copies: list[tuple[Earlier, int, datetime]] = []
         self._events: list[dict[str, Any]] = []
         self._attempts: list[dict[str, Any]] = []
         self._results: dict[str, dict[str, Any]] = {}
@@ -148,6 +176,10 @@ class Journal:
         if row.get("cost"):
             self._spend(row)
 
+    def copy(self, known: Earlier, item: int, at: datetime) -> None:
+        """Record a step that is reused and as in the source: its row is copied where it lies."""
+        self._copies.append((known, item, at))
+
     def _spend(self, row: Mapping[str, Any]) -> None:
         self._cost += row.get("cost", 0)
         self.total_cost += row.get("cost", 0)
@@ -172,13 +204,13 @@ class Journal:
     @property
     def due(self) -> bool:
         """Whether the batch is large or old enough to be written."""
-        full = self._done >= BATCH_STEPS or len(self._steps) >= BATCH_REUSED
+        full = self._done >= BATCH_STEPS or len(self._steps) + len(self._copies) >= BATCH_REUSED
         return full or time.monotonic() - self._since >= BATCH_S
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not (self._steps or self._events or self._after)
+        return not (self._steps or self._copies or self._events or self._after)
 
     def flush(self, *, state: str | None = None, error: Mapping[str, Any] | None = None, ended: bool = False) -> None:
         """Write the batch, renew the lease, then do what waited for it. FenceLost when the run is another's."""
@@ -186,10 +218,11 @@ class Journal:
         # Only the run's first driver knows that a step has no row yet.
         first = self.fence == 1 and self._begun.isdisjoint(self._steps)
         self._begun |= self._open
-        parameters = self._take(state=state, error=error, ended=ended)
-        with prepared() as cursor:
-            cursor.execute(_FLUSH_FIRST if first else _FLUSH, parameters)
-            row = cursor.fetchone()
+        steps, copies = list(self._steps.values()), self._copies
+        batch = self._take(state=state, error=error, ended=ended)
+        row = self._write(_FLUSH_COPYING, batch, steps, **self._copying(copies)) if first and copies else None
+        if row is None:
+            row = self._write(_FLUSH_FIRST if first else _FLUSH, batch, [*steps, *map(_row, copies)])
         if row is None:
             raise FenceLost(FenceLost.__doc__)
         self.cancel_asked = row[1]
@@ -204,7 +237,7 @@ class Journal:
             self.flush()
 
     def _take(self, *, state: str | None, error: Mapping[str, Any] | None, ended: bool) -> dict[str, Any]:
-        """The batch as parameters of its statement, and a new one begun."""
+        """The batch as parameters of its statement, but for the steps; and a new one begun."""
         parameters: dict[str, Any] = {
             "run": self.run_id,
             "fence": self.fence,
@@ -215,16 +248,53 @@ class Journal:
             "ended": ended,
             "began": self._began,
             "cost": self._cost,
-            "steps": json_text(list(self._steps.values())),
             "attempts": json_text(self._attempts),
             "results": json_text(list(self._results.values())),
             "events": json_text(self._events),
         }
-        self.written += len(parameters["steps"])
-        self._steps, self._events, self._cost, self._done = {}, [], 0, 0
+        self._steps, self._copies, self._events = {}, [], []
         self._attempts, self._results, self._open = [], {}, set()
+        self._cost = self._done = 0
         self._since = time.monotonic()
         return parameters
+
+    def _write(
+        self, statement: str, batch: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], **copying: Any
+    ) -> tuple[int, bool] | None:
+        """The run's last seq and whether its cancel was asked for; None where nothing was written."""
+        text = json_text(steps)
+        # Of a copied step only the event is at hand; it has the outputs too.
+        self.written += len(text) + (len(batch["events"]) if copying else 0)
+        with prepared() as cursor:
+            cursor.execute(statement, {**batch, **copying, "steps": text})
+            row: tuple[int, bool] | None = cursor.fetchone()
+        return row
+
+    def _copying(self, copies: Sequence[tuple[Earlier, int, datetime]]) -> dict[str, Any]:
+        places = [{"position": known.position, "item": item, "at": at} for known, item, at in copies]
+        return {"source": self.source_id, "copied": len(places), "copies": json_text(places)}
+
+
+def _row(copy: tuple[Earlier, int, datetime]) -> dict[str, Any]:
+    """A step to copy, written out."""
+    known, item, at = copy
+    assert known.step is not None  # it is of a run that this process drove
+    return {
+        "position": known.position,
+        "item": item,
+        "node": known.step.node,
+        "type": known.type,
+        "version": known.version,
+        "state": StepState.CACHED,
+        "attempt": 1,
+        "inputs": known.inputs,
+        "outputs": known.outputs,
+        "cost": 0,
+        "cache_key": known.key,
+        "cache_reason": "hit",
+        "started_at": at,
+        "finished_at": at,
+    }
 
 
 def events_record(run_id: UUID, events: list[tuple[str, Mapping[str, Any]]], *, wake: bool = False) -> int | None:

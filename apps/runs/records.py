@@ -78,6 +78,20 @@ class Records:
             step,
         )
 
+    def repeat(self, execution: Execution, step: PlanStep, item: int, known: Earlier) -> None:
+        """The step does not run: all of it is as in the run before."""
+        now = datetime.now(UTC)
+        self.journal.copy(known, item, now)
+        body = {"node": step.node, "item": item, "type": known.type, "state": StepState.CACHED, "attempt": 1}
+        body["cache_reason"] = "hit"
+        if known.outputs:
+            body["outputs"] = known.outputs
+        self.journal.event("step_cached", now, body)
+        if known.state != StepState.CACHED:
+            known = known._replace(state=StepState.CACHED, attempt=1, settled_at=now, took_s=0)
+        self.ended[(step.node, item)] = known
+        execution.settle(step, item, StepState.CACHED, known.outputs)
+
     def complete(
         self, execution: Execution, step: PlanStep, item: int, outputs: Mapping[str, Any], **fields: Any
     ) -> None:

@@ -148,6 +148,21 @@ class Reuse:
             return Found(key, outputs, "hit")
         return Found(key, None, why_not or self._difference(step, item, inputs, params))
 
+    def again(self, step: PlanStep, item: int, inputs: Mapping[str, Any]) -> Earlier | None:
+        """The step of the run before, where this one surely is the same work in every detail and its outputs hold.
+
+        For steps inside the driver, where a fingerprint would take longer than all else. None means: ask :meth:`find`.
+        """
+        past = self.past
+        if not step.repeatable or past.from_run_id is not None or past.from_node or past.cleared:
+            return None
+        before = self._previous.get((step.node, item))
+        if before is None or _key_again(step, inputs, before) is None or not before.emitted:
+            return None
+        if before.settled_at is None or before.settled_at > past.created_at or not self._live(before.outputs):
+            return None
+        return before
+
     def tries_before(self, step: PlanStep, item: int) -> int:
         """How often this step was tried without success in the run that this one repeats."""
         before = self._source.get((step.node, item))
@@ -261,7 +276,7 @@ def _asked_read(run_id: UUID) -> tuple[UUID, list[str] | None, Mapping[str, Any]
 
 def _key_again(step: PlanStep, inputs: Mapping[str, Any], before: Earlier | None) -> str | None:
     """The fingerprint of the same step in the run before, where parameters and inputs are surely the same."""
-    if before is None or before.step is not step or step.fixed is None or step.reads_variables:
+    if before is None or before.step is not step or not step.fixed_work:
         return None
     return before.key if same_content(before.inputs, inputs) else None
 
