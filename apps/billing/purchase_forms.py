@@ -67,7 +67,7 @@ class TopupForm(forms.Form):
                 "monthly_cap": Decimal(rule.monthly_cap) / 100,
             }
         super().__init__(*args, **kwargs)
-        self.fields["monthly_cap"].help_text = _("In %(currency)s; automatic purchases only, months in UTC.") % {
+        self.fields["monthly_cap"].help_text = _("In %(currency)s; automatic purchases only, tax included, months in UTC.") % {
             "currency": settings.BILLING_CURRENCY.upper()
         }
 
