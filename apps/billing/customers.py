@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -69,6 +70,7 @@ def card_ask(*, workspace_id: UUID, email: str, currency: str, success_url: str,
         success_url=success_url,
         cancel_url=cancel_url,
         metadata={"kind": SETUP, "workspace": str(workspace_id)},
+        **({"billing_address_collection": "required"} if settings.STRIPE_TAX else {}),
     )
     return str(session.url)
 
@@ -81,8 +83,12 @@ def card_keep(session: Any) -> StripeCustomer | None:
         return None
     intent = stripe_call("setup_intents.retrieve", stripe_id(session.setup_intent))
     method = stripe_call("payment_methods.retrieve", stripe_id(intent.payment_method))
-    settings_of = {"default_payment_method": method.id}
-    stripe_call("customers.update", customer.customer_id, invoice_settings=settings_of)
+    changed: dict[str, Any] = {"invoice_settings": {"default_payment_method": method.id}}
+    address = method.billing_details.address
+    if settings.STRIPE_TAX and address is not None and address.country:
+        # What it pays for is taxed by this address.
+        changed["address"] = {name: text for name, text in address.to_dict().items() if text}
+    stripe_call("customers.update", customer.customer_id, **changed)
     return _card_keep(customer, method)
 
 
@@ -117,6 +123,16 @@ def card_look(*, workspace_id: UUID, session_id: str) -> bool:
     except (StripeUnavailable, StripeRefused) as error:
         log.warning("card not looked at", action="card_look", workspace=str(workspace_id), error=str(error))
         return False
+
+
+def tax_location_known(customer: StripeCustomer) -> bool:
+    """Whether Stripe knows by which place to tax; also where it does not answer, and says so when it is asked to."""
+    try:
+        tax = stripe_call("customers.retrieve", customer.customer_id, expand=["tax"]).tax
+    except (StripeUnavailable, StripeRefused) as error:
+        log.warning("place not looked at", action="tax_location_known", customer=customer.customer_id, error=str(error))
+        return True
+    return tax.automatic_tax not in ("failed", "unrecognized_location")
 
 
 def card_refresh(customer: StripeCustomer) -> None:

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from apps.billing.invoices import invoice_discount, invoice_tax
 from apps.billing.models import WAITING, Purchase, PurchaseKind, PurchaseState, TransactionKind
 from apps.billing.postings import credits_topup
 from apps.billing.refunds import purchase_claw_back
@@ -26,6 +27,8 @@ log = structlog.get_logger(__name__)
 SETTLED = (PurchaseState.PAID, PurchaseState.MISMATCH)
 # What a payment's own state means while the session that made it is complete and not paid.
 UNDER_WAY = ("processing", "requires_capture", "requires_action", "requires_confirmation")
+# An invoice that nobody can pay any more.
+OVER = ("void", "uncollectible")
 SESSION_EXPAND = ["payment_intent.latest_charge", "invoice"]
 
 
@@ -85,21 +88,27 @@ def _session_complete(purchase: Purchase, session: Any) -> None:
 
 
 @transaction.atomic
-def intent_fulfil(intent: Any) -> Purchase | None:
-    """Bring an automatic top-up to what its payment says. None for payments of other kinds, and of others."""
-    purchase = _purchase_of(stripe_metadata(intent, "purchase"))
+def invoice_fulfil(invoice: Any, payment: Payment) -> Purchase | None:
+    """Bring an automatic top-up to what its invoice says; ``payment`` counts when it is paid.
+
+    None for invoices that name no purchase of ours.
+    """
+    purchase = _purchase_of(stripe_metadata(invoice, "purchase"))
     if purchase is None or purchase.kind != PurchaseKind.AUTOMATIC or purchase.state in SETTLED:
         return purchase
-    purchase.payment_intent_id = intent.id
-    if problem := _terms_problem(purchase, intent, amount=intent.amount):
+    before = purchase.state
+    if invoice.status == "paid" and (problem := invoice_problem(purchase, invoice)):
         return _held(purchase, "", problem)
-    if intent.status == "succeeded":
-        _settle(purchase, Payment.of_intent(intent, intent.amount_received), source="stripe_pi", source_id=intent.id)
-    elif intent.status not in UNDER_WAY:
-        purchase.state = PurchaseState.FAILED
-        purchase.error = getattr(intent.last_payment_error, "message", None) or _("The payment did not go through.")
+    purchase.invoice_url = invoice.hosted_invoice_url or ""
+    if invoice.status == "paid":
+        _settle(purchase, payment, source="stripe_in", source_id=invoice.id)
+    elif invoice.status in OVER and before in WAITING:
+        purchase.state, purchase.error = PurchaseState.FAILED, _("The payment did not go through. Nothing was charged.")
+    elif invoice.status == "open" and invoice.attempted and before == PurchaseState.OPEN:
+        purchase.state = PurchaseState.PROCESSING
     purchase.save()
-    poke(f"billing.{purchase.workspace_id}")
+    if purchase.state != before:
+        poke(f"billing.{purchase.workspace_id}")
     return purchase
 
 
@@ -158,6 +167,17 @@ def _session_problem(purchase: Purchase, session: Any) -> str:
     if session.amount_total != session.amount_subtotal - off + tax:
         return f"a total of {session.amount_total} that its parts do not give"
     return _terms_problem(purchase, session, amount=session.amount_subtotal)
+
+
+def invoice_problem(purchase: Purchase, invoice: Any) -> str:
+    """What of an invoice is not as the purchase says, for staff; "" when it is."""
+    if stripe_metadata(invoice, "workspace") != str(purchase.workspace_id):
+        return "another workspace"
+    if purchase.invoice_id != invoice.id:
+        return "another invoice"
+    if invoice.total != invoice.subtotal - invoice_discount(invoice) + invoice_tax(invoice):
+        return f"a total of {invoice.total} that its parts do not give"
+    return _terms_problem(purchase, invoice, amount=invoice.subtotal)
 
 
 def _terms_problem(purchase: Purchase, thing: Any, *, amount: int) -> str:

@@ -17,12 +17,12 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from apps.billing.customers import card_keep, card_refresh
-from apps.billing.fulfilment import intent_fulfil
 from apps.billing.models import Dispute, InboxEvent, InboxState, Purchase, StripeCustomer, Subscription
 from apps.billing.purchases import session_look
 from apps.billing.refunds import charge_apply, dispute_apply
 from apps.billing.stripe_client import stripe_call
-from apps.billing.subscriptions import invoice_look, subscription_look
+from apps.billing.subscriptions import invoice_apply, subscription_look
+from apps.billing.topups import topup_apply
 from apps.common.ids import uuid7
 from apps.common.models import TenantModel
 from apps.common.tenancy import unscoped
@@ -186,10 +186,6 @@ def _session(object_id: str) -> None:
             card_keep(session)
 
 
-def _intent(object_id: str) -> None:
-    intent_fulfil(stripe_call("payment_intents.retrieve", object_id, expand=["latest_charge"]))
-
-
 def _charge(object_id: str) -> None:
     if object_id:
         charge_apply(stripe_call("charges.retrieve", object_id))
@@ -200,7 +196,9 @@ def _dispute(object_id: str) -> None:
 
 
 def _invoice(object_id: str) -> None:
-    invoice_look(object_id)
+    invoice = stripe_call("invoices.retrieve", object_id)
+    if topup_apply(invoice) is None:
+        invoice_apply(invoice)
 
 
 def _subscription(object_id: str) -> None:
@@ -225,9 +223,6 @@ HANDLERS: dict[str, Callable[[str], None]] = {
     "checkout.session.async_payment_succeeded": _session,
     "checkout.session.async_payment_failed": _session,
     "checkout.session.expired": _session,
-    "payment_intent.succeeded": _intent,
-    "payment_intent.payment_failed": _intent,
-    "payment_intent.canceled": _intent,
     "charge.refunded": _charge,
     "charge.refund.updated": _charge,
     "refund.created": _charge,
@@ -239,6 +234,9 @@ HANDLERS: dict[str, Callable[[str], None]] = {
     "charge.dispute.funds_withdrawn": _dispute,
     "charge.dispute.funds_reinstated": _dispute,
     "invoice.paid": _invoice,
+    "invoice.payment_failed": _invoice,
+    "invoice.payment_action_required": _invoice,
+    "invoice.voided": _invoice,
     "customer.subscription.created": _subscription,
     "customer.subscription.updated": _subscription,
     "customer.subscription.deleted": _subscription,

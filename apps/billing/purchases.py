@@ -28,6 +28,7 @@ from apps.billing.stripe_client import (
     stripe_livemode,
 )
 from apps.billing.subscriptions import plan_paid
+from apps.billing.topups import topup_look
 from apps.common.money import money_text
 from apps.common.tenancy import unscoped
 from apps.workspaces.audit import audit_record
@@ -139,9 +140,13 @@ def purchase_look(*, purchase: Purchase) -> Purchase:
     now = timezone.now()
     rows = Purchase.objects.for_workspace(purchase.workspace_id).filter(id=purchase.id, state__in=WAITING)
     free = rows.exclude(looked_at__gt=now - LOOK_EVERY)
-    if purchase.session_id and free.update(looked_at=now):
+    is_automatic = purchase.kind == PurchaseKind.AUTOMATIC
+    if (is_automatic or purchase.session_id) and free.update(looked_at=now):
         try:
-            session_look(purchase.session_id)
+            if is_automatic:
+                topup_look(purchase)
+            elif purchase.session_id:
+                session_look(purchase.session_id)
         except (StripeUnavailable, StripeRefused) as error:
             log.warning("purchase not looked at", action="purchase_look", purchase=str(purchase.id), error=str(error))
     purchase.refresh_from_db(from_queryset=Purchase.objects.for_workspace(purchase.workspace_id))
@@ -179,7 +184,8 @@ def purchases_sweep() -> None:
         waiting.filter(state=PurchaseState.OPEN, session_id=None, created_at__lt=now - OPEN_FOR).exclude(
             kind=PurchaseKind.AUTOMATIC
         ).update(state=PurchaseState.EXPIRED)
-        due = waiting.exclude(session_id=None).exclude(looked_at__gt=now - SWEEP_EVERY)
+        asked = waiting.exclude(session_id=None) | waiting.filter(kind=PurchaseKind.AUTOMATIC)
+        due = asked.exclude(looked_at__gt=now - SWEEP_EVERY)
         found = list(due.filter(created_at__lt=now - SWEEP_EVERY).order_by("looked_at")[:SWEEP_BATCH])
     for purchase in found:
         purchase_look(purchase=purchase)

@@ -63,9 +63,7 @@ class Comparison:
     def run(self) -> None:
         """All checks, one after the other."""
         with unscoped("Stripe's account is one for all workspaces"):
-            seen = self._sessions() | self._payments()
-            self._invoices()
-            self._granted(seen)
+            self._granted(self._sessions() | self._invoices())
             self._ledger()
             self._refunds()
             self._disputes()
@@ -93,18 +91,6 @@ class Comparison:
                 seen.add(purchase.id)
         return seen
 
-    def _payments(self) -> set[UUID]:
-        seen = set()
-        for intent in self._listed("payment_intents"):
-            named = stripe_metadata(intent, "purchase")
-            automatic = Purchase.objects.filter(id=named, kind=PurchaseKind.AUTOMATIC) if named else None
-            if automatic is not None and automatic.exists():
-                is_paid = intent.status == "succeeded"
-                purchase = self._paid_alike(intent.id, named, is_paid, intent.amount_received)
-                if purchase is not None and is_paid:
-                    seen.add(purchase.id)
-        return seen
-
     def _paid_alike(self, thing: str, named: str, is_paid: bool, amount: int) -> Purchase | None:
         purchase: Purchase | None = Purchase.objects.filter(id=named).first()
         if purchase is None:
@@ -121,28 +107,39 @@ class Comparison:
             self._say("amount", thing, purchase, ours=purchase.paid, theirs=amount, text=text)
         return purchase
 
-    def _invoices(self) -> None:
+    def _invoices(self) -> set[UUID]:
+        """Those of automatic top-ups name their purchase, those of plans their subscription."""
+        seen = set()
         for invoice in self._listed("invoices", status="paid"):
             details = getattr(invoice.parent, "subscription_details", None)
-            ours = StripeCustomer.objects.filter(customer_id=stripe_id(invoice.customer)).exists()
-            if details is None or not ours:
-                continue
-            purchase = Purchase.objects.filter(invoice_id=invoice.id).first()
-            if purchase is None or purchase.state != PurchaseState.PAID:
-                text = "A month of a plan was paid, and its credits were not granted."
-                state = purchase.state if purchase else "nothing"
-                self._say("paid, not granted", invoice.id, purchase, ours=state, theirs="paid", text=text)
+            if named := stripe_metadata(invoice, "purchase"):
+                purchase = self._paid_alike(invoice.id, named, True, invoice.amount_paid)
+                if purchase is not None:
+                    seen.add(purchase.id)
+            elif details is not None:
+                self._period(invoice)
+        return seen
+
+    def _period(self, invoice: Any) -> None:
+        if not StripeCustomer.objects.filter(customer_id=stripe_id(invoice.customer)).exists():
+            return
+        purchase = Purchase.objects.filter(invoice_id=invoice.id).first()
+        if purchase is None or purchase.state != PurchaseState.PAID:
+            text = "A month of a plan was paid, and its credits were not granted."
+            state = purchase.state if purchase else "nothing"
+            self._say("paid, not granted", invoice.id, purchase, ours=state, theirs="paid", text=text)
 
     def _granted(self, seen: set[UUID]) -> None:
         """Ours that were paid in this time, and that Stripe did not list: asked for one by one."""
         paid = Purchase.objects.filter(
             state=PurchaseState.PAID, livemode=stripe_livemode(), paid_at__gte=self.since, paid_at__lt=self.until
         )
-        for purchase in paid.exclude(id__in=seen).exclude(kind=PurchaseKind.PERIOD).iterator():
+        others = paid.exclude(id__in=seen).exclude(kind=PurchaseKind.PERIOD)
+        for purchase in others.exclude(kind=PurchaseKind.AUTOMATIC, invoice_id=None).iterator():
             self.counts["purchases asked for"] += 1
             if purchase.kind == PurchaseKind.AUTOMATIC:
-                intent = stripe_call("payment_intents.retrieve", purchase.payment_intent_id)
-                theirs, is_paid = intent.id, intent.status == "succeeded"
+                invoice = stripe_call("invoices.retrieve", purchase.invoice_id)
+                theirs, is_paid = invoice.id, invoice.status == "paid"
             else:
                 session = stripe_call("checkout.sessions.retrieve", purchase.session_id)
                 theirs, is_paid = session.id, session.payment_status in ("paid", "no_payment_required")
@@ -157,7 +154,8 @@ class Comparison:
             self.counts["ledger lines"] += 1
             source_id = {
                 PurchaseKind.PACK: purchase.session_id,
-                PurchaseKind.AUTOMATIC: purchase.payment_intent_id,
+                # Paid without an invoice before 0105.
+                PurchaseKind.AUTOMATIC: purchase.invoice_id or purchase.payment_intent_id,
                 PurchaseKind.PERIOD: purchase.invoice_id,
             }[PurchaseKind(purchase.kind)]
             granted = Entry.objects.filter(

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 TIMEOUT_S = 15.0
+# The bank wants a person to confirm, said of a payment and of an invoice.
+AUTHENTICATION = "authentication_required"
+NEEDS_PERSON = (AUTHENTICATION, "invoice_payment_intent_requires_action")
+# Whoever buys has no address, or none that tells where to tax.
+NO_TAX_LOCATION = "customer_tax_location_invalid"
 
 
 class StripeUnavailable(Exception):
@@ -68,7 +73,8 @@ def stripe_call(name: str, /, *arguments: Any, key: str = "", **parameters: Any)
         return method(*arguments, parameters, options)
     except stripe.CardError as error:
         about = _intent_of(error)
-        raise StripeRefused(error.user_message or str(error), code=error.code or "", about=about) from error
+        message = _sentence(error.code) or error.user_message or str(error)
+        raise StripeRefused(message, code=error.code or "", about=about) from error
     except stripe.StripeError as error:
         # 409: the same key is being worked on at this moment.
         passing = (stripe.APIConnectionError, stripe.RateLimitError, stripe.APIError)
@@ -76,7 +82,20 @@ def stripe_call(name: str, /, *arguments: Any, key: str = "", **parameters: Any)
             log.warning("stripe unavailable", action="stripe_call", call=name, error=str(error))
             raise StripeUnavailable(_("Stripe does not answer at the moment. Try again in a minute.")) from error
         log.error("stripe refused", action="stripe_call", call=name, error=str(error))
-        raise StripeRefused(_("Stripe refused this. Nothing was charged."), code=error.code or "") from error
+        message = _sentence(error.code) or _("Stripe refused this. Nothing was charged.")
+        raise StripeRefused(message, code=error.code or "") from error
+
+
+def _sentence(code: str | None) -> str:
+    """Ours for a refusal that Stripe words for developers; "" for others."""
+    if code == NO_TAX_LOCATION:
+        return no_tax_location()
+    return _("The bank wants a person to confirm this payment.") if code in NEEDS_PERSON else ""
+
+
+def no_tax_location() -> str:
+    """What to do where Stripe does not know by which place to tax."""
+    return _("Stripe does not know where to tax this workspace. Add a billing address in the portal at Stripe.")
 
 
 def _intent_of(error: Any) -> str:

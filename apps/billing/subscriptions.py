@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 
 from apps.billing.checkouts import PurchaseRefused, checkout_open, purchases_ask
 from apps.billing.fulfilment import Payment, period_fulfil
+from apps.billing.invoices import invoice_intent
 from apps.billing.models import (
     Purchase,
     PurchaseKind,
@@ -211,8 +212,12 @@ def subscription_look(subscription_id: str) -> Subscription | None:
 
 
 def invoice_look(invoice_id: str) -> Purchase | None:
-    """Read an invoice from Stripe; when it paid a month of a plan, grant that month. None for other invoices."""
-    invoice = stripe_call("invoices.retrieve", invoice_id)
+    """Read an invoice from Stripe and apply it."""
+    return invoice_apply(stripe_call("invoices.retrieve", invoice_id))
+
+
+def invoice_apply(invoice: Any) -> Purchase | None:
+    """When an invoice paid a month of a plan, grant that month. None for other invoices."""
     details = getattr(invoice.parent, "subscription_details", None)
     if invoice.status != "paid" or details is None or invoice.billing_reason not in GRANTED_FOR:
         return None
@@ -220,9 +225,7 @@ def invoice_look(invoice_id: str) -> Purchase | None:
     row = subscription_look(stripe_id(details.subscription))
     if row is None:
         return None
-    payments = stripe_call("invoice_payments.list", invoice=invoice.id, status="paid", limit=1).data
-    intent_id = stripe_id(payments[0].payment.payment_intent) if payments else ""
-    intent = stripe_call("payment_intents.retrieve", intent_id, expand=["latest_charge"]) if intent_id else None
+    intent = invoice_intent(invoice)
     line = max(invoice.lines.data, key=lambda one: one.period.end)
     offer = PLAN_OFFERS[_plan_of_line(line) or PlanName(row.plan)]
     if invoice.billing_reason == "subscription_update" and invoice.subtotal < offer.amount:

@@ -1,8 +1,8 @@
 """Automatic top-up: buy credits with the kept card when few are left.
 
 A tick finds the wallets that fell below their rule's threshold. The purchase is written first, and the database allows
-one open automatic purchase per workspace; it is paid with its own id as the Idempotency-Key, so that asking again after
-a lost answer cannot pay twice. One purchase lifts the balance above the threshold, so the next is for another fall.
+one open automatic purchase per workspace; it is paid by an invoice of its own, which a tick after a lost answer finds
+and goes on with. One purchase lifts the balance above the threshold, so the next is for another fall.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F, Sum
+from django.db.models import F, Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from apps.billing.customers import customer_find
-from apps.billing.fulfilment import intent_fulfil, purchase_fail
+from apps.billing.customers import customer_find, tax_location_known
+from apps.billing.fulfilment import Payment, invoice_fulfil, invoice_problem, purchase_fail
+from apps.billing.invoices import invoice_end, invoice_intent, invoice_pay, invoice_prepare, refusal_of
 from apps.billing.letters import letter_write
 from apps.billing.models import (
     WAITING,
@@ -30,11 +31,21 @@ from apps.billing.models import (
     Purchase,
     PurchaseKind,
     PurchaseState,
-    StripeCustomer,
     TopupRule,
 )
 from apps.billing.offers import amount_of, credits_description
-from apps.billing.stripe_client import StripeRefused, StripeUnavailable, stripe_call, stripe_configured, stripe_livemode
+from apps.billing.refunds import disputes_look
+from apps.billing.stripe_client import (
+    NEEDS_PERSON,
+    StripeRefused,
+    StripeUnavailable,
+    no_tax_location,
+    stripe_call,
+    stripe_configured,
+    stripe_id,
+    stripe_livemode,
+    stripe_metadata,
+)
 from apps.billing.wallet import balance_get
 from apps.common.money import credits_text, money_text
 from apps.common.tenancy import unscoped
@@ -44,7 +55,7 @@ from apps.workspaces.switches import SwitchName, switch_on
 log = structlog.get_logger(__name__)
 # A card that was refused is not tried again at once: an hour after the first time, then two.
 RETRY_AFTER = timedelta(hours=1)
-# An answer that was lost is asked for again while Stripe still knows the key (24 hours).
+# What was lost is asked for again while Stripe still knows the key (24 hours), and then given up.
 KEY_HOLDS = timedelta(hours=23)
 
 
@@ -68,13 +79,12 @@ def rule_find(workspace_id: UUID) -> TopupRule | None:
 
 
 def topup_set(*, workspace_id: UUID, enabled: bool, terms: TopupTerms) -> TopupRule:
-    """Keep a rule, on or off. Raises TopupRefused where there is no card to pay with."""
+    """Keep a rule, on or off. Raises TopupRefused where there is no card to pay with, or no place to tax by."""
     customer = customer_find(workspace_id)
-    if enabled and settings.STRIPE_TAX:
-        # A payment without a checkout has no address to tax by.
-        raise TopupRefused(_("Automatic top-up is not offered where tax is added to prices."))
     if enabled and (customer is None or not customer.method_id):
         raise TopupRefused(_("Add a card first: automatic top-up pays with it."))
+    if enabled and customer and settings.STRIPE_TAX and not tax_location_known(customer):
+        raise TopupRefused(no_tax_location())
     values = {"enabled": enabled, **asdict(terms)}
     again = {"failures": 0, "not_before": None, "cap_told_at": None}
     rows = TopupRule.objects.for_workspace(workspace_id)
@@ -152,23 +162,41 @@ def _is_disputed(workspace_id: UUID) -> bool:
     return bool(Dispute.objects.for_workspace(workspace_id).filter(settled_at=None, frozen__gt=0).exists())
 
 
-def _month_begin(now: datetime) -> datetime:
-    return now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+def _month_begin(moment: datetime) -> datetime:
+    return moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def _month_end(moment: datetime) -> datetime:
+    return _month_begin(_month_begin(moment) + timedelta(days=32))
 
 
 def spent_this_month(workspace_id: UUID) -> int:
-    """Cents that automatic purchases have cost, or are about to, since the month began (UTC)."""
+    """Cents that automatic purchases have cost since the month began (UTC), tax included, or are about to."""
+    paid, waiting = _spent(workspace_id, timezone.now())
+    return paid + waiting
+
+
+def _spent(workspace_id: UUID, month: datetime) -> tuple[int, int]:
+    """Cents that were charged for what began in the month of this moment, and the price of what is under way."""
+    begin, end = _month_begin(month), _month_end(month)
     rows = Purchase.objects.for_workspace(workspace_id).filter(
-        kind=PurchaseKind.AUTOMATIC,
-        state__in=[*WAITING, PurchaseState.PAID],
-        created_at__gte=_month_begin(timezone.now()),
+        kind=PurchaseKind.AUTOMATIC, created_at__gte=begin, created_at__lt=end
     )
-    return int(rows.aggregate(sum=Sum("amount"))["sum"] or 0)
+    sums = rows.aggregate(
+        paid=Sum("paid", filter=Q(state=PurchaseState.PAID)), waiting=Sum("amount", filter=Q(state__in=WAITING))
+    )
+    return int(sums["paid"] or 0), int(sums["waiting"] or 0)
 
 
 def _cap_allows(rule: TopupRule) -> bool:
     if spent_this_month(rule.workspace_id) + amount_of(rule.credits) <= rule.monthly_cap:
         return True
+    _cap_tell(rule)
+    return False
+
+
+def _cap_tell(rule: TopupRule) -> None:
+    """A letter, once a month and cap. ``rule`` is locked."""
     month = _month_begin(timezone.now())
     if rule.cap_told_at is None or rule.cap_told_at < month:
         rule.cap_told_at = timezone.now()
@@ -176,45 +204,108 @@ def _cap_allows(rule: TopupRule) -> bool:
         cap = money_text(rule.monthly_cap, settings.BILLING_CURRENCY)
         event = f"topup_cap {month:%Y-%m} {rule.monthly_cap} {rule.cap_told_at.isoformat()}"
         letter_write(workspace_id=rule.workspace_id, event=event, name="topup_cap", told={"cap": cap})
-    return False
+
+
+# --- Paying --------------------------------------------------------------------------------------------------------
+
+
+class _OverCap(Exception):
+    """The invoice's total, which is known before it is paid, does not fit into the month any more."""
 
 
 def _pay(purchase: Purchase) -> Purchase:
-    customer = customer_find(purchase.workspace_id)
-    if customer is None or not customer.method_id:
-        return _refused(purchase, StripeRefused(_("There is no card to pay with any more.")))
+    """Go on with its invoice from wherever that stands, to its payment."""
     try:
-        intent = _intent(purchase, customer)
+        return topup_apply(_charged(purchase)) or purchase
     except StripeUnavailable:
-        return purchase  # it may be paid; the next tick asks with the same key
+        return purchase  # it may be paid; the next tick looks at its invoice
+    except _OverCap:
+        return _over_cap(purchase)
     except StripeRefused as refused:
         return _refused(purchase, refused)
-    done = intent_fulfil(intent)
-    if done is not None and done.state == PurchaseState.PAID:
-        TopupRule.objects.for_workspace(purchase.workspace_id).update(failures=0, not_before=None)
-    return done or purchase
 
 
-def _intent(purchase: Purchase, customer: StripeCustomer) -> Any:
+def _charged(purchase: Purchase) -> Any:
+    customer = customer_find(purchase.workspace_id)
+    if customer is None or not customer.method_id:
+        raise StripeRefused(_("There is no card to pay with any more."))
     if purchase.created_at < timezone.now() - KEY_HOLDS:
-        raise StripeRefused(_("Stripe did not answer for a day. Look there whether it was charged."))
-    return stripe_call(
-        "payment_intents.create",
-        key=str(purchase.id),
-        amount=purchase.amount,
-        currency=purchase.currency,
-        customer=customer.customer_id,
-        payment_method=customer.method_id,
-        off_session=True,
-        confirm=True,
-        description=purchase.description,
-        metadata={"workspace": str(purchase.workspace_id), "purchase": str(purchase.id)},
-        expand=["latest_charge"],
-    )
+        raise StripeRefused(_("Stripe did not answer for a day. Nothing was charged."))
+    invoice = invoice_prepare(purchase, customer)
+    if invoice.status != "open" or invoice.attempted:
+        return invoice
+    if problem := invoice_problem(purchase, invoice):
+        log.error("invoice does not match", action="topup_buy", purchase=str(purchase.id), problem=problem)
+        raise StripeRefused(_("Stripe's invoice is not what was agreed. Nothing was charged."))
+    rule = TopupRule.objects.for_workspace(purchase.workspace_id).get()
+    if _spent(purchase.workspace_id, purchase.created_at)[0] + invoice.amount_due > rule.monthly_cap:
+        raise _OverCap
+    return invoice_pay(purchase, customer)
+
+
+def topup_apply(invoice: Any) -> Purchase | None:
+    """Bring an automatic top-up to what its invoice says, which was just read from Stripe; None for other invoices."""
+    purchase = _purchase_named(invoice)
+    if purchase is None:
+        return None
+    intent = invoice_intent(invoice)
+    if refused := refusal_of(invoice, intent):
+        return _refused(purchase, refused)
+    done = invoice_fulfil(invoice, Payment.of_intent(intent, invoice.amount_paid))
+    if done is not None and done.state == PurchaseState.PAID:
+        TopupRule.objects.for_workspace(done.workspace_id).update(failures=0, not_before=None)
+        charge = getattr(intent, "latest_charge", None)
+        if getattr(charge, "disputed", False):
+            disputes_look(stripe_id(charge))
+    return done
+
+
+def _purchase_named(invoice: Any) -> Purchase | None:
+    try:
+        named = UUID(stripe_metadata(invoice, "purchase"))
+    except ValueError:
+        return None
+    with unscoped("Stripe tells the purchase, and the purchase tells the workspace"):
+        found: Purchase | None = Purchase.objects.filter(id=named, kind=PurchaseKind.AUTOMATIC).first()
+    return found
+
+
+def topup_look(purchase: Purchase) -> None:
+    """See what became of an automatic purchase, without paying it; after a day of silence it is given up."""
+    if purchase.invoice_id:
+        topup_apply(stripe_call("invoices.retrieve", purchase.invoice_id))
+    if purchase.created_at < timezone.now() - KEY_HOLDS:
+        rows = Purchase.objects.for_workspace(purchase.workspace_id)
+        if rows.filter(id=purchase.id, state=PurchaseState.OPEN).exists():
+            _refused(purchase, StripeRefused(_("Stripe did not answer for a day. Nothing was charged.")))
+
+
+def _over_cap(purchase: Purchase) -> Purchase:
+    """With its tax it would exceed the cap: nothing more this month, and no invoice every twenty seconds."""
+    try:
+        invoice_end(purchase)
+    except StripeUnavailable:
+        return purchase
+    with transaction.atomic():
+        error = _("With tax it would have exceeded the monthly cap. Nothing was charged.")
+        failed = purchase_fail(purchase_id=purchase.id, error=error)
+        if failed is None:
+            return purchase
+        rule = TopupRule.objects.for_workspace(purchase.workspace_id).select_for_update().get()
+        rule.not_before = _month_end(timezone.now())
+        rule.save(update_fields=["not_before"])
+        _cap_tell(rule)
+    return failed
 
 
 def _refused(purchase: Purchase, refused: StripeRefused) -> Purchase:
-    """The card was refused: try later, tell the admins, and after the third time stop."""
+    """It was refused: take the invoice back, try later, tell the admins, and after the third time stop."""
+    try:
+        invoice = invoice_end(purchase)
+    except StripeUnavailable:
+        return purchase
+    if invoice is not None and invoice.status == "paid":
+        return topup_apply(invoice) or purchase
     with transaction.atomic():
         failed = purchase_fail(purchase_id=purchase.id, error=str(refused))
         if failed is None:
@@ -226,9 +317,9 @@ def _refused(purchase: Purchase, refused: StripeRefused) -> Purchase:
         rule.save(update_fields=["failures", "enabled", "not_before"])
         told = {
             "credits": credits_text(purchase.credits),
-            "amount": money_text(purchase.amount, purchase.currency),
+            "amount": money_text(invoice.total if invoice is not None else purchase.amount, purchase.currency),
             "reason": str(refused),
-            "needs_person": refused.code == "authentication_required",
+            "needs_person": refused.code in NEEDS_PERSON,
             "is_off": not rule.enabled,
         }
         event = f"topup_failed {purchase.id}"

@@ -21,6 +21,7 @@ from apps.generations.comparisons import comparison_start
 from apps.generations.fragments import outputs_with_urls, with_outputs
 from apps.generations.lineage import Lineage, lineage_of, thing_of
 from apps.generations.models import Generation
+from apps.generations.pricing import PriceRisen
 from apps.generations.remarks import RemarkInvalid, generation_remark
 from apps.generations.schemas import (
     CompareIn,
@@ -231,6 +232,7 @@ def _compared(request: ApiRequest, body: GenerationIn, compare: CompareIn, key: 
             actor_id=request.user.id,
             payer=_payer(request),
             idempotency_key=_row_key(key),
+            agreed=body.agreed_credits,
         )
     comparison_id = rows[0].comparison_id
     assert comparison_id is not None
@@ -247,7 +249,7 @@ def _as_problems() -> Iterator[None]:
         yield
     except InvalidGeneration as error:
         raise Problem("invalid-generation", 422, _("Invalid request"), str(error), fields=error.fields) from error
-    except CreditsRefused as error:
+    except (CreditsRefused, PriceRisen) as error:
         raise error.problem() from error
 
 
@@ -263,4 +265,5 @@ def _started(request: ApiRequest, body: GenerationIn, key: str) -> Generation:
             actor_id=request.user.id,
             payer=_payer(request),
             idempotency_key=_row_key(key),
+            agreed=body.agreed_credits,
         )

@@ -23,6 +23,7 @@ from apps.engine.vary import (
     variants_of,
 )
 from apps.generations.models import Generation
+from apps.generations.pricing import price_agree
 from apps.generations.services import (
     SEED_MAX,
     WALLET,
@@ -45,11 +46,13 @@ def comparison_start(
     actor_id: UUID | None = None,
     payer: Payer = WALLET,
     idempotency_key: str = "",
+    agreed: int | None = None,
 ) -> list[Generation]:
     """One generation for each variant, in their order; ``compare`` is ``{models?, seeds?, sweep?}``.
 
-    Another model gets what it takes of the parameters and files. Raises InvalidGeneration, and InsufficientCredits or
-    BudgetExceeded about all of them together; then nothing was started or held.
+    Another model gets what it takes of the parameters and files. Raises InvalidGeneration, and InsufficientCredits,
+    BudgetExceeded or (where they cost more than ``agreed``) PriceRisen about all of them together; then nothing was
+    started or held.
     """
     variants = _variants(model, params, compare)
     base = _with_seed(model, params, compare)
@@ -71,6 +74,8 @@ def comparison_start(
         )
         for place, variant in enumerate(variants)
     ]
+    low, high = sum(row.price_low for row in rows), sum(row.price_high for row in rows)
+    price_agree(low=low, high=high, agreed=agreed)
     return _place_all(rows, payer)
 
 

@@ -33,14 +33,14 @@ def settings_given(form: forms.Form) -> dict[str, Any]:
     return {name: value for name, value in form.cleaned_data.items() if value not in (None, "")}
 
 
-def form_price(form: forms.Form, model: Model) -> Quote:
-    """The price of the form as it stands; what is not valid (yet) counts as the model's default."""
+def form_price(form: forms.Form, model: Model, inputs: Mapping[str, Any]) -> Quote:
+    """The price of the form as it stands, with these files; what is not valid (yet) counts as the model's default."""
     if form.is_bound:
         form.is_valid()
         given = settings_given(form)
     else:
         given = {name: form.get_initial_for_field(field, name) for name, field in form.fields.items()}
-    return quote(model.id, {name: value for name, value in given.items() if value not in (None, "")}, {})
+    return quote(model.id, {name: value for name, value in given.items() if value not in (None, "")}, inputs)
 
 
 def settings_carried(model: Model, given: Mapping[str, Any], before: Model | None) -> tuple[dict[str, Any], list[str]]:

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
+from apps.common.money import credits_text
+from apps.common.problems import Problem
 from apps.generations.accounts import Account, accounts_choose
 from apps.generations.vendors import vendor_title
 from apps.providers.catalogue import (
@@ -29,6 +31,30 @@ class NotPriced(ValueError):
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
         self.field = field
+
+
+class PriceRisen(ValueError):
+    """It now costs more than whoever starts it was shown; nothing was held or sent."""
+
+    def __init__(self, low: int, high: int, agreed: int) -> None:
+        told = {"price": credits_text(high), "agreed": credits_text(agreed)}
+        sentence = _(
+            "This now costs up to %(price)s; the price shown was %(agreed)s. Nothing was sent or charged. Start it "
+            "again to agree to the new price."
+        )
+        super().__init__(sentence % told)
+        self.low, self.high = low, high
+
+    def problem(self) -> Problem:
+        """The answer of the API, with the new price."""
+        price = {"low": self.low, "high": self.high}
+        return Problem("price-risen", 409, _("The price has risen"), str(self), price=price)
+
+
+def price_agree(*, low: int, high: int, agreed: int | None) -> None:
+    """Raise PriceRisen where this costs more micro-credits than ``agreed``; None agreed to whatever it costs."""
+    if agreed is not None and high > agreed:
+        raise PriceRisen(low, high, agreed)
 
 
 def account_and_price(

@@ -12,6 +12,8 @@ from apps.common.paging import LIMIT_DEFAULT
 from apps.engine.vary import SWEEPS_MAX
 from apps.projects.schemas import Moment
 
+AMOUNT_MAX = 2**63 - 1
+
 
 class CompareIn(Body):
     """What differs: models, seeds (so many, or a list), and up to two parameters with their values."""
@@ -25,7 +27,8 @@ class GenerationIn(Body):
     """``inputs`` are asset ids by the model's input name, such as ``{"image": "…"}``, or lists of them.
 
     ``fallbacks`` are models to ask in turn when the vendor is busy or cannot be reached. With ``compare`` several
-    are made, and the answer is a comparison.
+    are made, and the answer is a comparison. ``agreed_credits`` is the highest price that you were shown: it is refused
+    where it now costs more.
     """
 
     model: str = Field(max_length=120)
@@ -34,6 +37,7 @@ class GenerationIn(Body):
     project: Id | None = None
     fallbacks: list[Annotated[str, Field(max_length=120)]] = Field(default_factory=list, max_length=5)
     compare: CompareIn | None = None
+    agreed_credits: int | None = Field(default=None, ge=0, le=AMOUNT_MAX)
 
 
 class Price(Schema):

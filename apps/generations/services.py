@@ -24,7 +24,7 @@ from apps.generations.adapters import asset_ids
 from apps.generations.execution import timing
 from apps.generations.execution.settlement import settle_without_charge
 from apps.generations.models import LIVE, POLLED, Generation, GenerationState
-from apps.generations.pricing import NotPriced, account_and_price
+from apps.generations.pricing import NotPriced, account_and_price, price_agree
 from apps.generations.tasks import generation_cancel_send, generations_poll, submissions_call
 from apps.providers.catalogue import MODELS, Model, inputs_problems, params_problems
 from apps.wording.schema import unknown
@@ -96,10 +96,12 @@ def generation_start(
     fallbacks: Sequence[str] = (),
     promised: Collection[str] = (),
     payer: Payer = WALLET,
+    agreed: int | None = None,
     **origin: Unpack[Origin],
 ) -> Generation:
     """Price it, hold the credits and hand it to the provider's lane, all or nothing.
 
+    ``agreed``: the highest price, in micro-credits, that whoever asks was shown; PriceRisen where it now costs more.
     Repeating a call with the same (run, node, item, attempt) or idempotency key returns the first row. Raises what
     :func:`generation_price` and :func:`generation_place` raise, before anything is written.
     """
@@ -113,6 +115,9 @@ def generation_start(
         promised=promised,
         **origin,
     )
+    if agreed is not None and row.price_high > agreed and (first := _first(row)):
+        return first  # a repeat of what was agreed to at its price
+    price_agree(low=row.price_low, high=row.price_high, agreed=agreed)
     return generation_place(row, payer=payer)
 
 

@@ -31,6 +31,7 @@ from apps.generations.forms import (
 from apps.generations.fragments import card, cards, inputs_shown, node_json, settings_shown, with_outputs
 from apps.generations.keys import own_providers
 from apps.generations.models import Generation, GenerationState
+from apps.generations.pricing import PriceRisen
 from apps.generations.route import route_said
 from apps.generations.story import lineage_shown, tags_suggested
 from apps.generations.tape import KINDS
@@ -46,6 +47,7 @@ PAGE = 24
 LIVE_MAX = 100
 RECENT = 10
 UNCLEAR = 5
+_DIGITS_MAX = 19
 
 
 @require_GET
@@ -133,7 +135,7 @@ def generation_create(request: MemberRequest) -> HttpResponse:
         "once": _once(request),
     }
     own = own_providers(workspace_id=request.workspace.id, project_id=source.project_id if source else None)
-    context |= {"price": form_price(form, model), "own_key": model.provider in own}
+    context |= {"price": form_price(form, model, _inputs(model, source)), "own_key": model.provider in own}
     context["balance"] = balance_get(workspace_id=request.workspace.id)
     context["plain"], context["advanced"] = fields_split(form, model)
     context |= changed
@@ -270,15 +272,29 @@ def _start(request: MemberRequest, form: Any, model: Model, source: Generation |
             project_id=source.project_id if source else None,
             model=model.id,
             params=settings_given(form),
-            inputs=source.inputs if source and source.model == model.id else {},
+            inputs=_inputs(model, source),
             actor_id=request.user.id,
             idempotency_key=f"form:{_once(request)}",
+            agreed=_agreed(request),
         )
     except services.InvalidGeneration as error:
         problems_show(form, error.fields)
+    except PriceRisen as error:
+        form.add_error(None, str(error))
     except CreditsRefused as error:
         form.add_error(None, f"{error} " + _("Nothing was sent."))
     return None
+
+
+def _inputs(model: Model, source: Generation | None) -> Any:
+    """The files that are used again."""
+    return source.inputs if source and source.model == model.id else {}
+
+
+def _agreed(request: MemberRequest) -> int | None:
+    """The price that stood on the button when it was pressed."""
+    shown = request.POST.get("agreed_credits", "")
+    return int(shown) if shown.isascii() and shown.isdecimal() and len(shown) < _DIGITS_MAX else None
 
 
 def _uuid(text: str) -> UUID | None:

@@ -222,6 +222,7 @@ def run_create(request: ApiRequest, workflow_id: UUID, body: schemas.RunIn | Non
                 variables=body.variables,
                 part=_part(body),
                 max_credits=body.max_credits,
+                agreed=body.agreed_credits,
                 dry_run=body.dry_run,
             )
         return answer.keep(202, {"id": run.id, "state": run.state, **run_links(request.workspace.slug, run)})

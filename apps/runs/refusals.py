@@ -15,6 +15,7 @@ from apps.runs.services import (
     NoEarlierRun,
     NoSuchNode,
     NoSuchRun,
+    PriceRisen,
     RunNotFailed,
     SwitchedOff,
     WorkflowTrashed,
@@ -43,7 +44,7 @@ def as_problems() -> Iterator[None]:
         raise invalid_graph(error) from error
     except DocumentError as error:
         raise malformed_graph(error) from error
-    except CreditsRefused as error:
+    except (CreditsRefused, PriceRisen) as error:
         raise error.problem() from error
     except SwitchedOff as error:
         raise Problem("switched-off", 503, _("Paused"), str(error)) from error

@@ -30,10 +30,11 @@ class PartIn(DocumentIn):
 
 
 class RunIn(PartIn):
-    """What to run."""
+    """What to run. ``agreed_credits`` is the price that you were shown: it is refused where it now costs more."""
 
     version: int | None = None
     max_credits: int | None = Field(default=None, ge=0, le=AMOUNT_MAX)
+    agreed_credits: int | None = Field(default=None, ge=0, le=AMOUNT_MAX)
     dry_run: bool = False
 
 

@@ -23,6 +23,7 @@ from apps.engine.documents import MAX_BYTES, DocumentError, document_parse
 from apps.engine.plan import Plan, PlanStep
 from apps.engine.vary import WINNER, variant_place
 from apps.generations.keys import own_providers
+from apps.generations.pricing import PriceRisen, price_agree
 from apps.projects.models import Workflow
 from apps.projects.services import workflow_document
 from apps.runs.lease import hold_amount
@@ -178,12 +179,14 @@ def run_start(
     variables: Mapping[str, Any] | None = None,
     part: Part = WHOLE,
     max_credits: int | None = None,
+    agreed: int | None = None,
     dry_run: bool = False,
 ) -> Run:
     """Freeze the graph, hold its highest price (``max_credits`` at most), and queue the run.
 
-    ``document`` defaults to the workflow's own; ``token_id`` is the API token that asked. Raises
-    :class:`InvalidGraph`, :class:`DocumentError`, :class:`NoSuchNode`, :class:`NoSuchRun`, :class:`NoEarlierRun`,
+    ``document`` defaults to the workflow's own; ``token_id`` is the API token that asked; ``agreed`` the price that
+    whoever asks was shown. Raises :class:`InvalidGraph`, :class:`DocumentError`, :class:`NoSuchNode`,
+    :class:`NoSuchRun`, :class:`NoEarlierRun`, :class:`PriceRisen` (more than agreed would be held),
     :class:`CreditsRefused` (too few, or a budget), :class:`SwitchedOff`; nothing was submitted or held then.
     """
     switch_require(SwitchName.RUNS, workflow.workspace_id)
@@ -206,6 +209,8 @@ def run_start(
         dry_run=dry_run,
     )
     _price(run, workflow, plan, part)
+    held = hold_amount(run.price_high, run.max_credits)
+    price_agree(low=min(run.price_low, held), high=held, agreed=agreed)
     _queue(run, workflow.name, document, digest)
     return run
 
@@ -331,6 +336,7 @@ __all__ = [
     "NoSuchNode",
     "NoSuchRun",
     "Part",
+    "PriceRisen",
     "RunNotFailed",
     "SwitchedOff",
     "WorkflowTrashed",

@@ -87,6 +87,20 @@ def test_not_enough_credits_is_402_with_what_is_missing(api: Api, alice: User, w
     assert Generation.objects.for_workspace(workspace.id).count() == 0
 
 
+def test_more_than_was_agreed_to_is_409_with_the_price(api: Api, alice: User, rich: Workspace) -> None:
+    client = api(alice, rich)
+    answer = post(client, body={**image(), "agreed_credits": 3_999_999})
+    problem = answer.json()
+    assert (answer.status_code, problem["type"]) == (409, "/problems/price-risen")
+    assert problem["price"]["high"] == 4_000_000
+    assert "the price shown was" in problem["detail"]
+    both = {**image(), "compare": {"seeds": 2}, "agreed_credits": 7_999_999}
+    assert post(client, body=both).json()["price"]["high"] == 8_000_000
+    assert Generation.objects.for_workspace(rich.id).count() == 0
+    assert post(client, body={**both, "agreed_credits": 8_000_000}).status_code == 202
+    assert post(client, body={**image(), "agreed_credits": -1}).status_code == 422
+
+
 def test_same_idempotency_key_is_answered_again(api: Api, alice: User, rich: Workspace) -> None:
     client = api(alice, rich)
     first = post(client, body=image(), **{"Idempotency-Key": "once"})

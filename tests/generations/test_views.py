@@ -12,6 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
+from apps.generations.keys import key_revoke, key_set
 from apps.generations.models import Generation, GenerationState
 from apps.workspaces.models import Workspace
 from tests.generations.conftest import look, money, send
@@ -134,6 +135,41 @@ def test_use_these_settings_again(alice_client: Client, done: Generation, rich: 
     assert first["Location"] == again["Location"]
     made = Generation.objects.for_workspace(rich.id).exclude(id=done.id).get()
     assert (made.prompt, made.seed, made.params["width"]) == ("a lighthouse", 7, 512)
+
+
+def sent_from(body: str) -> dict[str, str]:
+    """What the page's form would send."""
+    hidden = dict(re.findall(r'name="(once|agreed_credits)" value="([^"]+)"', body))
+    settings = {
+        "prompt": "a lighthouse",
+        "width": "512",
+        "height": "512",
+        "style": "auto",
+        "latency_s": "0",
+        "fail": "",
+    }
+    return {**hidden, **settings, "model": "sandbox/image"}
+
+
+def test_what_was_shown_is_what_is_agreed_to(alice_client: Client, rich: Workspace) -> None:
+    key_set(workspace_id=rich.id, provider="sandbox", key="a-key-of-their-own-1234")
+    open_form = alice_client.get(page("generation_create"), {"model": "sandbox/image"}).content.decode()
+    assert "on your own key" in open_form
+    sent = sent_from(open_form)
+    assert sent["agreed_credits"] == "0"
+    key_revoke(workspace_id=rich.id, provider="sandbox")
+    refused = alice_client.post(page("generation_create"), sent)
+    body = refused.content.decode()
+    assert refused.status_code == 422
+    assert "This now costs up to 4 credits; the price shown was 0 credits. Nothing was sent or charged." in body
+    assert "a lighthouse" in body, "nothing typed is lost"
+    assert (Generation.objects.for_workspace(rich.id).count(), money(rich)) == (0, (0, 0))
+    again = sent_from(body)
+    assert (again["agreed_credits"], again["once"]) == ("4000000", sent["once"])
+    made = alice_client.post(page("generation_create"), again)
+    assert made.status_code == 302
+    # The first form, sent again by a lost click, answers what was made.
+    assert alice_client.post(page("generation_create"), sent)["Location"] == made["Location"]
 
 
 def test_form_says_what_is_wrong_and_what_a_model_does_not_take(

@@ -259,6 +259,17 @@ def test_same_idempotency_key_is_one_run(alice_api: Client, make_workflow: Make)
     assert len(get(alice_api, "/runs")[1]["items"]) == 1
 
 
+def test_a_run_that_costs_more_than_was_shown_does_not_start(alice_api: Client, make_workflow: Make) -> None:
+    workflow = make_workflow(image())
+    shown = post(alice_api, f"/workflows/{workflow.id}/estimate")[1]["high"]
+    path = f"/workflows/{workflow.id}/runs"
+    status, problem = post(alice_api, path, {"agreed_credits": shown - 1})
+    assert (status, problem["type"], problem["price"]["high"]) == (409, "/problems/price-risen", shown)
+    assert get(alice_api, "/runs")[1]["items"] == []
+    assert post(alice_api, path, {"agreed_credits": 1_000_000, "max_credits": 1_000_000})[0] == 202, "no more is held"
+    assert post(alice_api, path, {"agreed_credits": shown})[0] == 202
+
+
 # What is refused
 
 

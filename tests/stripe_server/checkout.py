@@ -7,12 +7,13 @@ import time
 from typing import Any
 from urllib.parse import parse_qs
 
+from tests.stripe_server.invoices import TAX_PERCENT
+from tests.stripe_server.payments import address
 from tests.stripe_server.state import Refusal, Thing
 from tests.stripe_server.subscriptions import Subscriptions
 from tests.vendors.server import Answer, Request, route
 
 EXPIRES_S = 86_400
-TAX_PERCENT = 10
 
 
 class Checkout(Subscriptions):
@@ -124,7 +125,9 @@ class Checkout(Subscriptions):
         found["times_redeemed"] += 1
         return ""
 
-    def session_complete(self, which: str, *, later: bool = False, card: str = "pm_card_visa") -> Thing:
+    def session_complete(
+        self, which: str, *, later: bool = False, card: str = "pm_card_visa", country: str = "DE"
+    ) -> Thing:
         """Somebody filled in the page. ``later``: with a method whose money comes in days, or not at all."""
         session, asked = self.get("checkout.session", which), self._asked()[which]
         session |= {"status": "complete", "url": None}
@@ -135,6 +138,8 @@ class Checkout(Subscriptions):
                 usage="off_session", payment_method_types=["card"],
             )  # fmt: skip
             session["setup_intent"] = intent["id"]
+            if asked.get("billing_address_collection") == "required":
+                method["billing_details"]["address"] = address(country)
         elif session["mode"] == "subscription":
             price = self.get("price", asked["line_items"][0]["price"])
             metadata = asked.get("subscription_data", {}).get("metadata", {})
@@ -157,9 +162,9 @@ class Checkout(Subscriptions):
         self.intent_succeed(paid)
         session["payment_status"] = "paid"
         if asked.get("invoice_creation", {}).get("enabled"):
-            invoice = self._invoice(session["customer"], session["amount_total"], session["currency"], "manual")
+            invoice = self.invoice_make(session["customer"], session["amount_total"], session["currency"], "manual")
             invoice |= {"status": "paid", "amount_paid": invoice["total"]}
-            self._payment_of(invoice, paid["id"])
+            self.payment_of(invoice, paid["id"])
             session["invoice"] = invoice["id"]
             self.tell("invoice.paid", invoice)
 

@@ -9,6 +9,7 @@ CARDS: dict[str, dict[str, str]] = {
     "pm_card_visa": {"brand": "visa", "last4": "4242"},
     "pm_card_chargeCustomerFail": {"brand": "visa", "last4": "0341", "decline": "card_declined"},
     "pm_card_authenticationRequired": {"brand": "visa", "last4": "3184", "decline": "authentication_required"},
+    "pm_card_threeDSecure2Required": {"brand": "visa", "last4": "3220", "decline": "requires_action"},
 }
 
 
@@ -22,13 +23,19 @@ class Payments(State):
         return self.make("customer", "cus", **kept, invoice_settings=_invoice_settings(None))
 
     def get_customers_customer(self, given: Thing, which: str) -> Thing:
-        return self.get("customer", which)
+        customer = self.get("customer", which)
+        if "tax" not in given.get("expand", []):
+            return customer
+        known = "supported" if (customer["address"] or {}).get("country") else "unrecognized_location"
+        return customer | {"tax": {"automatic_tax": known, "ip_address": None, "location": None, "provider": "stripe"}}
 
     def post_customers_customer(self, given: Thing, which: str) -> Thing:
         customer = self.get("customer", which)
         method = given.get("invoice_settings", {}).get("default_payment_method")
         if method:
             customer["invoice_settings"] = _invoice_settings(self.get("payment_method", method)["id"])
+        if "address" in given:
+            customer["address"] = address("") | given["address"]
         return customer | {"name": given.get("name", customer["name"])}
 
     def get_customers_customer_payment_methods(self, given: Thing, which: str) -> Thing:
@@ -56,25 +63,6 @@ class Payments(State):
         return made
 
     # --- Payments --------------------------------------------------------------------------------------------------
-
-    def post_payment_intents(self, given: Thing) -> Thing:
-        """Off-session only: confirmed at once with a saved card."""
-        method = self.get("payment_method", given["payment_method"])
-        if method["customer"] != given.get("customer"):
-            raise Refusal(400, "invalid_request_error", "The PaymentMethod does not belong to the Customer.")
-        paid = self.intent_make(given["amount"], given["currency"], method, metadata=given.get("metadata", {}))
-        decline = self._decline_of(method)
-        if decline:
-            error = {"type": "card_error", "code": decline, "message": "Your card was declined.", "param": ""}
-            error |= {"decline_code": "generic_decline"} if decline == "card_declined" else {}
-            paid |= {"status": "requires_payment_method", "last_payment_error": error}
-            self.tell("payment_intent.payment_failed", paid)
-            more = {"code": decline, "payment_intent": dict(paid)} | (
-                {"decline_code": "generic_decline"} if decline == "card_declined" else {}
-            )
-            raise Refusal(402, "card_error", "Your card was declined.", **more)
-        self.intent_succeed(paid)
-        return paid
 
     def get_payment_intents_intent(self, given: Thing, which: str) -> Thing:
         return self.get("payment_intent", which)
@@ -176,6 +164,12 @@ class Payments(State):
 
     def get_events(self, given: Thing) -> Thing:
         return self.page("event", given, "/v1/events", type=given.get("type"))
+
+
+def address(country: str) -> Thing:
+    """An address of which only the country is known."""
+    rest = dict.fromkeys(("city", "line1", "line2", "postal_code", "state"))
+    return {"country": country or None, **rest}
 
 
 def _invoice_settings(method: str | None) -> Thing:

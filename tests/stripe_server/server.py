@@ -20,7 +20,10 @@ Replay = tuple[str, int, bytes]
 
 
 class StripeServer(Checkout):
-    """Listens on a free port until :meth:`stop`. ``script``: "", "cut" (done, and no answer), "500"."""
+    """Listens on a free port until :meth:`stop`. ``script``: "", "cut" (done, and no answer), "500" (not done).
+
+    Either may be of one call alone: "cut post_invoices_invoice_pay".
+    """
 
     name = "stripe"
 
@@ -45,11 +48,17 @@ class StripeServer(Checkout):
                 return self._route(request) or Answer(404, b"no such page", "text/plain")
         if self.slow_s:
             time.sleep(self.slow_s)
-        if self.script == "500":
+        what, _, only = self.script.partition(" ")
+        is_meant = only in ("", self._operation(request))
+        if what == "500" and is_meant:
             return self._refused(Refusal(500, "api_error", "Something is wrong here."))
         with self._lock:
             said = self._api(request)
-        return None if self.script == "cut" and request.method == "POST" else said
+        return None if what == "cut" and is_meant and request.method == "POST" else said
+
+    def _operation(self, request: Request) -> str:
+        found = operation(request.method, request.path)
+        return self._name_of(found[1]["operationId"]) if found else ""
 
     def _api(self, request: Request) -> Answer:
         if request.headers.get("authorization") != f"Bearer {self.key}":

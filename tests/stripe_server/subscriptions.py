@@ -1,4 +1,4 @@
-"""Prices, subscriptions, invoices, promotion codes, and the customer's portal."""
+"""Prices, subscriptions, promotion codes, and the customer's portal."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import time
 from typing import Any
 from urllib.parse import parse_qs
 
-from tests.stripe_server.payments import Payments
+from tests.stripe_server.invoices import Invoices
 from tests.stripe_server.state import Refusal, Thing
 from tests.vendors.server import Answer, Request, route
 
 MONTH_S = 30 * 86_400
 
 
-class Subscriptions(Payments):
+class Subscriptions(Invoices):
     """What comes back every month."""
 
     # --- Prices ----------------------------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ class Subscriptions(Payments):
         """The invoice of the current period, paid by the subscription's card unless it fails."""
         item = subscription["items"]["data"][0]
         method = self.objects[subscription["default_payment_method"]]
-        invoice = self._invoice(
+        invoice = self.invoice_make(
             subscription["customer"], item["price"]["unit_amount"], subscription["currency"], reason
         )
         details = {"metadata": subscription["metadata"], "subscription": subscription["id"]}
@@ -110,33 +110,9 @@ class Subscriptions(Payments):
         paid = self.intent_make(invoice["total"], invoice["currency"], method, metadata={})
         self.intent_succeed(paid)
         invoice |= {"status": "paid", "amount_paid": invoice["total"], "amount_remaining": 0, "attempted": True}
-        self._payment_of(invoice, paid["id"])
+        self.payment_of(invoice, paid["id"])
         self.tell("invoice.paid", invoice)
         return invoice
-
-    def _payment_of(self, invoice: Thing, intent: str) -> None:
-        times = {"canceled_at": None, "paid_at": int(time.time())}
-        self.make(
-            "invoice_payment", "inpay", invoice=invoice["id"], amount_paid=invoice["total"], status="paid",
-            amount_requested=invoice["total"], currency=invoice["currency"], is_default=True, status_transitions=times,
-            payment={"type": "payment_intent", "payment_intent": intent},
-        )  # fmt: skip
-
-    def get_invoice_payments(self, given: Thing) -> Thing:
-        return self.page("invoice_payment", given, "/v1/invoice_payments", invoice=given.get("invoice"))
-
-    def _invoice(self, customer: str | None, total: int, currency: str, reason: str) -> Thing:
-        count = len(self.every("invoice")) + 1
-        made = self.make(
-            "invoice", "in", customer=customer, currency=currency, billing_reason=reason, number=f"MR-{count:04d}",
-            collection_method="charge_automatically", subtotal=total, total=total, amount_due=total, status="open",
-            period_start=int(time.time()), period_end=int(time.time()), payment_settings={
-                "default_mandate": None, "payment_method_options": None, "payment_method_types": None},
-        )  # fmt: skip
-        made["hosted_invoice_url"] = f"{self.url}/invoices/{made['id']}"
-        made["invoice_pdf"] = f"{self.url}/invoices/{made['id']}/pdf"
-        made["lines"] = {"object": "list", "data": [], "has_more": False, "url": f"/v1/invoices/{made['id']}/lines"}
-        return made
 
     def _line(self, invoice: Thing, subscription: Thing, item: Thing) -> Thing:
         price = item["price"]
@@ -193,13 +169,6 @@ class Subscriptions(Payments):
             subscription["items"]["data"][0] |= {"current_period_start": now, "current_period_end": now + MONTH_S}
             self.invoice_pay(subscription, "subscription_update")
         return subscription
-
-    def get_invoices(self, given: Thing) -> Thing:
-        wanted = {name: given.get(name) for name in ("customer", "status")}
-        return self.page("invoice", given, "/v1/invoices", **wanted)
-
-    def get_invoices_invoice(self, given: Thing, which: str) -> Thing:
-        return self.get("invoice", which)
 
     # --- The portal ------------------------------------------------------------------------------------------------
 

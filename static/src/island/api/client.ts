@@ -71,6 +71,8 @@ export interface RunAsk {
   inputs?: Record<string, Record<string, Json>>;
   dry_run?: boolean;
   max_credits?: number;
+  /** The price that was shown: refused where the run would hold more. */
+  agreed_credits?: number;
 }
 
 export type StepAction = "run" | "reuse" | "skip" | "maybe";

@@ -189,7 +189,7 @@ function Form({ node, first, focus, close }: { node: GraphNode; first: Vary; foc
   const act = (run: boolean): void => {
     if (!ready) return;
     close();
-    if (run) varyRun(node.id, vary);
+    if (run) varyRun(node.id, vary, priced.run?.high);
     else varySet(node.id, vary);
   };
   return (

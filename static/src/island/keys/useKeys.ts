@@ -14,7 +14,7 @@ import { nodeAdd, selectionNudge, selectionRemove } from "../store/edits";
 import { selectedEdges, selectedNodes, selectionSet } from "../store/flow";
 import { partRun } from "../store/parts";
 import { planClose, planToggle } from "../store/plan";
-import { runStart } from "../store/runs";
+import { runPriced } from "../store/runs";
 import { isLive, useRun } from "../store/run";
 import { toast, useUi } from "../store/ui";
 import { filesPlace } from "../store/uploads";
@@ -58,7 +58,7 @@ function runByKey(): void {
   if (readOnly || isLive(run) || !documentNow().nodes.length || save.state === "offline" || save.state === "stopped") return;
   if (errors.length) return toast(t("Fix the marked problems first."), "error");
   (document.activeElement as HTMLElement | null)?.blur();
-  void runStart();
+  runPriced();
 }
 
 /** The selected nodes and what they need. */

@@ -122,7 +122,8 @@ function Go({ plan }: { plan: Estimate }): React.ReactElement {
   const most = limit === null ? plan.high : plan.per_item ? limit : Math.min(limit, plan.high);
   const run = (dry: boolean): void => {
     if (hindrance) return toast(hindrance);
-    void runStart({ ...ask, ...(dry ? { dry_run: true } : limit === null ? {} : { max_credits: limit }) });
+    const price = { ...(limit === null ? {} : { max_credits: limit }), ...(stale ? {} : { agreed_credits: most }) };
+    void runStart({ ...ask, ...(dry ? { dry_run: true } : price) });
   };
   return (
     <div className="plan-go" data-stale={stale}>

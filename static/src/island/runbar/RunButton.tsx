@@ -7,7 +7,7 @@ import { t, tn } from "../i18n";
 import { useDocument } from "../store/document";
 import { selectionSet } from "../store/flow";
 import { isLive, useRun } from "../store/run";
-import { runCancel, runStart } from "../store/runs";
+import { runCancel, runPriced } from "../store/runs";
 import { toast, useUi } from "../store/ui";
 import { formatPrice } from "./credits";
 
@@ -27,9 +27,10 @@ export function useRunHindrance(): string | null {
 function RunLabel(): React.ReactElement {
   const estimate = useRun((state) => state.estimate);
   const pressing = useRun((state) => state.pressing);
+  const stale = useRun((state) => state.stale);
   if (pressing) return <>{t("Starting…")}</>;
   if (!estimate) return <>{t("Run")}</>;
-  return <>{t("Run · %(price)s", { price: formatPrice(estimate) })}</>;
+  return <>{t("Run · %(price)s", { price: stale ? "…" : formatPrice(estimate) })}</>;
 }
 
 /** Why not. Where it is a mistake in the graph, a click leads to it. */
@@ -67,7 +68,7 @@ export function RunButton(): React.ReactElement {
         aria-busy={pressing}
         aria-describedby={hindrance ? "run-hindrance" : undefined}
         title={hindrance ?? t("Run the workflow (Ctrl+Enter)")}
-        onClick={() => (hindrance ? toast(hindrance) : void runStart())}
+        onClick={() => (hindrance ? toast(hindrance) : runPriced())}
       >
         <Play size={13} fill="currentColor" aria-hidden="true" /> <RunLabel />
       </button>

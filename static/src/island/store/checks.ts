@@ -1,6 +1,7 @@
 /** Once edits have settled and the server has them: is the graph right, and what would a run cost? */
 
 import { ApiError } from "../api/client";
+import { runsSame } from "../document/parts";
 import { useDocument } from "./document";
 import { planFollow } from "./plan";
 import { useRun } from "./run";
@@ -17,6 +18,11 @@ export function checksSoon(pause = PAUSE_MS): void {
   timer = setTimeout(() => void checksRun(), pause);
 }
 
+useDocument.subscribe(({ document }, { document: before }) => {
+  const { estimate, stale } = useRun.getState();
+  if (estimate && !stale && !runsSame(before, document)) useRun.setState({ stale: true });
+});
+
 async function checksRun(): Promise<void> {
   const { api, log, mount } = workshop();
   if (!log.settled) return;
@@ -29,7 +35,7 @@ async function checksRun(): Promise<void> {
     if (current()) useRun.setState({ errors });
     const estimate = errors.length || !useDocument.getState().document.nodes.length ? null : await api.estimate(mount.workflow);
     if (!current()) return;
-    useRun.setState({ estimate });
+    useRun.setState({ estimate, stale: false });
     planFollow(estimate);
   } catch (error) {
     if (error instanceof ApiError && error.problem.errors && current()) useRun.setState({ errors: error.problem.errors, estimate: null });

@@ -33,11 +33,11 @@ export function varySet(id: string, vary: Vary | undefined): void {
 }
 
 /** Sets what is compared, and runs. */
-export function varyRun(id: string, vary: Vary): void {
+export function varyRun(id: string, vary: Vary, agreed?: number): void {
   const hindrance = partHindrance();
   if (hindrance) return toast(hindrance, "error");
   varySet(id, vary);
-  void runStart();
+  void runStart(agreed === undefined ? {} : { agreed_credits: agreed });
 }
 
 /** The graph as it would be with these variants, every change that is not saved yet included. */

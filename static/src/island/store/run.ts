@@ -48,6 +48,8 @@ interface RunState {
   status: Record<string, NodeStatus>;
   pressing: boolean;
   estimate: Estimate | null;
+  /** The graph has changed since it was priced. */
+  stale: boolean;
   errors: GraphError[];
   notice: { message: string; link?: { href: string; label: string } } | null;
 }
@@ -57,6 +59,7 @@ export const useRun = create<RunState>(() => ({
   status: {},
   pressing: false,
   estimate: null,
+  stale: false,
   errors: [],
   notice: null,
 }));

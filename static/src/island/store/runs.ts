@@ -204,6 +204,7 @@ function runRefused(error: unknown): void {
     const billing = workshop().urls["billing"] ?? `/w/${workshop().mount.workspace}/billing/`;
     return useRun.setState({ notice: { message, link: { href: billing, label: t("See the balance") } } });
   }
+  if (problem.type?.endsWith("/price-risen")) checksSoon(0);
   if (problem.errors?.length) useRun.setState({ errors: problem.errors });
   useRun.setState({ notice: { message: error.message } });
 }
@@ -231,6 +232,12 @@ export async function runStart(ask: RunAsk = {}): Promise<void> {
   } finally {
     useRun.setState({ pressing: false });
   }
+}
+
+/** Runs the whole graph for no more than the button says. */
+export function runPriced(): void {
+  const { estimate, stale } = useRun.getState();
+  void runStart(estimate && !stale ? { agreed_credits: estimate.high } : {});
 }
 
 export async function runCancel(): Promise<void> {
