@@ -22,7 +22,9 @@ _FIXED: dict[str, Promise] = {
     "effect": gettext_lazy("Acts outside Millrace, so it is never reused"),
     "unsuccessful": gettext_lazy("Did not succeed last time"),
     "cleared": gettext_lazy("Earlier results were forgotten"),
-    "evicted": gettext_lazy("The earlier result is no longer stored"),
+    "later": gettext_lazy("The earlier run had not made its result yet when this one started"),
+    # Runs of before there was "later" have it in its place.
+    "evicted": gettext_lazy("The earlier run had not made its result yet when this one started"),
     "gone": gettext_lazy("A file of the earlier result is gone"),
 }
 

@@ -282,8 +282,11 @@ def _key_again(step: PlanStep, inputs: Mapping[str, Any], before: Earlier | None
 
 
 def _why_same(before: Earlier) -> str:
-    """The work is the same as last time, and still there is nothing to reuse."""
-    return "unsuccessful" if not before.emitted else "evicted"
+    """The work is the same as last time, and still there is nothing to reuse.
+
+    What was made last time is always at hand. If it is not taken, it was made after this run had been started.
+    """
+    return "later" if before.emitted else "unsuccessful"
 
 
 def earlier_steps(run_id: UUID) -> dict[tuple[str, int], Earlier]:

@@ -124,6 +124,18 @@ def test_many_changes_are_cut_to_what_fits(make_workflow: Make) -> None:
     assert found._difference(step, 0, {"a" * 150: 1, "b" * 150: 2}, {}) == f"input new {'a' * 150}"
 
 
+def test_what_was_made_after_this_run_had_been_started_is_called_so(make_workflow: Make) -> None:
+    step = next(iter(_plan(make_workflow(chain(1))).steps))
+    started = timezone.now()
+    found = reuse.Reuse(reuse.Past(UUID(int=1), started, None, "", UUID(int=2), []), {})
+    key = found.find(step, 0, {}, {}).key
+    for state, reason in (("completed", "later"), ("failed", "unsuccessful")):
+        made = started + timedelta(seconds=1)
+        earlier = reuse.Earlier(0, "test.pass", 1, state, 1, key, {}, {"value": 1}, made, 0.0)
+        found.__dict__["_previous"] = {(step.node, 0): earlier}
+        assert found.find(step, 0, {}, {}) == (key, None, reason)
+
+
 def test_always_new_is_never_reused(make_workflow: Make) -> None:
     document = numbers(**{"$always_new": True})
     workflow = make_workflow(document)
