@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.i18n import JavaScriptCatalog
 
+from apps.accounts.views import language_set
 from config.api import api, not_here
 from config.health import healthz, readyz
 
@@ -32,7 +33,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/", not_here, name="api_root"),
     path("api/<path:path>", not_here, name="api_not_here"),
-    path("i18n/", include("django.conf.urls.i18n")),
+    path("i18n/setlang/", language_set, name="set_language"),
     path("i18n/catalog.js", JavaScriptCatalog.as_view(domain="djangojs"), name="javascript_catalog"),
     path("sandbox/", include("apps.sandbox.urls")),
     path("hooks/", include("apps.generations.hooks")),

@@ -63,7 +63,6 @@ ONE_ID = {
     "apps.billing.tasks.inbox_event": "the event names an object of Stripe's, and our row of that tells the workspace",
     "apps.billing.tasks.plan_end": "asks for that workspace's own subscription, whatever is in the message",
     "apps.billing.tasks.topup": "buys by that workspace's own rule and card, if it is low",
-    "apps.projects.tasks.mention_mail": "the mention's row tells workspace and person, who must still see the project",
     "apps.runs.tasks.advance_run": "the run's lease tells the workspace, and everything after it happens in its scope",
     "apps.runs.tasks.advance_runs": "as advance_run, for several",
     "apps.runs.tasks.begin_runs": "as advance_run; told nothing, it begins pending runs, each in its own scope",

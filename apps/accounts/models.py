@@ -43,6 +43,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(_("active"), default=True)
     # A service account of a workspace: acts by tokens only, and has no address of its own.
     is_service = models.BooleanField(_("service account"), default=False, editable=False)
+    # The language they last chose or signed in with, "" when nobody knows: what is written to them is in it.
+    language = models.CharField(max_length=10, blank=True, default="", db_default="", editable=False)
     # The person asked to be forgotten; until then they can change their mind.
     erase_at = models.DateTimeField(null=True, blank=True, editable=False)
     date_joined = models.DateTimeField(default=timezone.now, editable=False)

@@ -15,6 +15,7 @@ from typing import Any
 
 from apps.engine.node_types import Effect, NodeType, Port
 from apps.engine.types import PortType
+from apps.engine.values import value_problem
 from apps.engine.vary import SCHEMAS as VARY_SCHEMAS
 from apps.engine.vary import VARY, Choose, shape_text, vary_problem
 from apps.wording import gettext as _
@@ -209,9 +210,16 @@ def policy_problems(params: Mapping[str, Any], node_type: NodeType) -> list[tupl
                 for port in (params.get(name) or {})
                 if node_type.output(port) is None
             ]
+        found += [("$pin", message) for message in _misfits(params.get("$pin") or {}, node_type)][:1]
         if params.get("$on_failure") == OnFailure.DEFAULT and not params.get("$default"):
             found.append(("$default", _("Say what the outputs give when it fails.")))
     return found
+
+
+def _misfits(outputs: Mapping[str, Any], node_type: NodeType) -> list[str]:
+    """What the outputs cannot give: a pin may hold a list where its step was mapped."""
+    ports = [(port, outputs[port.name]) for port in node_type.outputs if port.name in outputs]
+    return [message for port, value in ports if (message := value_problem(value, port, nested=True))]
 
 
 def _fallback_problems(params: Mapping[str, Any], node_type: NodeType) -> list[str]:

@@ -106,6 +106,9 @@ def validate(
     if targets is None:
         return problems
     targets = list(targets)
+    if not targets:
+        message = _("`targets` is empty. Name the nodes to run, or leave it out to run all of them.")
+        return [GraphProblem(None, None, "no-targets", message)]
     problems += [
         GraphProblem(target, None, "unknown-target", _("There is no node %(node)s in this graph.", node=target))
         for target in targets

@@ -51,11 +51,33 @@ def value_fit(value: Any, port: Port) -> Any:
     return value
 
 
+def value_problem(value: Any, port: Port, *, nested: bool) -> str | None:
+    """Why neither this value nor a list of such fits the port, as a sentence; ``nested``: lists may hold lists."""
+    if port.type in WHOLE:
+        return None
+    if isinstance(value, list):
+        problems = (
+            value_problem(one, port, nested=True) if nested or not isinstance(one, list) else str(_misfit(port, one))
+            for one in value
+        )
+        return next(filter(None, problems), None)
+    try:
+        value_fit(value, port)
+    except NodeFailure as failure:
+        return str(failure)
+    return None
+
+
 def inputs_check(inputs: Mapping[str, Any], ports: Iterable[Port]) -> None:
     """:class:`NodeFailure` when null arrived where a value of some type must be: a default or a pin may be null."""
     for port in ports:
-        if port.required and port.type not in WHOLE and port.name in inputs and inputs[port.name] is None:
+        if port.name in inputs and inputs[port.name] is None and null_problem(port):
             raise _misfit(port, None)
+
+
+def null_problem(port: Port) -> str | None:
+    """Why null cannot be at the port, as a sentence."""
+    return str(_misfit(port, None)) if port.required and port.type not in WHOLE else None
 
 
 def _misfit(port: Port, value: Any) -> NodeFailure:

@@ -12,14 +12,13 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.common.live import poke
+from apps.projects.mentions import mention_write, mentions_of, mentions_withdraw
 from apps.projects.models import COMMENT_MAX, Comment, Mention, Workflow
 from apps.projects.sight import people_with
-from apps.projects.tasks import mention_mail
 from apps.workspaces.models import Membership
 
 THREADS_SHOWN = 200
@@ -88,6 +87,7 @@ def comment_edit(*, comment: Comment, body: str) -> Comment:
 def comment_delete(*, comment: Comment) -> None:
     """Out of sight; :func:`comment_restore` takes it back. Answers to it go and come with it."""
     Comment.objects.for_workspace(comment.workspace_id).filter(id=comment.id).update(deleted_at=timezone.now())
+    mentions_withdraw(comment.workspace_id, mentions_of(comment))
     _tell(comment.workflow_id)
 
 
@@ -95,6 +95,8 @@ def comment_delete(*, comment: Comment) -> None:
 def comment_restore(*, comment: Comment) -> None:
     """Take a deletion back."""
     Comment.objects.for_workspace(comment.workspace_id).filter(id=comment.id).update(deleted_at=None)
+    for mention in mentions_of(comment).filter(comment__deleted_at=None).select_related("user", "comment__workflow"):
+        mention_write(mention)
     _tell(comment.workflow_id)
 
 
@@ -144,7 +146,7 @@ def _mentions_keep(comment: Comment) -> None:
             comment=comment, user=person, defaults={"workspace_id": comment.workspace_id}
         )
         if made:
-            mention_mail.delay_on_commit(mention_id=str(mention.id), language=get_language() or "en")
+            mention_write(mention)
 
 
 def mentions_open(user_id: UUID) -> QuerySet[Mention]:
@@ -156,4 +158,6 @@ def mentions_open(user_id: UUID) -> QuerySet[Mention]:
 def mentions_see(*, workflow: Workflow, user_id: UUID) -> None:
     """A person looked at the comments of a workflow."""
     rows = Mention.objects.for_workspace(workflow.workspace_id).filter(user_id=user_id, seen_at=None)
-    rows.filter(comment__workflow=workflow).update(seen_at=timezone.now())
+    rows = rows.filter(comment__workflow=workflow)
+    mentions_withdraw(workflow.workspace_id, rows)
+    rows.update(seen_at=timezone.now())

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from django.dispatch import receiver
 
-from apps.projects.models import Project
+from apps.projects.mentions import mentions_withdraw
+from apps.projects.models import Mention, Project
 from apps.projects.sharing import member_list, private_hand_over
 from apps.workspaces.models import Membership, Role
 from apps.workspaces.signals import invitation_accepted, member_leaving
@@ -15,8 +16,10 @@ from apps.workspaces.signals import invitation_accepted, member_leaving
 
 @receiver(member_leaving, dispatch_uid="projects")
 def private_projects_keep(membership: Membership, **_: Any) -> None:
-    """Whoever leaves takes no private project with them."""
+    """Whoever leaves takes no private project with them, and is told of no comment any more."""
     private_hand_over(membership=membership)
+    named = Mention.objects.for_workspace(membership.workspace_id).filter(user_id=membership.user_id, seen_at=None)
+    mentions_withdraw(membership.workspace_id, named)
 
 
 @receiver(invitation_accepted, dispatch_uid="projects")

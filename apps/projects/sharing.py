@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from apps.projects.mentions import mentions_hide
 from apps.projects.models import PROJECT_ROLES, Project, ProjectMember
 from apps.workspaces.access import access_poke
 from apps.workspaces.audit import audit_record, audit_row
@@ -94,6 +95,7 @@ def project_unshare(*, project: Project, membership: Membership) -> None:
     if row is None:
         return
     row.delete()
+    mentions_hide(project)
     _tell("project_unshare", project, membership, before={"role": row.role, "project": project.name})
     access_poke(membership.user_id)
 
@@ -111,6 +113,7 @@ def project_privacy_set(*, actor: Membership, project: Project, private: bool) -
         )
     before, project.private = project.private, private
     project.save(update_fields=["private"])
+    mentions_hide(project)
     audit_row("project_privacy_set", project, actor.user_id, before={"private": before}, after={"private": private})
     people = Membership.objects.filter(workspace_id=project.workspace_id)
     access_poke(*people.values_list("user_id", flat=True))

@@ -21,6 +21,8 @@ from apps.common.live import poke
 from apps.common.statements import row_insert
 from apps.engine.documents import MAX_BYTES, DocumentError, document_parse
 from apps.engine.plan import Plan, PlanStep
+from apps.engine.validation import GraphProblem
+from apps.engine.values import null_problem, value_problem
 from apps.engine.vary import WINNER, variant_place
 from apps.generations.keys import own_providers
 from apps.generations.pricing import PriceRisen, price_agree
@@ -147,8 +149,11 @@ def part_resolve(workflow: Workflow, plan: Plan, part: Part) -> Part:
             raise NoSuchNode(_("There is no node %(node)s in the part that runs.") % {"node": node})
         _inputs_check(nodes[node], part.inputs.get(node, {}))
     if part.from_run is not None:
-        if not Run.objects.filter(id=part.from_run).exists():
+        source = Run.objects.filter(id=part.from_run).values_list("workflow_id", flat=True)
+        if not source:
             raise NoSuchRun(NoSuchRun.__doc__)
+        if source[0] != workflow.id:
+            raise NoEarlierRun(_("The run given in `from_run` is of another workflow."))
         return part
     if not part.from_node:
         return part
@@ -167,6 +172,18 @@ def _inputs_check(step: PlanStep, inputs: Mapping[str, Any]) -> None:
                 raise NoSuchNode(_("%(node)s has no such variant.") % {"node": step.title})
         elif not step.type.takes(port):
             raise NoSuchNode(_("%(node)s has no input %(port)s.") % {"node": step.title, "port": port})
+        else:
+            _value_check(step, port, value)
+
+
+def _value_check(step: PlanStep, name: str, value: Any) -> None:
+    """Whether an edited value fits its port: what does not would only fail the step."""
+    port = next(one for one in (*step.type.inputs, *step.type.given) if one.name == name)
+    problem = value_problem(value, port, nested=port.many)
+    if problem is None and value is None:
+        problem = null_problem(port)
+    if problem:
+        raise InvalidGraph([GraphProblem(step.node, name, "wrong-type", problem)])
 
 
 def run_start(
@@ -191,6 +208,8 @@ def run_start(
     """
     switch_require(SwitchName.RUNS, workflow.workspace_id)
     plan, digest, document = _freeze(workflow, document, part.targets)
+    if not plan.steps:
+        raise InvalidGraph([GraphProblem(None, None, "no-nodes", _("There is no node here to run. Add one first."))])
     variables_check(plan, variables or {})
     part = part_resolve(workflow, plan, part)
     run = Run(

@@ -12,11 +12,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.engine.plan import PlanStep
-from apps.projects.services import operations_apply
+from apps.projects.envelopes import OperationRefused
+from apps.projects.journal import DocumentTooLarge
+from apps.projects.services import WorkflowGone, operations_apply
 from apps.runs import services
 from apps.runs.console import short_id, steps_shown
 from apps.runs.detail import BadInput, inputs_editable, inputs_read, step_context, step_of
-from apps.runs.models import APPROVAL_TYPE, STEP_EMITTED, Run, Step
+from apps.runs.models import APPROVAL_TYPE, Run, Step
+from apps.runs.pins import step_gives
 from apps.runs.timeline import ITEMS_SHOWN, item_rows
 from apps.runs.views import STARTING, refused, run_get, started
 from apps.workspaces.access import MemberRequest, member_required
@@ -127,16 +130,20 @@ def step_pin(request: MemberRequest, run_id: UUID, node: str, item: int) -> Http
     operation: dict[str, Any] = {"client_seq": 1, "op": "set", "id": step.node, "path": ["params", "$pin"]}
     pinning = "unpin" not in request.POST
     if pinning:
-        row = _row(run, step, item)
-        if row is None or not row.outputs or row.state not in STEP_EMITTED:
-            return refused(request, ValueError(_("This step has no output to pin.")))
-        operation["value"] = row.outputs
+        operation["value"] = step_gives(run, step)
+        if not operation["value"]:
+            return refused(request, ValueError(_("This step has no output to pin, or not all of it yet.")))
     try:
         workflow = services.workflow_of(run)
         operations_apply(workflow=workflow, actor_id=request.user.id, client_id=f"run-{uuid4()}", ops=[operation])
-    except services.WorkflowTrashed as error:
+    except (OperationRefused, DocumentTooLarge):
+        return refused(request, ValueError(_("This output is too large to be pinned: a graph keeps texts, not files.")))
+    except (services.WorkflowTrashed, WorkflowGone) as error:
         return refused(request, error)
-    done = _("Pinned: from the next run on, %(node)s uses this output without running.")
+    row = _row(run, step, item)
+    whole = row is None or row.outputs == operation.get("value")
+    this = _("Pinned: from the next run on, %(node)s uses this output without running.")
+    done = this if whole else _("Pinned: from the next run on, %(node)s gives what all its items gave without running.")
     undone = _("Unpinned: from the next run on, %(node)s runs again.")
     messages.success(request, (done if pinning else undone) % {"node": step.title})
     return _panel(request, run, step, item)

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from apps.engine.node_types import NodeFailure
+from apps.nodes.flow.cel import variables_read
+from apps.nodes.flow.condition import check
 
 
 @pytest.mark.parametrize(
@@ -35,9 +37,9 @@ def test_takes_one_branch(run_node: Callable[..., Any], expression: str, value: 
         ("value + 9223372036854775807 > 0", 1, "The condition counts with whole numbers beyond 64 bits."),
         ("value > 1", 2**70, "The condition counts with whole numbers beyond 64 bits."),
         ("int(value) > 1", "x", "The condition could not be decided: cannot convert string to int"),
-        ("value + 1", 1, "The condition must answer true or false, but it gave 2."),
+        ("dyn(value + 1)", 1, "The condition must answer true or false, but it gave 2."),
         ("value", "ERROR: é", 'The condition must answer true or false, but it gave "ERROR: é".'),
-        ("null", 1, "The condition must answer true or false, but it gave null."),
+        ("dyn(null)", 1, "The condition must answer true or false, but it gave null."),
         ("value", ["x" * 500], 'The condition must answer true or false, but it gave ["' + "x" * 98 + "…."),
     ],
 )
@@ -47,3 +49,35 @@ def test_undecidable_is_one_sentence_of_what_happened(
     with pytest.raises(NodeFailure) as failure:
         run_node("flow.condition", {"value": value}, expression=expression)
     assert (str(failure.value), failure.value.code, failure.value.permanent) == (sentence, "bad-condition", True)
+
+
+@pytest.mark.parametrize(
+    ("expression", "sentence"),
+    [
+        ("colour == 'red'", "A condition knows `value` and `variables`, but no `colour`."),
+        ("value.all(one, two > 1)", "A condition knows `value` and `variables`, but no `two`."),
+        ("value.all(one, one > 1)", None),
+        ("value >", "This is not a CEL expression: 1:8: Syntax error: mismatched input '<EOF>'"),
+        ("  ", "Write a condition, such as value > 10."),
+        ("value == 1 ? 'a' : 'b'", "The condition must answer true or false."),
+    ],
+)
+def test_what_cannot_be_decided_is_said_before_a_run(expression: str, sentence: str | None) -> None:
+    assert check({"expression": expression}) == ([("expression", sentence)] if sentence else [])
+
+
+@pytest.mark.parametrize(
+    ("expression", "names"),
+    [
+        ("variables.sea > 1 && variables['lake'] < 2", ("sea", "lake")),
+        ("has(variables.sea) && variables.sea > 1", ()),
+        ("'sea' in variables ? variables.sea : variables.lake.deep", ("lake",)),
+        ("[variables.sea].all(x, x.y > variables.lake)", ("sea", "lake")),
+        ("value.all(variables, variables.x == 1) || variables.sea", ("sea",)),
+        ("{'a': variables.sea}.a == value.variables.b", ("sea",)),
+        ("variables.exists(name, variables[name] == value)", ()),
+        ("variables[value] == 'variables.sea'", ()),
+    ],
+)
+def test_it_knows_which_variables_it_reads(expression: str, names: tuple[str, ...]) -> None:
+    assert variables_read(expression) == names

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from apps.engine.node_types import NodeFailure
+from apps.nodes.flow.template import check
 from apps.nodes.registry import node_type_get
 
 
@@ -47,6 +48,12 @@ def test_brackets_without_end_are_a_mistake_of_the_template(deep: str) -> None:
     assert node_type
     ((name, message),) = node_type.params_problems({"template": f"{{{{ {deep} }}}}"})
     assert name == "template" and "is not a placeholder" in message
+
+
+def test_a_name_that_is_none_of_the_three_is_a_mistake_of_the_template() -> None:
+    told = "A template knows `value`, `values` and `variables`, but no `who`."
+    assert check({"template": "{{ value.x }} {{ who.name[0] }}"}) == [("template", told)]
+    assert check({"template": "{{ who || value }} {{ length(values) }} {{ `1` }}"}) == []
 
 
 def test_a_path_without_end_fails_with_a_sentence(run_node: Callable[..., Any]) -> None:

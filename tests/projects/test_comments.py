@@ -6,16 +6,18 @@ from collections.abc import Callable
 
 import pytest
 from django.core import mail
+from django.db.models import QuerySet
 from django.test import Client
 
 from apps.accounts.models import User
 from apps.common.tenancy import scope
 from apps.projects import comments, services
-from apps.projects.mentions import mention_send
 from apps.projects.models import Comment, Mention, Workflow
 from apps.projects.sharing import project_privacy_set, project_share
-from apps.workspaces.models import Membership, Role, Workspace
+from apps.workspaces.models import Mail, Membership, Role, Workspace
+from apps.workspaces.posting import mail_post
 from apps.workspaces.service_accounts import service_account_create
+from apps.workspaces.services import member_remove
 from tests.conftest import client_of
 
 pytestmark = pytest.mark.django_db
@@ -68,11 +70,48 @@ def test_a_mention_is_mailed_and_marked_until_seen(
     comments.comment_add(workflow=workflow, author_id=alice.id, body="@Bob and @victor@example.org, look. @Alice too")
     mentions = Mention.objects.for_workspace(workflow.workspace_id)
     assert set(mentions.values_list("user", flat=True)) == {bob.id, victor.id}
-    assert mention_send(mentions.get(user=bob).id, "en")
-    assert mail.outbox[0].to == ["bob@example.org"]
+    assert {one.about for one in letters(workflow)} == set(mentions.values_list("id", flat=True))
+    told = next(one for one in letters(workflow) if one.address == "bob@example.org")
+    mail_post(told.id)
+    mail_post(told.id)
+    (sent,) = mail.outbox
+    assert (sent.to, sent.subject) == (["bob@example.org"], "Alice named you in “Flow”")
+    assert "@Bob and" in sent.body
     assert "Alice named you" in bob_client.get("/w/mill/projects/mentions/").content.decode()
     bob_client.get(path(workflow))
+    assert [one.address for one in letters(workflow) if one.due_at] == ["victor@example.org"]
     assert "named you" not in bob_client.get("/w/mill/projects/mentions/").content.decode()
+
+
+def letters(workflow: Workflow) -> QuerySet[Mail]:
+    rows: QuerySet[Mail] = Mail.objects.for_workspace(workflow.workspace_id)
+    return rows.filter(event__startswith="mention ")
+
+
+def test_a_mention_is_written_in_the_readers_language(
+    workflow: Workflow, alice: User, bob: User, bob_client: Client, victor: User
+) -> None:
+    bob_client.post("/i18n/setlang/", {"language": "zh-hans"})
+    comments.comment_add(workflow=workflow, author_id=alice.id, body="@Bob @Victor")
+    subjects = dict(letters(workflow).values_list("address", "subject"))
+    assert subjects == {
+        "bob@example.org": "Alice 在“Flow”中提到了你",
+        "victor@example.org": "Alice named you in “Flow”",
+    }
+
+
+def test_what_nobody_is_to_read_any_more_is_not_mailed(
+    workflow: Workflow, alice: User, bob: User, victor: User
+) -> None:
+    comment = comments.comment_add(workflow=workflow, author_id=alice.id, body="@Bob @Victor")
+    to_bob = letters(workflow).get(address="bob@example.org")
+    mail_post(to_bob.id)
+    comments.comment_delete(comment=comment)
+    assert letters(workflow).get() == to_bob  # it has gone
+    comments.comment_restore(comment=comment)
+    assert set(letters(workflow).exclude(due_at=None).values_list("address", flat=True)) == {"victor@example.org"}
+    member_remove(actor=Membership.objects.get(user=alice), user_id=victor.id)
+    assert letters(workflow).get() == to_bob
 
 
 def test_nobody_hears_of_a_private_project_by_a_mention(workflow: Workflow, alice: User, bob: User) -> None:
@@ -80,7 +119,7 @@ def test_nobody_hears_of_a_private_project_by_a_mention(workflow: Workflow, alic
     comment = comments.comment_add(workflow=workflow, author_id=alice.id, body="@Bob")
     project_privacy_set(actor=actor, project=workflow.project, private=True)
     mention = Mention.objects.for_workspace(workflow.workspace_id).get(comment=comment)
-    assert not mention_send(mention.id, "en")
+    assert not letters(workflow).filter(about=mention.id).exists()
     with scope(workflow.workspace_id):
         assert comments.people_named("@Bob @Alice", workflow) == [alice]
 

@@ -311,6 +311,32 @@ class TestAgain:
         post(bob_client, "step_pin", run.id, "t", 0, unpin="1")
         assert pin_of(workflow) is None
 
+    def test_a_mapped_step_is_pinned_as_a_whole(self, make_workflow: Make, bob_client: Client) -> None:
+        nodes = [
+            node("each", "flow.split", separator=","),
+            node("words", "input.text", text="a,b\nc"),
+            node("lines", "flow.split"),
+            node("all", "flow.template", template="{{ values }}"),
+        ]
+        edges = [
+            ("words", "text", "lines", "text"),
+            ("lines", "texts", "each", "text"),
+            ("each", "texts", "all", "values"),
+        ]
+        workflow = make_workflow(graph(nodes, *edges))
+        run = drive(workflow)
+        assert post(bob_client, "step_pin", run.id, "each", 1).status_code == 200
+        assert pin_of(workflow) == {"texts": [["a", "b"], ["c"]]}
+        before, after = (Step.objects.get(run=one, node="all").outputs for one in (run, drive(workflow)))
+        assert before == after
+
+    def test_what_is_too_large_for_the_graph_cannot_be_pinned(self, make_workflow: Make, bob_client: Client) -> None:
+        run = drive(make_workflow(graph([node("t", "input.text", text="sea")])))
+        Step.objects.filter(run=run).update(outputs={"text": "x" * 5_300_000})
+        answer = post(bob_client, "step_pin", run.id, "t", 0)
+        assert answer.status_code == 422
+        assert "too large" in answer.content.decode()
+
     def test_a_step_without_output_cannot_be_pinned(self, make_workflow: Make, bob_client: Client) -> None:
         run = drive(make_workflow(graph([node("a", fail_times=9)])))
         assert post(bob_client, "step_pin", run.id, "a", 0).status_code == 422

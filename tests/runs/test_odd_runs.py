@@ -19,11 +19,13 @@ from apps.runs.models import Run, Step
 from apps.runs.plans import InvalidGraph, plan_of_graph
 from apps.runs.reuse import Found, Reuse
 from apps.workspaces.models import Workspace
+from tests.runs.calls import post
 from tests.runs.graphs import chain, graph, node
 from tests.runs.lanes import take_all
 
 pytestmark = pytest.mark.usefixtures("inside")
 Make = Callable[[dict[str, Any]], Workflow]
+_SPLIT = graph([node("words", "input.text"), node("split", "flow.split")], ("words", "text", "split", "text"))
 
 
 def test_cancel_is_heard_between_steps_that_run_in_the_driver(
@@ -174,3 +176,37 @@ def test_a_list_stops_at_what_the_run_may_cost(funded: Workspace, make_workflow:
     advance(run.id)
     states = Step.objects.filter(run=run, node="each").order_by("item").values_list("state", flat=True)
     assert list(states) == ["running", "failed", "skipped", "skipped", "skipped"]
+
+
+@pytest.mark.parametrize(
+    ("document", "body", "told"),
+    [
+        (chain(1), {"targets": []}, (None, None, "no-targets")),
+        (graph([]), {}, (None, None, "no-nodes")),
+        (graph([node("a", "input.text", **{"$pin": {"text": [{"a": 1}]}})]), {}, ("a", "$pin", "bad-param")),
+        (chain(1), {"targets": ["n0"], "inputs": {"n0": {"value": 1}}}, None),
+        (_SPLIT, {"inputs": {"split": {"text": {"a": 1}}}}, ("split", "text", "wrong-type")),
+        (_SPLIT, {"inputs": {"split": {"text": ["a", ["b"]]}}}, ("split", "text", "wrong-type")),
+        (_SPLIT, {"inputs": {"split": {"text": None}}}, ("split", "text", "wrong-type")),
+        (_SPLIT, {"inputs": {"split": {"text": ["a", 5]}}}, None),
+    ],
+)
+def test_what_cannot_run_is_said_at_once(
+    alice_api: Client, make_workflow: Make, document: dict[str, Any], body: dict[str, Any], told: tuple[Any, ...] | None
+) -> None:
+    workflow = make_workflow(document)
+    status, answer = post(alice_api, f"/workflows/{workflow.id}/runs", body)
+    if told is None:
+        assert status == 202
+    else:
+        assert (status, answer["type"]) == (422, "/problems/invalid-graph")
+        (problem,) = answer["errors"]
+        assert (problem["node"], problem["port"], problem["code"], problem["message"]) == (*told, answer["detail"])
+        assert not Run.objects.exists()
+
+
+def test_a_run_of_another_workflow_is_no_source(alice_api: Client, make_workflow: Make) -> None:
+    other = services.run_start(workflow=make_workflow(chain(1)), actor_id=None)
+    workflow = make_workflow(chain(1))
+    status, answer = post(alice_api, f"/workflows/{workflow.id}/runs", {"from_run": str(other.id)})
+    assert (status, answer["detail"]) == (422, "The run given in `from_run` is of another workflow.")

@@ -51,6 +51,11 @@ def template(text: str) -> dict[str, Any]:
             {"whom": 1},
             ("letter", "template", "missing-variable", "The variable who is not set."),
         ),
+        (
+            document(node("fork", "flow.condition", expression="value == variables.who"), subject="sea"),
+            {},
+            ("fork", "expression", "missing-variable", "The variable who is not set."),
+        ),
     ],
 )
 def test_it_is_said_before_the_run(
@@ -73,6 +78,7 @@ def test_it_is_said_before_the_run(
         (document(), {"variables": {"subject": "sea"}}),
         (document(PAUSE, subject="sea"), {"targets": ["words"]}),
         (document({**PAUSE, "params": {**PAUSE["params"], "$pin": {"value": 1}}}, subject="sea"), {}),
+        (document(node("fork", "flow.condition", expression="has(variables.who)"), subject="sea"), {}),
         (document(template("{{ variables.who || 'you' }} {{ value }} {{ variables }}"), subject="sea"), {}),
     ],
 )

@@ -5,26 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from functools import cache, lru_cache
 from typing import Any
 
 from apps.engine.node_types import Effect, Lane, NodeContext, NodeFailure, NodeType, Port
 from apps.engine.types import PortType
+from apps.nodes.flow.cel import cel_compiled, variables_read
 from apps.wording import gettext as _
 from apps.wording import gettext_noop
-
-
-@cache
-def _environment() -> Any:
-    # Imported on first use: 7 MB that a process without conditions does not pay.
-    from cel_expr_python import cel
-
-    return cel.NewEnv(variables={"value": cel.Type.DYN, "variables": cel.Type.DYN})
-
-
-@lru_cache(maxsize=1024)
-def _compiled(expression: str) -> Any:
-    return _environment().compile(expression)
 
 
 def _sentence(error: Exception) -> str:
@@ -71,12 +58,25 @@ def _not_an_answer(kind: str, answer: Any) -> str:
 def check(params: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The expression must be readable before a run."""
     expression = params.get("expression", "")
+    if not isinstance(expression, str):
+        return []
+    if not expression.strip():
+        return [("expression", _("Write a condition, such as value > 10."))]
     try:
-        if isinstance(expression, str):
-            _compiled(expression)
+        kind = cel_compiled(expression).return_type().name()
     except RuntimeError as error:
-        return [("expression", _("This is not a CEL expression: %(reason)s", reason=_sentence(error)))]
+        return [("expression", _unreadable(_sentence(error)))]
+    if kind not in ("BOOL", "DYN"):
+        return [("expression", _("The condition must answer true or false."))]
     return []
+
+
+def _unreadable(report: str) -> str:
+    """Why the expression is none."""
+    if found := re.search(r"undeclared reference to '(?P<name>[^']*)'", report):
+        return _("A condition knows `value` and `variables`, but no `%(name)s`.", **found.groupdict())
+    # Of a syntax error, what could have stood there instead is a list of all signs of the language.
+    return _("This is not a CEL expression: %(reason)s", reason=report.partition(" expecting ")[0])
 
 
 def reads_variables(params: Mapping[str, Any]) -> bool:
@@ -84,11 +84,16 @@ def reads_variables(params: Mapping[str, Any]) -> bool:
     return "variables" in params["expression"]
 
 
+def variables_needed(params: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The variables that the expression reads and does not ask for with ``has(…)`` or ``in``."""
+    return [("expression", name) for name in variables_read(params["expression"])]
+
+
 def run(context: NodeContext, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> Mapping[str, Any]:
     """Emit the value on the branch that was taken; the other one stays silent."""
     value = inputs["value"]
     try:
-        result = _compiled(params["expression"]).eval(data={"value": value, "variables": dict(context.variables)})
+        result = cel_compiled(params["expression"]).eval(data={"value": value, "variables": dict(context.variables)})
     except RuntimeError as error:
         raise NodeFailure(_trouble(_sentence(error)), code="bad-condition") from error
     answer = result.value()
@@ -110,6 +115,7 @@ NODE = NodeType(
     instant=True,
     check=check,
     reads_variables=reads_variables,
+    variables_needed=variables_needed,
     inputs=(Port("value", PortType.ANY, "Value"),),
     outputs=(Port("true", PortType.ANY, "True"), Port("false", PortType.ANY, "False")),
     params={

@@ -22,6 +22,9 @@ _PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _EVERYTHING = ("variables", "@", "*", "\\")
 # A placeholder that is nothing but a way into a variable.
 _OF_VARIABLE = re.compile(r"\s*variables\.([A-Za-z_]\w*)(?:\.[A-Za-z_]\w*|\[-?\d+\])*\s*\Z", re.ASCII)
+# A placeholder that begins with a name, and is nothing but a way into it.
+_PATH = re.compile(r"\s*([A-Za-z_]\w*)(?:\.[A-Za-z_]\w*|\[-?\d+\])*\s*\Z", re.ASCII)
+_ROOTS = ("value", "values", "variables")
 MAX_OUTPUT = 1_000_000
 
 
@@ -42,6 +45,9 @@ def check(params: Mapping[str, Any]) -> list[tuple[str, str]]:
         except JMESPathError:
             shown = f"`{{{{{expression}}}}}`"
             message = _("%(found)s is not a placeholder; write {{ value }} or {{ values[0] }}.", found=shown)
+            return [("template", message)]
+        if (found := _PATH.match(expression)) and found[1] not in _ROOTS:
+            message = _("A template knows `value`, `values` and `variables`, but no `%(name)s`.", name=found[1])
             return [("template", message)]
     return []
 
