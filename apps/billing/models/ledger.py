@@ -76,6 +76,8 @@ class Account(models.Model, metaclass=LinkedBase):
     objects = TenantManager()
 
     class Meta:
+        verbose_name = _("account")
+        verbose_name_plural = _("accounts")
         constraints = [
             models.UniqueConstraint(fields=["workspace", "kind"], name="billing_account_once"),
             models.UniqueConstraint(
@@ -149,6 +151,8 @@ class LedgerTransaction(TenantModel):
     model = models.CharField(max_length=120, blank=True, default="", db_default="")
 
     class Meta:
+        verbose_name = _("ledger line")
+        verbose_name_plural = _("ledger")
         constraints = [
             models.UniqueConstraint(fields=["kind", "source", "source_id"], name="billing_transaction_once"),
             models.CheckConstraint(
@@ -185,6 +189,8 @@ class Entry(TenantModel):
     balance_after = models.BigIntegerField(null=True)
 
     class Meta:
+        verbose_name = _("entry")
+        verbose_name_plural = _("entries")
         constraints = [models.UniqueConstraint(fields=["account", "seq"], name="billing_entry_seq")]
 
     def __str__(self) -> str:
@@ -229,6 +235,8 @@ class Hold(TenantModel):
     settled_at = models.DateTimeField(null=True)
 
     class Meta:
+        verbose_name = _("hold")
+        verbose_name_plural = _("holds")
         constraints = [
             models.CheckConstraint(condition=models.Q(state__in=HoldState.values), name="billing_hold_state"),
             models.CheckConstraint(

@@ -93,6 +93,8 @@ class Purchase(TenantModel):
     period_end = models.DateTimeField(null=True)
 
     class Meta:
+        verbose_name = _("purchase")
+        verbose_name_plural = _("purchases")
         constraints = [
             models.CheckConstraint(condition=Q(kind__in=PurchaseKind.values), name="billing_purchase_kind"),
             models.CheckConstraint(condition=Q(state__in=PurchaseState.values), name="billing_purchase_state"),
