@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -63,15 +64,16 @@ def theme_files() -> Iterator[Path]:
     yield from (path for path in (root / "templates").rglob("*.html") if "unfold_crispy" not in path.parts)
 
 
-def _said_by_theme() -> Iterator[tuple[tuple[str, ...], str | None]]:
+@cache
+def _said_by_theme() -> list[tuple[tuple[str, ...], str | None]]:
     """The theme's messages that Django's own catalogues, which it borrows from, do not have."""
     root = Path(django.__file__).parent
     folders = [root / "conf" / "locale", *(root / "contrib" / app / "locale" for app in ("admin", "auth"))]
     told: set[str] = set()
     for folder in folders:
         told.update(entry.msgid for entry in polib.pofile(str(folder / next(iter(LANGUAGES)) / _PO)) if entry.msgstr)
-    for path in sorted(theme_files()):
-        yield from ((parts, context) for parts, context in _found(path) if parts[0] not in told)
+    said = (message for path in sorted(theme_files()) for message in _found(path))
+    return [(parts, context) for parts, context in said if parts[0] not in told]
 
 
 def _found(path: Path) -> Iterator[tuple[tuple[str, ...], str | None]]:

@@ -106,7 +106,7 @@ class Account(models.Model, metaclass=LinkedBase):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.workspace_id or ''}".strip()
+        return str(self.get_kind_display())
 
 
 class TransactionKind(models.TextChoices):
@@ -168,7 +168,7 @@ class LedgerTransaction(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.source}:{self.source_id}"
+        return self.description
 
 
 class Entry(TenantModel):
@@ -248,4 +248,4 @@ class Hold(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.state} {self.amount}"
+        return self.description or str(self.id)

@@ -121,7 +121,7 @@ class Purchase(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.amount} {self.currency} {self.state}"
+        return self.description
 
 
 class Dispute(TenantModel):

@@ -13,17 +13,12 @@ TITLES: dict[str, Any] = {
     "active": _("In use"),
     "actor": _("Started by"),
     "actor_id": _("Person"),
-    "amount": _("Amount"),
-    "asked": _("Asked for"),
     "attempts": _("Attempts"),
-    "balance_after": _("Balance after it"),
     "base_url": _("Address"),
     "budgeted": _("Has budgets"),
     "cancel_requested_at": _("Asked to end"),
-    "captured": _("Charged"),
     "changed_at": _("Changed"),
     "changed_by": _("Changed by"),
-    "cost": _("Cost"),
     "counts": _("Compared"),
     "created_at": _("Created"),
     "created_by": _("Created by"),
@@ -41,7 +36,6 @@ TITLES: dict[str, Any] = {
     "event_id": _("Event"),
     "finished_at": _("Finished"),
     "generation_id": _("Paid call"),
-    "held": _("Held"),
     "id": _("ID"),
     "invoice_id": _("Invoice"),
     "ip": _("IP address"),
@@ -59,7 +53,6 @@ TITLES: dict[str, Any] = {
     "note": _("Note"),
     "object_id": _("About"),
     "on": _("On"),
-    "owed": _("Owed"),
     "paid_at": _("Paid on"),
     "parent": _("Part of"),
     "payment_intent_id": _("Payment"),
@@ -67,15 +60,12 @@ TITLES: dict[str, Any] = {
     "plan": _("Plan"),
     "poll_after": _("Asked again"),
     "polls": _("Times asked"),
-    "posted": _("Posted"),
-    "price_high": _("Highest price"),
     "primary": _("Primary"),
     "project_id": _("Project"),
     "provider": _("Provider"),
     "provider_request_id": _("ID at the provider"),
     "reason": _("Reason"),
     "received_at": _("Received"),
-    "returned": _("Returned"),
     "role": _("Role"),
     "run_id": _("Run"),
     "seq": _("Number"),
@@ -109,7 +99,8 @@ TITLES: dict[str, Any] = {
 
 def shown_fields(model_admin: Any) -> set[str]:
     """The names of the fields that a page of the console shows."""
-    named = model_admin.fields or [field.name for field in model_admin.model._meta.fields]
+    sets = [name for _title, options in model_admin.fieldsets or () for name in options["fields"]]
+    named = model_admin.fields or sets or [field.name for field in model_admin.model._meta.fields if field.editable]
     return {*model_admin.list_display, *model_admin.readonly_fields, *named}
 
 
