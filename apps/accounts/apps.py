@@ -3,11 +3,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy
 
 
 class AccountsConfig(AppConfig):
     name = "apps.accounts"
     label = "accounts"
+    verbose_name = gettext_lazy("People")
 
     def ready(self) -> None:
         """Remember in which language a person reads."""

@@ -9,9 +9,12 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import django
 import polib
 from django.conf import settings
 from django.utils.translation.template import templatize
@@ -28,6 +31,7 @@ KEYWORDS: dict[str, Any] = {
     **dict.fromkeys(("npgettext", "npgettext_lazy"), ((1, "c"), 2, 3)),
 }
 DOMAINS = ("django", "djangojs")
+_PO = Path("LC_MESSAGES") / "django.po"
 LANGUAGES = {"zh_Hans": "nplurals=1; plural=0;"}
 
 
@@ -49,6 +53,27 @@ def template_files() -> Iterator[Path]:
     folders = [root / "templates", *(root / "apps").glob("*/templates")]
     for folder in folders:
         yield from (path for path in folder.rglob("*") if path.suffix in {".html", ".txt"})
+
+
+def theme_files() -> Iterator[Path]:
+    """What the theme of the console says: it comes without translations of its own."""
+    spec = find_spec("unfold")
+    assert spec is not None and spec.origin is not None
+    root = Path(spec.origin).parent
+    yield from (*root.glob("*.py"), *(root / "templatetags").glob("*.py"))
+    yield from (path for path in (root / "templates").rglob("*.html") if "unfold_crispy" not in path.parts)
+
+
+@cache
+def _said_by_theme() -> list[tuple[tuple[str, ...], str | None]]:
+    """The theme's messages that Django's own catalogues, which it borrows from, do not have."""
+    root = Path(django.__file__).parent
+    folders = [root / "conf" / "locale", *(root / "contrib" / app / "locale" for app in ("admin", "auth"))]
+    told: set[str] = set()
+    for folder in folders:
+        told.update(entry.msgid for entry in polib.pofile(str(folder / next(iter(LANGUAGES)) / _PO)) if entry.msgstr)
+    said = (message for path in sorted(theme_files()) for message in _found(path))
+    return [(parts, context) for parts, context in said if parts[0] not in told]
 
 
 def _found(path: Path) -> Iterator[tuple[tuple[str, ...], str | None]]:
@@ -83,6 +108,8 @@ def messages_of(domain: str) -> dict[Key, polib.POEntry]:
     if domain == "django":
         for text, place in _said_by_catalogues():
             _note(found, (text,), None, place)
+        for parts, context in _said_by_theme():
+            _note(found, parts, context, "unfold")
     return found
 
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy
 
 
 class ConsoleConfig(AppConfig):
     name = "apps.console"
     label = "console"
+    verbose_name = gettext_lazy("Site")
 
     def ready(self) -> None:
         """Keep what stands above every page up to date."""

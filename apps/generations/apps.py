@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.apps import AppConfig
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext_lazy
 
 if TYPE_CHECKING:
     from apps.providers.base import Credentials, Provider
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 class GenerationsConfig(AppConfig):
     name = "apps.generations"
     label = "generations"
+    verbose_name = gettext_lazy("Paid calls")
     walled = True
     # The index of the tape: behind a policy its operator could not use it. What it finds are ids.
     unwalled = ("SearchWindow", "SearchRow")

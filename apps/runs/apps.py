@@ -3,11 +3,13 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy
 
 
 class RunsConfig(AppConfig):
     name = "apps.runs"
     label = "runs"
+    verbose_name = gettext_lazy("Runs")
 
     def ready(self) -> None:
         """Listen to generations; tell workspaces which project a run is of, and the ledger which step paid."""

@@ -117,6 +117,8 @@ class Run(TenantModel):
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
+        verbose_name = _("run")
+        verbose_name_plural = _("runs")
         indexes = [
             models.Index(fields=["workspace", "workflow", "-created_at"], name="runs_run_of_workflow"),
             models.Index(fields=["workspace", "-created_at"], name="runs_run_newest"),

@@ -5,11 +5,13 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 
 class WorkspacesConfig(AppConfig):
     name = "apps.workspaces"
     label = "workspaces"
+    verbose_name = gettext_lazy("Workspaces")
     walled = ("DataKey",)
     # Read before the workspace is known; what is secret of them is a hash, or sealed with the data key.
     walled_writes = ("ApiToken", "SingleSignOn")

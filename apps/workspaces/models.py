@@ -76,6 +76,8 @@ class Workspace(models.Model):
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="workspaces")
 
     class Meta:
+        verbose_name = _("workspace")
+        verbose_name_plural = _("workspaces")
         constraints = [models.CheckConstraint(condition=models.Q(plan__in=PlanName.values), name="workspaces_plan")]
 
     def __str__(self) -> str:
@@ -92,6 +94,8 @@ class Membership(models.Model):
     last_opened_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
+        verbose_name = _("membership")
+        verbose_name_plural = _("memberships")
         constraints = [
             models.UniqueConstraint(fields=["workspace", "user"], name="workspaces_membership_once"),
             models.CheckConstraint(condition=models.Q(role__in=Role.values), name="workspaces_membership_role"),

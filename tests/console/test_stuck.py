@@ -138,3 +138,12 @@ def test_only_superusers_see_and_act(helper_client: Client, alice_client: Client
     assert act(alice_client, page, "cancel", [run], reason="x").status_code == 302
     run.refresh_from_db()
     assert run.cancel_requested_at is None
+
+
+def test_a_list_without_rows_says_of_which_rows(root_client: Client) -> None:
+    stuck = root_client.get(reverse(CALLS)).content.decode()
+    assert "Nothing is stuck" in stuck
+    assert 'href="?look=all"' in stuck.partition("Nothing is stuck")[2]
+    everything = root_client.get(reverse(CALLS) + "?look=all").content.decode()
+    assert "Nothing is stuck" not in everything
+    assert "Show everything" not in everything

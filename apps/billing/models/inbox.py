@@ -35,6 +35,8 @@ class InboxEvent(models.Model):
     done_at = models.DateTimeField(null=True)
 
     class Meta:
+        verbose_name = _("Stripe webhook")
+        verbose_name_plural = _("Stripe webhooks")
         constraints = [
             models.CheckConstraint(condition=Q(state__in=InboxState.values), name="billing_inbox_state"),
         ]
@@ -60,6 +62,8 @@ class Reconciliation(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
+        verbose_name = _("reconciliation")
+        verbose_name_plural = _("reconciliations")
         indexes = [models.Index(fields=["-created_at"], name="billing_reconciled_newest")]
 
     def __str__(self) -> str:

@@ -76,6 +76,8 @@ class Account(models.Model, metaclass=LinkedBase):
     objects = TenantManager()
 
     class Meta:
+        verbose_name = _("account")
+        verbose_name_plural = _("accounts")
         constraints = [
             models.UniqueConstraint(fields=["workspace", "kind"], name="billing_account_once"),
             models.UniqueConstraint(
@@ -104,7 +106,7 @@ class Account(models.Model, metaclass=LinkedBase):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.workspace_id or ''}".strip()
+        return str(self.get_kind_display())
 
 
 class TransactionKind(models.TextChoices):
@@ -149,6 +151,8 @@ class LedgerTransaction(TenantModel):
     model = models.CharField(max_length=120, blank=True, default="", db_default="")
 
     class Meta:
+        verbose_name = _("ledger line")
+        verbose_name_plural = _("ledger")
         constraints = [
             models.UniqueConstraint(fields=["kind", "source", "source_id"], name="billing_transaction_once"),
             models.CheckConstraint(
@@ -164,7 +168,7 @@ class LedgerTransaction(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.source}:{self.source_id}"
+        return self.description
 
 
 class Entry(TenantModel):
@@ -185,6 +189,8 @@ class Entry(TenantModel):
     balance_after = models.BigIntegerField(null=True)
 
     class Meta:
+        verbose_name = _("entry")
+        verbose_name_plural = _("entries")
         constraints = [models.UniqueConstraint(fields=["account", "seq"], name="billing_entry_seq")]
 
     def __str__(self) -> str:
@@ -229,6 +235,8 @@ class Hold(TenantModel):
     settled_at = models.DateTimeField(null=True)
 
     class Meta:
+        verbose_name = _("hold")
+        verbose_name_plural = _("holds")
         constraints = [
             models.CheckConstraint(condition=models.Q(state__in=HoldState.values), name="billing_hold_state"),
             models.CheckConstraint(
@@ -240,4 +248,4 @@ class Hold(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.state} {self.amount}"
+        return self.description or str(self.id)

@@ -93,6 +93,8 @@ class Purchase(TenantModel):
     period_end = models.DateTimeField(null=True)
 
     class Meta:
+        verbose_name = _("purchase")
+        verbose_name_plural = _("purchases")
         constraints = [
             models.CheckConstraint(condition=Q(kind__in=PurchaseKind.values), name="billing_purchase_kind"),
             models.CheckConstraint(condition=Q(state__in=PurchaseState.values), name="billing_purchase_state"),
@@ -119,7 +121,7 @@ class Purchase(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.amount} {self.currency} {self.state}"
+        return self.description
 
 
 class Dispute(TenantModel):

@@ -13,6 +13,9 @@ from apps.console.admin import (
     switches,
     workspaces,
 )
+from apps.console.admin.titles import titles_put
+
+titles_put()
 
 __all__ = [
     "announcements",

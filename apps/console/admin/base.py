@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from typing import Any
 from uuid import UUID
 
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.paginator import Paginator
 from django.db import transaction
@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from apps.common.models import scope_keep
+from apps.common.money import credits_number
 from apps.common.tenancy import unscoped
 from apps.console.forms import ReasonForm
 from apps.workspaces.audit import audit_record
@@ -101,6 +102,16 @@ class Readable:
         return rows
 
 
+def credits_column(name: str, title: Any) -> Any:
+    """A column that shows an amount of micro-credits in credits."""
+
+    @admin.display(description=title, ordering=name)
+    def column(_page: Any, row: Any) -> str:
+        return credits_number(getattr(row, name))
+
+    return column
+
+
 class Drawn:
     """A page of its own, inlines and all: the forms of inlines ask the default manager while they are drawn."""
 
@@ -132,16 +143,16 @@ class Kept(Readable):
 
 
 def act_form(
-    admin: Any, request: HttpRequest, *, form: Any, title: str, does: str, back: str, more: dict[str, Any]
+    page: Any, request: HttpRequest, *, form: Any, title: str, does: str, back: str, more: dict[str, Any]
 ) -> HttpResponse:
     """The page that asks for the reason of an act before it is done; 422 where the form has mistakes."""
-    context = {**admin.admin_site.each_context(request), "form": form, "opts": admin.opts, "title": title}
+    context = {**page.admin_site.each_context(request), "form": form, "opts": page.opts, "title": title}
     context |= {"does": does, "back": back, **more}
     return render(request, "console/act.html", context, status=422 if form.errors else 200)
 
 
 def many(
-    admin: Any, request: HttpRequest, rows: QuerySet[Any], *, act: str, title: str, do: Callable[[Any, str], str]
+    page: Any, request: HttpRequest, rows: QuerySet[Any], *, act: str, title: str, do: Callable[[Any, str], str]
 ) -> HttpResponse:
     """One act on the rows that were ticked, after one reason for all. ``do(row, reason)`` does it and says what it did.
 
@@ -153,8 +164,8 @@ def many(
     if not form.is_valid():
         more = {"rows": found, "hidden": {"action": act}, "chosen": [row.pk for row in found]}
         more["checkbox"] = ACTION_CHECKBOX_NAME
-        return act_form(admin, request, form=form, title=title, does=title, back="", more=more)
-    done, refused = _each(admin, request, found, form.cleaned_data["reason"], act, do)
+        return act_form(page, request, form=form, title=title, does=title, back="", more=more)
+    done, refused = _each(page, request, found, form.cleaned_data["reason"], act, do)
     if done:
         said = ngettext("%(title)s: done for %(count)s.", "%(title)s: done for %(count)s.", done)
         messages.success(request, said % {"title": title, "count": done})
@@ -164,10 +175,10 @@ def many(
 
 
 def _each(
-    admin: Any, request: HttpRequest, rows: Iterable[Any], reason: str, act: str, do: Callable[[Any, str], str]
+    page: Any, request: HttpRequest, rows: Iterable[Any], reason: str, act: str, do: Callable[[Any, str], str]
 ) -> tuple[int, list[str]]:
     done, refused = 0, []
-    action = getattr(admin, "audit", {}).get(act, "")
+    action = getattr(page, "audit", {}).get(act, "")
     for row in rows:
         try:
             # What has a workspace is told there as well; what has none may ask others, so no transaction is open.
@@ -178,7 +189,7 @@ def _each(
                     audit_record(
                         workspace_id=row.workspace_id, action=action, target=str(row), target_id=row.pk, after=after
                     )
-                admin.log_change(request, row, words)
+                page.log_change(request, row, words)
         except ValueError as error:
             refused.append(_("%(row)s: %(why)s") % {"row": row, "why": error})
             continue

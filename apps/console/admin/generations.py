@@ -15,7 +15,7 @@ from unfold.admin import ModelAdmin
 
 from apps.common.money import credits_number
 from apps.common.tenancy import scope
-from apps.console.admin.base import ById, Page, many
+from apps.console.admin.base import ById, Page, credits_column, many
 from apps.console.admin.runs import LookFilter
 from apps.generations.models import LIVE, POLLED, Generation, GenerationState
 from apps.generations.services import GenerationNotUnclear, generation_cancel, generation_give_up, generation_look
@@ -47,11 +47,14 @@ class GenerationAdmin(ById, Page, ModelAdmin):  # type: ignore[misc]
     ordering = ("-id",)
     fields = readonly_fields = (
         "id", "workspace", "provider", "model", "state", "trouble", "error_code", "error", "error_detail", "run_id",
-        "provider_request_id", "tries", "polls", "price_high", "cost", "latency_ms", "deadline_at", "poll_after",
+        "provider_request_id", "tries", "polls", "highest", "spent", "latency_ms", "deadline_at", "poll_after",
         "created_at", "submitted_at", "settled_at",
     )  # fmt: skip
     actions = ("look", "cancel", "give_up")
     audit = {"look": "generation_look", "cancel": "generation_cancel", "give_up": "staff_reason"}
+
+    spent = credits_column("cost", gettext_lazy("Cost"))
+    highest = credits_column("price_high", gettext_lazy("Highest price"))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Without what was asked, which may be long."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 
 from apps.common.tenancy import scope
-from apps.console.admin.base import ById, Page, many
+from apps.console.admin.base import ById, Page, credits_column, many
 from apps.runs.models import RUN_LIVE, Run, RunState
 from apps.runs.services import run_cancel, run_wake
 
@@ -72,11 +73,19 @@ class RunAdmin(ById, Page, ModelAdmin):  # type: ignore[misc]
     found_by = ("id", "workflow_id", "workspace_id")
     ordering = ("-id",)
     fields = readonly_fields = (
-        "id", "workspace", "workflow", "actor", "state", "trouble", "error", "cost", "price_high", "touched_at",
+        "id", "workspace", "workflow", "actor", "state", "trouble", "failure", "spent", "highest", "touched_at",
         "wake_at", "lease_until", "cancel_requested_at", "created_at", "started_at", "finished_at",
     )  # fmt: skip
     actions = ("wake", "cancel")
     audit = {"wake": "run_wake", "cancel": "staff_reason"}
+
+    spent = credits_column("cost", gettext_lazy("Cost"))
+    highest = credits_column("price_high", gettext_lazy("Highest price"))
+
+    @admin.display(description=gettext_lazy("What went wrong"))
+    def failure(self, run: Run) -> str:
+        """As it is kept; "" where nothing did."""
+        return json.dumps(run.error, ensure_ascii=False) if run.error else ""
 
     @admin.display(description=gettext_lazy("Trouble"))
     def trouble(self, run: Run) -> str:

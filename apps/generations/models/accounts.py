@@ -68,7 +68,7 @@ class CatalogueEntry(models.Model):
 
     class Meta:
         verbose_name = _("catalogue entry")
-        verbose_name_plural = _("catalogue entries")
+        verbose_name_plural = _("models and prices")
         constraints = [models.UniqueConstraint(fields=["model", "version"], name="generations_entry_version_once")]
 
     def __str__(self) -> str:

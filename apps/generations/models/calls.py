@@ -138,6 +138,8 @@ class Generation(TenantModel):
     assets = models.ManyToManyField("assets.Asset", through="GenerationOutput", related_name="generations")
 
     class Meta:
+        verbose_name = _("paid call")
+        verbose_name_plural = _("paid calls")
         constraints = [
             models.CheckConstraint(condition=Q(state__in=GenerationState.values), name="generations_state"),
             models.CheckConstraint(
