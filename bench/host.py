@@ -59,8 +59,9 @@ async def main(name: str, lanes: str, relays: str) -> None:
             await relay_in(int(port), path)
     for lane in lanes.split():
         await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "celery", "-A", "config.celery:app", "worker", f"--queues={QUEUES[lane]}",
-            f"--hostname={lane}@{name}", *LANES[lane], "--without-gossip", "--without-mingle", "--loglevel=INFO",
+            sys.executable, "-m", "deploy.lean", "celery", "-A", "config.celery:app", "worker",
+            f"--queues={QUEUES[lane]}", f"--hostname={lane}@{name}", *LANES[lane],
+            "--without-gossip", "--without-mingle", "--loglevel=INFO",
             cwd=ROOT,
         )  # fmt: skip
     await asyncio.Event().wait()

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import redis
 import structlog
 from django.conf import settings
-from django.core.files.storage import default_storage
 from django.db import connection
 from django.http import HttpRequest, JsonResponse
 
+from apps.common.object_requests import bucket_check
 from apps.console.banners import ANNOUNCEMENTS
 from apps.generations.catalogue_store import CATALOGUE
 from apps.workspaces.switches import SWITCHES
@@ -38,10 +38,6 @@ def _redis() -> None:
     redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2).ping()
 
 
-def _storage() -> None:
-    default_storage.exists("readyz")
-
-
 def _lanes_heard(limit: int | None) -> set[str]:
     """The lanes that answering workers listen on. With ``limit`` it need not wait out the second."""
     answers = app.control.inspect(timeout=1, limit=limit).active_queues() or {}
@@ -59,7 +55,7 @@ def _workers() -> None:
 PARTS: dict[str, Callable[[], None]] = {
     "database": _database,
     "redis": _redis,
-    "storage": _storage,
+    "storage": bucket_check,
     "workers": _workers,
 }
 

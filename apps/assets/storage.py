@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 
 from apps.common import objects
+from apps.common.object_requests import object_form, object_link
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -37,11 +38,6 @@ def client() -> S3Client:
     return objects.client(settings.S3_ENDPOINT_URL)
 
 
-def public_client() -> S3Client:
-    """Signs for the address that browsers reach; it is never used to send."""
-    return objects.client(settings.S3_PUBLIC_URL)
-
-
 def incoming_key(workspace_id: UUID, asset_id: UUID) -> str:
     """Quarantine: where a browser may put an asset's bytes. Nothing is ever served from there."""
     return f"ws/{workspace_id}/incoming/{asset_id}"
@@ -60,11 +56,7 @@ def preview_key(workspace_id: UUID, sha256: str, side: int) -> str:
 def upload_form(*, key: str, content_type: str, size: int, seconds: int) -> dict[str, Any]:
     """A POST policy ``{url, fields}``: this key, this type, exactly this many bytes, for ``seconds``."""
     fields = {"Content-Type": content_type, "success_action_status": "204"}
-    conditions: list[Any] = [{name: value} for name, value in fields.items()]
-    conditions.append(["content-length-range", size, size])
-    return public_client().generate_presigned_post(
-        settings.S3_BUCKET, key, Fields=dict(fields), Conditions=conditions, ExpiresIn=seconds
-    )
+    return object_form(key=key, fields=fields, conditions=[["content-length-range", size, size]], seconds=seconds)
 
 
 def object_head(key: str) -> Stored | None:
@@ -133,16 +125,8 @@ def keys_before(moment: datetime) -> Iterator[str]:
 
 def object_url(key: str, *, seconds: int, content_type: str, disposition: str) -> str:
     """A link to one object that ends after ``seconds`` and fixes how a browser takes it."""
-    return public_client().generate_presigned_url(
-        "get_object",
-        Params={
-            "Bucket": settings.S3_BUCKET,
-            "Key": key,
-            "ResponseContentType": content_type,
-            "ResponseContentDisposition": disposition,
-        },
-        ExpiresIn=seconds,
-    )
+    answer = {"response-content-type": content_type, "response-content-disposition": disposition}
+    return object_link(key=key, seconds=seconds, answer=answer)
 
 
 def file_digest(path: Path) -> str:

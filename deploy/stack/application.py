@@ -31,7 +31,7 @@ def application_programs(layout: Layout) -> dict[str, Program]:
         programs[lane] = _worker(layout, lane, options)
     programs["beat"] = _python(
         layout, "beat", "The scheduler (Celery beat)",
-        "-m", "celery", "-A", "config.celery:app", "beat", "--pidfile=", f"--schedule={layout.run / 'beat-schedule'}",
+        "celery", "-A", "config.celery:app", "beat", "--pidfile=", f"--schedule={layout.run / 'beat-schedule'}",
         "--loglevel=INFO",
     )  # fmt: skip
     return programs
@@ -77,7 +77,7 @@ def management_environment(layout: Layout) -> dict[str, str]:
 def _web(layout: Layout) -> Program:
     return _python(
         layout, "web", "The web server (Daphne)",
-        "-m", "daphne", "-b", "127.0.0.1", "-p", str(layout.web_port), "--no-server-name", "config.asgi:application",
+        "daphne", "-b", "127.0.0.1", "-p", str(layout.web_port), "--no-server-name", "config.asgi:application",
         stop_signals=((signal.SIGTERM, 5.0),),
     )  # fmt: skip
 
@@ -85,7 +85,7 @@ def _web(layout: Layout) -> Program:
 def _worker(layout: Layout, lane: str, options: tuple[str, ...]) -> Program:
     return _python(
         layout, lane, f"The {lane} worker (Celery)",
-        "-m", "celery", "-A", "config.celery:app", "worker", f"--queues={QUEUES[lane]}",
+        "celery", "-A", "config.celery:app", "worker", f"--queues={QUEUES[lane]}",
         f"--hostname={lane}-{layout.web_port}@%h", *options,
         # A worker alone on its queue has nobody to compare notes with, which would take a second.
         "--without-gossip", "--without-mingle", "--loglevel=INFO",
@@ -104,7 +104,7 @@ def _python(
     return Program(
         name=name,
         title=title,
-        command=(sys.executable, *arguments),
+        command=(sys.executable, "-m", "deploy.lean", *arguments),
         log=Path(layout.log / f"{name}.log"),
         cwd=layout.root,
         environment=management_environment(layout),
