@@ -76,10 +76,9 @@ def _python_packages(kind: str) -> None:
     if not PYTHON.exists():
         _run("Making .venv", [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(VENV)])
     stamp.unlink(missing_ok=True)
-    _run(
-        f"Installing the Python packages of requirements/{kind}.txt",
-        [uv, "pip", "sync", "--quiet", "--require-hashes", "--python", str(PYTHON), f"requirements/{kind}.txt"],
-    )
+    # Compiled once here: else each process of the first start does it for itself, and keeps 15 MiB that it took.
+    sync = [uv, "pip", "sync", "--quiet", "--compile-bytecode", "--require-hashes", "--python", str(PYTHON)]
+    _run(f"Installing the Python packages of requirements/{kind}.txt", [*sync, f"requirements/{kind}.txt"])
     stamp.write_text(wanted[kind])
 
 
