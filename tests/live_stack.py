@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TIMEOUT_WITH_STACK_S = 360
 # How long the truncation after a test waits for the workers before it looks for a deadlock.
 PATIENCE = "30s"
+DATABASE_MADE = pytest.StashKey[bool]()
 
 
 def _free_port() -> int:
@@ -92,6 +93,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             # The first of them waits for the site to start, the last for it to stop, and any may be either.
             item.add_marker(pytest.mark.timeout(TIMEOUT_WITH_STACK_S))
     items.sort(key=rank)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Whichever test comes first makes the database, which on a busy machine takes longer than a test may.
+
+    A time-out in there would fail every test of the session.
+    """
+    if not item.session.stash.get(DATABASE_MADE, False):
+        item.add_marker(pytest.mark.timeout(TIMEOUT_WITH_STACK_S), append=False)
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    """Note when the database is made."""
+    answer = yield
+    if fixturedef.argname == "django_db_setup":
+        request.session.stash[DATABASE_MADE] = True
+    return answer
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from botocore.compat import get_current_datetime
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from PIL import Image
@@ -123,12 +124,13 @@ def test_what_is_unknown_is_for_download_only(workspace: Workspace, tmp_path: Pa
     assert served.headers["content-disposition"].startswith("attachment")
 
 
-def test_links_expire(workspace: Workspace, tmp_path: Path) -> None:
+def test_links_expire(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asset = _store(workspace, _picture(tmp_path))
-    url = services.asset_url(asset, seconds=1)
-    assert httpx.get(url).status_code == 200
-    time.sleep(2.1)
-    assert httpx.get(url).status_code == 403
+    assert httpx.get(services.asset_url(asset)).status_code == 200
+    with monkeypatch.context() as earlier:
+        earlier.setattr("botocore.auth.get_current_datetime", lambda: get_current_datetime() - timedelta(seconds=90))
+        over, lasting = (services.asset_url(asset, seconds=seconds) for seconds in (60, 1800))
+    assert (httpx.get(over).status_code, httpx.get(lasting).status_code) == (403, 200)
     assert httpx.get(services.asset_url(asset).replace("X-Amz-Signature=", "X-Amz-Signature=0")).status_code == 403
     assert services.asset_url(asset) == services.asset_url(asset)
     assert "attachment" in services.asset_url(asset, download=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from pytest_django.fixtures import Settings
 from apps.accounts.models import User
 from apps.projects import consumers, services
 from apps.projects.models import Operation, Workflow
+from apps.projects.presence import EVERY_S
 from apps.projects.sharing import project_privacy_set
 from apps.workspaces.audit import audit_record
 from apps.workspaces.audit_entries import AuditEntry
@@ -27,6 +29,8 @@ from tests.projects.graphs import add, graph, node, put
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Apply = Callable[..., Any]
+# Generous: it only matters when the machine is busy.
+TIMEOUT_S = 30
 
 
 @pytest.fixture
@@ -70,7 +74,7 @@ class Page:
     async def next(self, kind: str) -> Any:
         """The next message of this kind; others are passed over, their rows counted."""
         while True:
-            message = await self.wire.receive_json_from(timeout=5)
+            message = await self.wire.receive_json_from(timeout=TIMEOUT_S)
             if message["type"] == "ops":
                 assert len(message["ops"]) <= 200
                 self.seqs += [row["seq"] for row in message["ops"]]
@@ -84,7 +88,7 @@ class Page:
 
     async def closed(self) -> int:
         while True:
-            message = await self.wire.receive_output(timeout=5)
+            message = await self.wire.receive_output(timeout=TIMEOUT_S)
             if message["type"] == "websocket.close":
                 return int(message["code"])
 
@@ -309,6 +313,7 @@ async def test_people_see_each_other_and_nothing_is_kept(
     bob = await Page(bob_client, workflow).open()
     assert [peer["name"] for peer in (await bob.next("presence"))["peers"]] == ["Alice"]
     assert [peer["name"] for peer in (await alice.next("presence"))["peers"]] == ["Bob"]
+    begun = time.monotonic()
     for x in range(50):
         await bob.wire.send_json_to({"type": "presence", "cursor": {"x": x, "y": 2.25}, "selected": ["n1", 5, "?"]})
     heard = 0
@@ -317,7 +322,7 @@ async def test_people_see_each_other_and_nothing_is_kept(
         heard += 1
         if peer["cursor"] == {"x": 49.0, "y": 2.2}:
             break
-    assert heard < 10
+    assert heard <= 2 + (time.monotonic() - begun) / EVERY_S
     assert peer["selected"] == ["n1"]
     await bob.wire.send_json_to({"type": "presence", "cursor": {"x": "far", "y": None}, "selected": "all"})
     [peer] = (await alice.next("presence"))["peers"]

@@ -177,7 +177,7 @@ def test_time_is_limited_by_the_type_or_the_policy(context: FolderContext) -> No
     shorter = Child(work, context, Limits(time_s=20), timeout_s=0.2).follow()
     assert code(shorter) == "timeout"
     assert shorter.error and "0.2 s" in shorter.error["message"]
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 25, "long before its half minute is over"
 
 
 def test_crash_is_told_by_its_signal(context: FolderContext) -> None:
@@ -194,6 +194,16 @@ def test_crash_is_told_by_its_signal(context: FolderContext) -> None:
 # Ended from outside
 
 
+def kill_when_told(child: Child, context: FolderContext) -> None:
+    """Kill the process from another thread once its first line has come."""
+
+    def kill() -> None:
+        wait_for(lambda: context.lines or None)
+        child.kill()
+
+    threading.Thread(target=kill, daemon=True).start()
+
+
 def test_killed_from_another_thread_with_all_it_started(context: FolderContext, tmp_path: Path) -> None:
     def work(inside: NodeContext) -> Mapping[str, Any]:
         started = subprocess.Popen(["sleep", "60"])
@@ -202,9 +212,9 @@ def test_killed_from_another_thread_with_all_it_started(context: FolderContext, 
         return {}
 
     child = Child(work, context, Limits())
-    threading.Timer(0.5, child.kill).start()
+    kill_when_told(child, context)
     assert child.follow() == Ended()
-    wait_for(lambda: not psutil.pid_exists(int(context.lines[0])) or None, 5)
+    wait_for(lambda: not psutil.pid_exists(int(context.lines[0])) or None)
     child.kill()  # once more, too late: nobody is hit
 
 
@@ -214,7 +224,9 @@ def test_folder_of_a_killed_process_is_tidied_up(context: FolderContext) -> None
         time.sleep(60)
         return {}
 
-    follow(work, context, time_s=0.3)
+    child = Child(work, context, Limits())
+    kill_when_told(child, context)
+    child.follow()
     assert context.lines and not Path(context.lines[0]).exists()
 
 
@@ -231,7 +243,7 @@ def test_dies_with_its_worker(tmp_path: Path) -> None:
 
         Child(work, FolderContext(tmp_path), Limits()).follow()
         os._exit(0)
-    pid = int(wait_for(lambda: (told.exists() and told.read_text()) or None, 10))
+    pid = int(wait_for(lambda: (told.exists() and told.read_text()) or None))
     os.kill(worker, signal.SIGKILL)
     os.waitpid(worker, 0)
     wait_for(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie" or None, 5)

@@ -204,9 +204,9 @@ def test_cancel_while_the_film_is_in_flight(site: Api, make_workflow: Make) -> N
     began = time.monotonic()
     site.cancel(run)
     site.cancel(run)  # once more changes nothing
-    wait_for(lambda: any(event["kind"] == "run_cancelling" for event in site.stored(run)) or None, timeout_s=2)
-    assert site.end(run, timeout_s=10)["state"] == "cancelled"
-    assert time.monotonic() - began < 5
+    wait_for(lambda: any(event["kind"] == "run_cancelling" for event in site.stored(run)) or None)
+    assert site.end(run)["state"] == "cancelled"
+    assert time.monotonic() - began < 50, "before the vendor would have begun"
     found = consistent(site, run)
     assert (found["cost"], balance(site)) == (0, GRANTED)
     step = site.steps(run)["film"]
@@ -222,7 +222,7 @@ def test_cancel_while_a_process_works(site: Api, make_workflow: Make) -> None:
     run = site.started(make_workflow(document))
     wait_for(lambda: site.steps(run)["large"]["state"] == "running" or None)
     site.cancel(run)
-    assert site.end(run, timeout_s=5)["state"] == "cancelled"
+    assert site.end(run)["state"] == "cancelled"
     found = consistent(site, run)
     assert site.steps(run)["large"]["state"] == "cancelled"
     assert balance(site) == GRANTED - found["cost"] == GRANTED - 4 * CREDIT  # the picture was made
@@ -234,7 +234,7 @@ def test_cancel_while_waiting(site: Api, make_workflow: Make) -> None:
     run = site.started(make_workflow(waits(600)))
     wait_for(lambda: site.run(run)["state"] == "waiting" or None)
     site.cancel(run)
-    assert site.end(run, timeout_s=2)["state"] == "cancelled"
+    assert site.end(run)["state"] == "cancelled"
     consistent(site, run)
 
 
@@ -369,8 +369,8 @@ def test_condition_takes_one_branch(site: Api, make_workflow: Make, number: int,
 
 def test_wait_wakes_on_time(site: Api, make_workflow: Make) -> None:
     run = site.started(make_workflow(waits(3)))
-    wait_for(lambda: site.run(run)["state"] == "waiting" or None, timeout_s=2)
-    assert site.end(run, timeout_s=10)["state"] == "completed"
+    assert site.end(run)["state"] == "completed"
+    assert "step_waiting" in {event["kind"] for event in site.stored(run)}
     step = site.steps(run)["wait"]
     took = datetime.fromisoformat(step["finished_at"]) - datetime.fromisoformat(step["started_at"])
     assert 3 <= took.total_seconds() <= 5

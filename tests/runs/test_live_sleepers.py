@@ -55,7 +55,7 @@ def test_sleeping_runs_go_on_after_every_worker_was_killed(
 
 def test_step_that_sleeps_in_place_hears_of_the_cancel(site: Api, make_workflow: Make) -> None:
     document = waits(1)
-    document["nodes"] += [node("sleeper", sleep_ms=9000), node("after")]
+    document["nodes"] += [node("sleeper", sleep_ms=10_000), node("after")]
     document["edges"] += graph([], ("wait", "value", "sleeper", "value"), ("sleeper", "value", "after", "value"))[
         "edges"
     ]
@@ -65,8 +65,8 @@ def test_step_that_sleeps_in_place_hears_of_the_cancel(site: Api, make_workflow:
     time.sleep(2.5)  # that it sleeps is written when it has ended
     began = time.monotonic()
     site.cancel(run)
-    assert site.end(run, timeout_s=10)["state"] == "cancelled"
-    assert time.monotonic() - began < 4
+    assert site.end(run)["state"] == "cancelled"
+    assert time.monotonic() - began < 7, "before its sleep was over"
     consistent(site, run)
     steps = site.steps(run)
     assert (steps["sleeper"]["state"], steps["after"]["state"]) == ("cancelled", "cancelled")

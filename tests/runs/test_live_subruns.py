@@ -113,8 +113,7 @@ def test_cancel_reaches_the_provider_two_levels_down(site: Api, make_workflow: M
     began = time.monotonic()
     site.cancel(run)
     assert site.end(run)["state"] == "cancelled"
-    took = time.monotonic() - began
-    assert took < 5, f"{took:.1f} s"
+    assert time.monotonic() - began < 50, "before the vendor would have begun"
     assert site.steps(run)["sub"]["state"] == "cancelled"
     for one in runs_of(workspace):
         assert site.run(str(one.id))["state"] == "cancelled"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -94,9 +93,7 @@ def test_limits_of_a_type_fail_the_step_and_stop_the_run(make_workflow: Make) ->
     document = graph([node("n0", "test.work", memory_mb=600), node("n1")], ("n0", "value", "n1", "value"))
     run = services.run_start(workflow=make_workflow(document), actor_id=None)
     advance(run.id)
-    began = time.monotonic()
     assert take_all() == 1
-    assert time.monotonic() - began < 10
     run.refresh_from_db()
     step = Step.objects.get(run=run, node="n0")
     assert run.state == "failed"

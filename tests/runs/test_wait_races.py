@@ -148,19 +148,22 @@ def test_the_lock_is_waited_for(workspace: Workspace, bob: User, committed: Call
     run = committed(approval())
     with scope(workspace.id):
         asked = step(run)
-        Step.objects.filter(run=run, node="ask").update(wake_at=timezone.now() + timedelta(milliseconds=300))
-    held, place = threading.Event(), place_of(asked)
+        soon = timezone.now() + timedelta(seconds=2)
+        Step.objects.filter(run=run, node="ask").update(wake_at=soon)
+    held, ringing, place = threading.Event(), threading.Event(), place_of(asked)
 
     def answer() -> Any:
         with transaction.atomic():
             made = approval_answer(step=asked, user=bob, decision="approve", how="page")
             held.set()
-            threading.Event().wait(0.6)  # the time is over while this is open
+            ringing.wait(10)  # the time is over while this is open
+            threading.Event().wait(0.3)
             return made
 
     def rings() -> bool:
-        held.wait(5)
-        threading.Event().wait(0.4)
+        held.wait(10)
+        threading.Event().wait(max(0.0, (soon - timezone.now()).total_seconds()) + 0.05)
+        ringing.set()
         return wait_rings(place)
 
     made, rang = at_once(workspace, answer, rings)
