@@ -30,11 +30,12 @@ from apps.runs.acts import internal, timed_out
 from apps.runs.adapters import LaneContext
 from apps.runs.child import Child, ChildBroke, Ended
 from apps.runs.claims import Claim, claim_held, claim_next, claim_renew, claim_tell
+from apps.runs.entries import entry_keep
 from apps.runs.journal import events_record
 from apps.runs.models import Attempt
 from apps.runs.plans import plan_of_graph
 from apps.runs.records import error_of
-from apps.runs.reuse import entry_keep, rough_size
+from apps.runs.reuse import rough_size
 
 log = structlog.get_logger(__name__)
 

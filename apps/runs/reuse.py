@@ -15,7 +15,6 @@ from functools import cached_property
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models import QuerySet
 
 from apps.assets.models import Asset
@@ -24,6 +23,7 @@ from apps.common.memory import Memory
 from apps.common.statements import prepared
 from apps.engine.node_types import Effect, Lane, NodeFailure
 from apps.engine.plan import PlanStep, step_params
+from apps.runs.entries import Entry, entries_read, entry_touch, entry_use
 from apps.runs.fingerprints import asset_ids, differences, fingerprint, same_content, work_params
 from apps.runs.models import STEP_EMITTED
 from apps.runs.plans import InvalidGraph, plan_of_graph
@@ -66,8 +66,6 @@ class Earlier(NamedTuple):
         return self.state in STEP_EMITTED and self.outputs is not None
 
 
-# The outputs that an entry points at, and when they were made.
-Entry = tuple[Mapping[str, Any] | None, datetime | None]
 # An item with its inputs and parameters.
 Try = tuple[int, Mapping[str, Any], Mapping[str, Any]]
 # Outputs of steps that ran inside drivers of this process, and when they were made; sizes in bytes.
@@ -121,7 +119,7 @@ class Reuse:
             for item, inputs, params in tries
         }
         worth = [key for item, key in keys.items() if self._worth_asking(step, before[item])]
-        entries = _entries_read(self.past.workspace_id, worth)
+        entries = entries_read(self.past.workspace_id, worth)
         kept = (self._source.get((step.node, item)) for item in keys)
         outputs = [earlier.outputs for earlier in (*before.values(), *kept) if earlier is not None]
         files = set(asset_ids([*outputs, *(entry[0] for entry in entries.values() if entry)]))
@@ -186,14 +184,14 @@ class Reuse:
         if not self._live(found[0]):
             return None, "gone"
         if not asked and key not in self._ahead.entries and step.type.lane is not Lane.INLINE:
-            _entry_touch(self.past.workspace_id, key)
+            entry_touch(self.past.workspace_id, key)
         return found[0], ""
 
     def _key(self, step: PlanStep, before: Earlier | None, inputs: Mapping[str, Any], params: Mapping[str, Any]) -> str:
         return _key_again(step, inputs, before) or fingerprint(self.past.workspace_id, step, inputs, params)
 
     def _entry(self, key: str) -> Entry | None:
-        return self._ahead.entries[key] if key in self._ahead.entries else _entry_use(self.past.workspace_id, key)
+        return self._ahead.entries[key] if key in self._ahead.entries else entry_use(self.past.workspace_id, key)
 
     def _live(self, outputs: Any) -> bool:
         ids = set(asset_ids(outputs))  # most have none
@@ -315,65 +313,6 @@ def _earlier(row: tuple[Any, ...]) -> Earlier:
     return Earlier(*[*row[:6], inputs, outputs, *row[8:]])
 
 
-def _entries_read(workspace_id: UUID, keys: Sequence[str]) -> dict[str, Entry | None]:
-    """The entries with these fingerprints, None where there is none."""
-    found: dict[str, Entry | None] = dict.fromkeys(keys)
-    if not keys:
-        return found
-    with prepared() as cursor:
-        cursor.execute(
-            """
-            SELECT encode(entry.key, 'hex'), step.outputs::text, step.finished_at
-            FROM unnest(%s::text[]) AS asked (key)
-            JOIN runs_cacheentry AS entry ON entry.workspace_id = %s AND entry.key = decode(asked.key, 'hex')
-            JOIN runs_step AS step ON step.run_id = entry.run_id AND step.position = entry.position
-                AND step.item = entry.item
-            """,
-            [list(found), workspace_id],
-        )
-        rows = cursor.fetchall()
-    return {**found, **{key: (json_read(outputs), at) for key, outputs, at in rows if outputs}}
-
-
-def _entry_use(workspace_id: UUID, key: str) -> Entry | None:
-    """The outputs that an entry points at and when they were made; the entry counts as used now."""
-    with prepared() as cursor:
-        cursor.execute(
-            """
-            UPDATE runs_cacheentry AS entry SET used_at = statement_timestamp() FROM runs_step AS step
-            WHERE entry.workspace_id = %s AND entry.key = decode(%s, 'hex') AND step.run_id = entry.run_id
-                AND step.position = entry.position AND step.item = entry.item
-            RETURNING step.outputs::text, step.finished_at
-            """,
-            [workspace_id, key],
-        )
-        row = cursor.fetchone()
-    return (json_read(row[0]), row[1]) if row and row[0] else None
-
-
-def _entry_touch(workspace_id: UUID, key: str) -> None:
-    with prepared() as cursor:
-        cursor.execute(
-            "UPDATE runs_cacheentry SET used_at = statement_timestamp() "
-            "WHERE workspace_id = %s AND key = decode(%s, 'hex')",
-            [workspace_id, key],
-        )
-
-
-def entry_keep(*, workspace_id: UUID, key: str, run_id: UUID, position: int, item: int, size: int) -> None:
-    """Make a settled step's outputs reusable, in the caller's transaction."""
-    with prepared() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO runs_cacheentry (workspace_id, key, run_id, position, item, size, used_at)
-            VALUES (%s, decode(%s, 'hex'), %s, %s, %s, %s, statement_timestamp())
-            ON CONFLICT (workspace_id, key) DO UPDATE SET run_id = EXCLUDED.run_id, position = EXCLUDED.position,
-                item = EXCLUDED.item, size = EXCLUDED.size, used_at = EXCLUDED.used_at
-            """,
-            [workspace_id, key, run_id, position, item, size],
-        )
-
-
 def assets_live(outputs: Any) -> bool:
     """Whether every file in the outputs is still there."""
     ids = set(asset_ids(outputs))  # most have none
@@ -384,22 +323,3 @@ def _files_live(ids: Collection[str]) -> QuerySet[Asset]:
     """Those of these files that are there."""
     found: QuerySet[Asset] = Asset.objects.filter(id__in=ids, trashed_at=None, state="ready")
     return found
-
-
-def entries_evict() -> int:
-    """Drop the least recently used entries of every workspace that has more than its limits; how many went."""
-    limits = {"entries": settings.CACHE_MAX_ENTRIES, "bytes": settings.CACHE_MAX_BYTES}
-    with prepared() as cursor:
-        cursor.execute(
-            """
-            DELETE FROM runs_cacheentry AS entry USING (
-                SELECT workspace_id, key,
-                    row_number() OVER newest AS place, sum(size) OVER newest AS used
-                FROM runs_cacheentry WINDOW newest AS (PARTITION BY workspace_id ORDER BY used_at DESC, key)
-            ) AS ranked
-            WHERE entry.workspace_id = ranked.workspace_id AND entry.key = ranked.key
-                AND (ranked.place > %(entries)s OR ranked.used > %(bytes)s)
-            """,
-            limits,
-        )
-        return int(cursor.rowcount)

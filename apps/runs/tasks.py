@@ -8,7 +8,7 @@ from uuid import UUID
 
 from apps.common.lanes import lane_length, lane_task, messages_wanted
 from apps.engine.node_types import Lane
-from apps.runs import driver, execution, letters, reuse, sweeps
+from apps.runs import driver, entries, execution, letters, sweeps
 from apps.runs.drive import Dispatch, Ring
 from apps.runs.execution import Bells
 
@@ -124,7 +124,7 @@ def sweep_steps(**_: object) -> None:
 @lane_task("control")
 def evict_results(**_: object) -> None:
     """Keep what may be reused within its limits."""
-    reuse.entries_evict()
+    entries.entries_evict()
 
 
 @lane_task("control")

@@ -14,6 +14,7 @@ from apps.common.memory import Memory
 from apps.projects.models import Workflow
 from apps.runs import reuse, services
 from apps.runs.driver import advance
+from apps.runs.entries import entries_evict
 from apps.runs.fingerprints import content_of, differences, fingerprint
 from apps.runs.models import CacheEntry, Run, Step
 from apps.runs.reasons import reason_text
@@ -245,10 +246,10 @@ def test_least_recently_used_entries_are_evicted(make_workflow: Make, settings: 
         run_of(workflow, chain(1, sleep_ms=ms))
     oldest = list(CacheEntry.objects.order_by("used_at").values_list("run", flat=True))
     settings.CACHE_MAX_ENTRIES = 3
-    assert reuse.entries_evict() == 2
+    assert entries_evict() == 2
     assert set(CacheEntry.objects.values_list("run", flat=True)) == set(oldest[2:])
     settings.CACHE_MAX_BYTES = CacheEntry.objects.order_by("-used_at").first().size
-    assert reuse.entries_evict() == 2
+    assert entries_evict() == 2
     assert list(CacheEntry.objects.values_list("run", flat=True)) == [oldest[-1]]
 
 
