@@ -19,6 +19,8 @@ from typing import IO
 
 import pytest
 
+from deploy.stack.layout import port_is_free
+
 ROOT = Path(__file__).resolve().parents[1]
 _ASKS_ONLY = {"--help", "-h", "--version", "-V", "--markers", "--fixtures", "--collect-only", "--co"}
 _held: list[IO[str]] = []
@@ -67,10 +69,15 @@ def _claim_folder() -> Path:
 
 
 def _kept_port(folder: Path) -> int:
-    """The web port of tests that need a running site. Kept, since the bucket's CORS rules name it."""
+    """The web port of tests that need a running site. Kept, since the bucket's CORS rules name it.
+
+    From above those of services, SeaweedFS's second ones among them, and below those of outgoing connections; no two
+    sessions of a checkout choose among the same.
+    """
     kept = folder / "port"
     if not kept.exists():
-        kept.write_text(str(random.randrange(22_000, 32_000)))
+        number = int(folder.name.partition("-")[2] or 1)
+        kept.write_text(str(random.choice([port for port in range(32_000 + number, 32_768, 20) if port_is_free(port)])))
     return int(kept.read_text())
 
 
