@@ -71,7 +71,8 @@ def step_of(run: Run, node: str) -> PlanStep | None:
 
 def step_context(run: Run, plan_step: PlanStep, item: int) -> dict[str, Any] | None:
     """What the panel shows of a step; None when the step has no such item."""
-    row = Step.objects.filter(run_id=run.id, position=plan_step.position, item=item).first()
+    steps = Step.objects.filter(run_id=run.id, position=plan_step.position)
+    row = steps.filter(item=item).first()
     if row is None and item:
         return None
     context: dict[str, Any] = {
@@ -88,6 +89,7 @@ def step_context(run: Run, plan_step: PlanStep, item: int) -> dict[str, Any] | N
             .order_by("parent_attempt")
         ),
         "pinned": plan_step.policy.pin is not None,
+        "pins_all": not plan_step.variants and (item > 0 or steps.filter(item=1).exists()),
         "effect": plan_step.type.effect.value,
     }
     if row is None:

@@ -7,6 +7,7 @@ import { start as compare } from "./elements/compare";
 import { start as dialogs } from "./elements/dialogs";
 import { start as drawer } from "./elements/drawer";
 import { start as gallery } from "./elements/gallery";
+import { start as gone } from "./elements/gone";
 import { start as news } from "./elements/news";
 import { start as palette } from "./elements/palette";
 import { start as runs } from "./elements/runs";
@@ -18,4 +19,4 @@ import { start as remarks } from "./elements/remarks";
 import { start as uploads } from "./elements/upload-drop";
 import { start as windows } from "./elements/window";
 
-for (const start of [chrome, comments, compare, dialogs, drawer, gallery, news, palette, remarks, runs, tabs, tape, times, toasts, uploads, windows]) start();
+for (const start of [chrome, comments, compare, dialogs, drawer, gallery, gone, news, palette, remarks, runs, tabs, tape, times, toasts, uploads, windows]) start();
