@@ -13,7 +13,7 @@ from django.db import transaction
 from apps.common.ids import uuid7
 from apps.common.memory import Memory
 from apps.common.statements import prepared
-from apps.common.tenancy import current_workspace_id
+from apps.common.tenancy import all_projects, current_workspace_id
 from apps.engine.plan import Plan, plan_build
 from apps.engine.validation import GraphProblem, validate
 from apps.nodes.flow.workflow import nests
@@ -86,7 +86,8 @@ def plan_of_graph(graph_id: UUID, targets: Iterable[str] | None) -> Plan:
     known = _digests.get(graph_id)
     if known is not None and (plan := _plans.get((known[0], wanted, known[1]))) is not None:
         return plan
-    graph = Graph.objects.get(id=graph_id)
+    with all_projects("whoever sees a run sees its graph, which belongs to no project"):
+        graph = Graph.objects.get(id=graph_id)
     nested = nests(graph.document)
     _digests.put(graph_id, (bytes(graph.digest), graph.workspace_id if nested else None))
     return _plan(graph.document, bytes(graph.digest), wanted, nested=nested)

@@ -16,10 +16,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from apps.accounts.models import User
 from apps.common.tenancy import scope
 from apps.projects.models import Workflow
 from apps.projects.services import workflow_document, workflow_trash
-from apps.runs import fragments
+from apps.projects.sharing import project_share
+from apps.runs import fragments, plans
 from apps.runs.console import console_context, run_view
 from apps.runs.detail import settings_lines, step_of, value_view
 from apps.runs.driver import advance
@@ -28,7 +30,8 @@ from apps.runs.models import CacheClearing, CacheEntry, Run, Step
 from apps.runs.paths import longest_path
 from apps.runs.services import Part, run_start
 from apps.runs.timeline import ITEMS_SHOWN
-from apps.workspaces.models import Workspace
+from apps.workspaces.models import Membership, Role, Workspace
+from tests.conftest import client_of
 from tests.runs.graphs import chain, graph, image, node
 
 Make = Callable[[dict[str, Any]], Workflow]
@@ -223,6 +226,21 @@ class TestDetail:
     def test_whoever_looks_on_is_offered_nothing(self, make_workflow: Make, victor_client: Client) -> None:
         run = drive(make_workflow(chain(1)))
         assert "Run again from here" not in page(victor_client, "step_detail", run.id, "n0", 0)
+
+    def test_guests_see_a_run_of_theirs_in_a_process_that_has_just_started(
+        self, make_workflow: Make, workspace: Workspace, gwen: User
+    ) -> None:
+        run = drive(make_workflow(chain(1)))
+        assert run.workflow
+        assert run.workflow.project
+        membership = Membership.objects.get(workspace=workspace, user=gwen)
+        project_share(project=run.workflow.project, membership=membership, role=Role.GUEST)
+        plans._digests.clear()
+        plans._plans.clear()
+        guest = client_of(gwen)
+        assert "run-console" in page(guest, "run_detail", run.id)
+        assert "run-console" in page(guest, "drawer", run.workflow_id)
+        assert page(guest, "step_detail", run.id, "n0", 0)
 
     def test_settings_are_said_in_words(self, make_workflow: Make) -> None:
         params = {"$retry": {"times": 3}, "$timeout_s": 30, "$on_failure": "branch", "$always_new": True}

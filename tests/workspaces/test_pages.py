@@ -136,3 +136,17 @@ def test_theme_and_language_come_with_the_page(alice_client: Client) -> None:
     assert 'data-theme="millrace-dark"' in alice_client.get("/w/mill/").content.decode()
     alice_client.cookies["millrace_theme"] = '"><script>'
     assert "<script>" not in alice_client.get("/w/mill/").content.decode().partition("<head>")[0]
+
+
+def test_a_guest_is_asked_nothing_and_led_nowhere_that_refuses_guests(gwen: User) -> None:
+    for place, closed in (("projects", "projects/trash"), ("runs", "runs/reuse"), ("gallery", "trash")):
+        page = client_of(gwen).get(f"/w/mill/{place}/").content.decode()
+        assert "/w/mill/billing/" not in page, "every page would greet them with a refusal"
+        assert f"/w/mill/{closed}/" not in page
+
+
+def test_what_is_too_large_is_answered_by_a_page_of_ours(alice_client: Client, settings: Any) -> None:
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10
+    refused = alice_client.post("/profile/", {"name": "x" * 100}, content_type="application/x-www-form-urlencoded")
+    assert refused.status_code == 400
+    assert "Nothing was saved" in refused.content.decode()

@@ -16,6 +16,8 @@ export function AnswerLink({ node, status }: { node: string; status: NodeStatus 
   const { asks = 1, request, state } = status;
   if (state === "waiting" && requestKind(request) === "choice") return <button type="button" className="link nodrag text-xs" onClick={() => gridOpen(node)}>{t("Choose a variant")}</button>;
   if (state !== "waiting" || requestKind(request) === null || !run) return null;
+  // Guests have no approvals.
+  if (requestKind(request) === "approval" && workshop().mount.role === "guest") return null;
   const approvals = asks > 1 ? tn("Open %(count)s approval", "Open %(count)s approvals", asks) : t("Open the approval");
   return (
     <a className="link nodrag text-xs" href={answerUrl(`/w/${workshop().mount.workspace}`, run, node, status)}>

@@ -9,6 +9,7 @@ import { useDocument } from "../store/document";
 import { partHindrance, partRun, resultsForget } from "../store/parts";
 import { planToggle, usePlan } from "../store/plan";
 import { isLive, useRun } from "../store/run";
+import { workshop } from "../store/workshop";
 import { Menu, type MenuItem } from "./Menu";
 
 const SIZE = 14;
@@ -16,7 +17,8 @@ const SIZE = 14;
 export function PlanButton(): React.ReactElement | null {
   const open = usePlan((state) => state.open);
   const empty = useDocument(({ document }) => document.nodes.length === 0);
-  if (empty) return null;
+  // A plan is told over the API, where guests have no say.
+  if (empty || workshop().mount.role === "guest") return null;
   return (
     <button type="button" className="btn btn-sm btn-ghost plan-button" aria-pressed={open} title={t("Preview the run (P)")} onClick={planToggle}>
       <ListChecks size={SIZE} aria-hidden="true" /> <span>{t("Plan")}</span>

@@ -36,8 +36,10 @@ function RunLabel(): React.ReactElement {
 /** Why not. Where it is a mistake in the graph, a click leads to it. */
 function Hindrance({ sentence }: { sentence: string }): React.ReactElement {
   const { fitView } = useReactFlow();
+  const readOnly = useDocument((state) => state.readOnly);
   const first = useRun((state) => state.errors.find((error) => error.node)?.node ?? null);
-  if (!first) return <span id="run-hindrance" className="run-hindrance">{sentence}</span>;
+  // The mark beside the name says "View only" already; the words would leave that name no room.
+  if (readOnly || !first) return <span id="run-hindrance" className={readOnly ? "sr-only" : "run-hindrance"}>{sentence}</span>;
   const show = (): void => {
     selectionSet(new Set([first]));
     void fitView({ nodes: [{ id: first }], duration: 150, maxZoom: 1, padding: 0.6 });
