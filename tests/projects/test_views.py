@@ -87,13 +87,13 @@ def test_a_project_is_made_renamed_trashed_and_brought_back(alice_client: Client
     assert "Pictures &amp; &lt;b&gt;films&lt;/b&gt;" in page
     gone = alice_client.post(f"{answer['Location']}trash/")
     listed = text(alice_client, gone["Location"])
-    assert "is in the trash" in listed
+    assert "” is in the trash" in listed
     assert f"/w/mill/projects/{project.id}/restore/" in listed
     assert alice_client.get(answer["Location"]).status_code == 404
     assert "Pictures" in text(alice_client, "/w/mill/projects/trash/")
     alice_client.post(f"{answer['Location']}restore/")
     assert alice_client.get(answer["Location"]).status_code == 200
-    assert "is in the trash" not in text(alice_client, gone["Location"])
+    assert "” is in the trash" not in text(alice_client, gone["Location"])
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 101])
