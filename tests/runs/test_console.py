@@ -343,6 +343,8 @@ class TestAgain:
         ]
         workflow = make_workflow(graph(nodes, *edges))
         run = drive(workflow)
+        said = [page(bob_client, "step_detail", run.id, *place) for place in (("each", 0), ("each", 1), ("lines", 0))]
+        assert ["Pin all its items" in text for text in said] == [True, True, False]
         assert post(bob_client, "step_pin", run.id, "each", 1).status_code == 200
         assert pin_of(workflow) == {"texts": [["a", "b"], ["c"]]}
         before, after = (Step.objects.get(run=one, node="all").outputs for one in (run, drive(workflow)))
