@@ -115,6 +115,8 @@ def test_parts_are_run_again_from_a_step(
     page = opened(open_browser, alice, live_stack, f"runs/{run}/#step=fetch.0")
     expect(page.locator("run-status[state=completed]")).to_be_attached(timeout=PATIENCE_MS)
     panel = page.get_by_role("complementary", name="Step")
+    page.wait_for_load_state("networkidle")  # the panel is drawn anew when its run has ended
+    expect(panel.get_by_text("Attempts")).to_be_visible()
     panel.get_by_role("button", name="Only this step").click()
     page.get_by_role("dialog").get_by_label("Value").fill("lake")
     page.get_by_role("button", name="Run this step").click()
